@@ -1,0 +1,155 @@
+"""Checks at the door: each names the argument, what came, and what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+import torch
+from torch import Tensor
+
+
+def _shape(shape: Sequence[int | str]) -> str:
+    """Write a shape as it stands in the docstrings: ``(n, 2)``."""
+    inner = ", ".join(str(s) for s in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def check_tensor(
+    x: Tensor,
+    name: str,
+    shape: Sequence[int | str] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    finite: bool = True,
+    allow_empty: bool = False,
+) -> Tensor:
+    """Return ``x`` if it is a floating-point tensor of the wanted shape.
+
+    Args:
+        x: The value to check.
+        name: The argument's name, for the message.
+        shape: The wanted shape; a string stands for any size, as in ``("n", 2)``.
+        dtype: The wanted type; any floating-point type when ``None``.
+        finite: Whether NaN and infinity are refused.
+        allow_empty: Whether a batch of zero observations is accepted.
+
+    Raises:
+        TypeError: If ``x`` is not a floating-point tensor, or of another ``dtype``.
+        ValueError: If the shape is wrong, the batch is empty, or a value is NaN
+            or infinite.
+
+    Example:
+        >>> check_tensor(torch.zeros(500, 2), "x", ("n", 2)).shape
+        torch.Size([500, 2])
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {x.dtype}")
+    if dtype is not None and x.dtype != dtype:
+        raise TypeError(
+            f"{name} must be {dtype} like the model, got {x.dtype}; "
+            f"convert one of them with .to()"
+        )
+    if shape is not None:
+        wanted = _shape(shape)
+        got = _shape(tuple(x.shape))
+        fits = x.ndim == len(shape) and all(
+            isinstance(w, str) or w == s for w, s in zip(shape, x.shape, strict=True)
+        )
+        if not fits:
+            hint = ""
+            if x.ndim == 2 and len(shape) == 2 and x.shape[0] == shape[1]:
+                hint = "; did you pass columns as rows?"
+            elif x.ndim == len(shape) - 1:
+                hint = "; for one observation, pass x[None]"
+            raise ValueError(f"{name} must be {wanted}, got {got}{hint}")
+    if x.numel() == 0 and not allow_empty:
+        raise ValueError(f"{name} must hold at least one observation, got none")
+    if finite and not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).sum())
+        raise ValueError(
+            f"{name} must be finite, got {bad} NaN or infinite of {x.numel()} values"
+        )
+    return x
+
+
+def check_count(n: int, name: str, minimum: int = 0) -> int:
+    """Return ``n`` if it is an integer of at least ``minimum``.
+
+    Raises:
+        TypeError: If ``n`` is not an integer.
+        ValueError: If ``n`` is below ``minimum``.
+
+    Example:
+        >>> check_count(3, "n")
+        3
+    """
+    if isinstance(n, bool) or not isinstance(n, Integral):
+        raise TypeError(f"{name} must be an integer, got {type(n).__name__} {n!r}")
+    if n < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {n}")
+    return int(n)
+
+
+def check_positive(v: float, name: str, *, zero: bool = False) -> float:
+    """Return ``v`` if it is a finite number above zero (or zero, if allowed).
+
+    Raises:
+        TypeError: If ``v`` is not a real number.
+        ValueError: If ``v`` is negative, NaN or infinite, or zero when ``zero`` is
+            false.
+
+    Example:
+        >>> check_positive(0.5, "lr")
+        0.5
+    """
+    if isinstance(v, bool) or not isinstance(v, Real):
+        raise TypeError(f"{name} must be a number, got {type(v).__name__} {v!r}")
+    wanted = "zero or positive" if zero else "positive"
+    if not (0 <= v < float("inf")) or (v == 0 and not zero):
+        raise ValueError(f"{name} must be {wanted} and finite, got {v}")
+    return float(v)
+
+
+def check_labels(y: Tensor, name: str, classes: int, n: int | None = None) -> Tensor:
+    """Return ``y`` if it holds ``n`` integer labels in ``0 … classes - 1``.
+
+    Raises:
+        TypeError: If ``y`` is not an integer tensor.
+        ValueError: If the shape is not ``(n,)`` or a label is out of range.
+
+    Example:
+        >>> check_labels(torch.tensor([0, 2]), "y", classes=3)
+        tensor([0, 2])
+    """
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(y).__name__}")
+    if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+        raise TypeError(f"{name} must hold integer labels, got {y.dtype}")
+    if y.ndim != 1 or (n is not None and len(y) != n):
+        wanted = f"({n},)" if n is not None else "(n,)"
+        raise ValueError(f"{name} must be {wanted}, got {_shape(tuple(y.shape))}")
+    if y.numel() and (int(y.min()) < 0 or int(y.max()) >= classes):
+        bad = y[(y < 0) | (y >= classes)][0].item()
+        raise ValueError(f"{name} must hold labels 0 to {classes - 1}, got {bad}")
+    return y
+
+
+def check_generator(generator: torch.Generator | None) -> torch.Generator | None:
+    """Return ``generator`` if it is ``None`` or a ``torch.Generator``.
+
+    Raises:
+        TypeError: If it is anything else, a bare seed for instance.
+
+    Example:
+        >>> check_generator(None)
+    """
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator or None, got "
+            f"{type(generator).__name__}; write "
+            f"torch.Generator().manual_seed(seed)"
+        )
+    return generator

@@ -1,0 +1,47 @@
+"""A data distribution that we own, so that every model can be checked against it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+
+class KnownDensity(ABC):
+    """A p_data whose density, entropy and support are known.
+
+    Attributes:
+        name: What the figures and tables call it.
+        event_shape: The shape of one observation.
+        low: The lower corner of a box that holds the mass, ``event_shape``.
+        high: The upper corner of that box, ``event_shape``.
+    """
+
+    name: str
+    event_shape: tuple[int, ...]
+    low: Tensor
+    high: Tensor
+
+    @abstractmethod
+    def sample(
+        self,
+        n: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Draw ``n`` independent observations, ``(n, *event_shape)``."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return the true log density in nats, ``(n,)``; ``-inf`` off the support."""
+
+    @property
+    @abstractmethod
+    def entropy(self) -> float:
+        """The entropy of p_data in nats: the floor of any model's loss."""
+
+    def on_support(self, x: Tensor) -> Tensor:
+        """Return whether each observation can occur, a boolean ``(n,)``."""
+        return self.log_prob(x) > -torch.inf

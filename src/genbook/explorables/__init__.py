@@ -1,0 +1,1 @@
+"""Small interactive figures that run in the reader's page, with a static fallback."""

@@ -1,0 +1,205 @@
+"""What a generative model can do, said by small abstract classes.
+
+A model is an ordinary :class:`torch.nn.Module`. Which of these classes it inherits says
+what it can do, and the book's family tree is computed from that alone
+(``genbook.taxonomy``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from genbook._validate import check_tensor
+
+
+class GenerativeModel(nn.Module, ABC):
+    """A model p_model of observations ``x`` that can be trained and sampled.
+
+    Attributes:
+        event_shape: The shape of one observation: ``(2,)`` for a point of the map,
+            ``(1, 28, 28)`` for a digit.
+    """
+
+    event_shape: tuple[int, ...]
+
+    @abstractmethod
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return what training minimises, the mean over the batch.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for models that take them.
+            generator: The source of randomness, where the loss is random.
+
+        Returns:
+            A scalar tensor, ``()``.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` observations from p_model, without gradient.
+
+        Args:
+            n: How many; zero gives an empty batch.
+            y: Conditions, ``(n, ...)``, for models that take them.
+            generator: The source of randomness; the global one when ``None``.
+
+        Returns:
+            A tensor ``(n, *event_shape)``.
+        """
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the parameters and buffers."""
+        return self._reference().dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters and buffers."""
+        return self._reference().device
+
+    def _reference(self) -> Tensor:
+        for t in (*self.parameters(), *self.buffers()):
+            if t.is_floating_point():
+                return t
+        return torch.empty(0)
+
+    def _check_x(
+        self, x: Tensor, *, finite: bool = True, allow_empty: bool = True
+    ) -> Tensor:
+        """Check a batch of observations against ``event_shape`` and ``dtype``."""
+        return check_tensor(
+            x,
+            "x",
+            ("n", *self.event_shape),
+            dtype=self.dtype,
+            finite=finite,
+            allow_empty=allow_empty,
+        )
+
+    def _refuse_condition(self, y: Tensor | None) -> None:
+        """Refuse ``y`` in a model that takes no condition."""
+        if y is not None:
+            raise ValueError(
+                f"y must be None: {type(self).__name__} takes no condition"
+            )
+
+
+class ExplicitModel(GenerativeModel):
+    """A model whose density can be evaluated exactly."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log density of each observation, in nats.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for models that take them.
+
+        Returns:
+            A tensor ``(n,)``; ``-inf`` outside the support.
+        """
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean negative log-likelihood of the batch, in nats.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for models that take them.
+            generator: Unused: the likelihood is not random.
+
+        Returns:
+            A scalar tensor, ``()``.
+
+        Raises:
+            ValueError: If ``x`` is empty: a mean of nothing is not a number.
+        """
+        self._check_x(x, allow_empty=False)
+        return -self.log_prob(x, y).mean()
+
+
+class BoundedModel(GenerativeModel):
+    """A model whose density can only be bounded from below."""
+
+    @abstractmethod
+    def elbo(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return a lower bound of the log density of each observation, in nats.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for models that take them.
+            k: How many importance samples; 1 gives the evidence lower bound.
+            generator: The source of randomness; the global one when ``None``.
+
+        Returns:
+            A tensor ``(n,)``.
+        """
+
+
+class EnergyModel(GenerativeModel):
+    """A model whose density is known up to a constant."""
+
+    @abstractmethod
+    def energy(self, x: Tensor) -> Tensor:
+        """Return the energy: minus the log density, up to an unknown constant.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+
+        Returns:
+            A tensor ``(n,)``.
+        """
+
+
+class LatentVariableModel(GenerativeModel):
+    """A model that explains each observation by a latent variable ``z``."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the representation of each observation.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+
+        Returns:
+            A tensor ``(n, k)``.
+        """
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the observation that each latent point stands for.
+
+        Args:
+            z: Latent points, ``(n, k)``.
+
+        Returns:
+            A tensor ``(n, *event_shape)``.
+        """

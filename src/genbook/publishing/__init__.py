@@ -1,0 +1,1 @@
+"""The Sphinx extensions that turn the chapters into a site, a PDF, an EPUB and notebooks."""
