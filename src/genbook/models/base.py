@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from genbook._validate import check_tensor
 
 
-class GenerativeModel(nn.Module, ABC):
-    """A model p_model of observations ``x`` that can be trained and sampled.
+class Model(nn.Module, ABC):
+    """Something that learns from observations ``x`` by minimising a loss.
 
     Attributes:
         event_shape: The shape of one observation: ``(2,)`` for a point of the map,
@@ -42,25 +42,6 @@ class GenerativeModel(nn.Module, ABC):
 
         Returns:
             A scalar tensor, ``()``.
-        """
-
-    @abstractmethod
-    def sample(
-        self,
-        n: int,
-        y: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Draw ``n`` observations from p_model, without gradient.
-
-        Args:
-            n: How many; zero gives an empty batch.
-            y: Conditions, ``(n, ...)``, for models that take them.
-            generator: The source of randomness; the global one when ``None``.
-
-        Returns:
-            A tensor ``(n, *event_shape)``.
         """
 
     @property
@@ -98,6 +79,29 @@ class GenerativeModel(nn.Module, ABC):
             raise ValueError(
                 f"y must be None: {type(self).__name__} takes no condition"
             )
+
+
+class GenerativeModel(Model):
+    """A model p_model of the observations that can be sampled."""
+
+    @abstractmethod
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` observations from p_model, without gradient.
+
+        Args:
+            n: How many; zero gives an empty batch.
+            y: Conditions, ``(n, ...)``, for models that take them.
+            generator: The source of randomness; the global one when ``None``.
+
+        Returns:
+            A tensor ``(n, *event_shape)``.
+        """
 
 
 class ExplicitModel(GenerativeModel):
@@ -179,8 +183,11 @@ class EnergyModel(GenerativeModel):
         """
 
 
-class LatentVariableModel(GenerativeModel):
-    """A model that explains each observation by a latent variable ``z``."""
+class RepresentationModel(Model):
+    """A model that describes each observation by a code, and maps codes back.
+
+    It need not be generative: an autoencoder has no distribution over its codes.
+    """
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
@@ -195,11 +202,19 @@ class LatentVariableModel(GenerativeModel):
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
-        """Return the observation that each latent point stands for.
+        """Return the observation that each code stands for.
 
         Args:
-            z: Latent points, ``(n, k)``.
+            z: Codes, ``(n, k)``.
 
         Returns:
             A tensor ``(n, *event_shape)``.
         """
+
+
+class LatentVariableModel(RepresentationModel, GenerativeModel):
+    """A generative model that explains each observation by a latent variable ``z``.
+
+    Its ``encode`` gives the representation, its ``decode`` what a latent point
+    stands for.
+    """

@@ -1,0 +1,1 @@
+"""Discriminative models: p(y | x), the label given the observation."""

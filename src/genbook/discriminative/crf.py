@@ -1,0 +1,134 @@
+r"""A linear-chain conditional random field: labels of a sequence, all at once.
+
+The label of a line depends on the line and on the label before it. The model scores a
+whole labelling,
+
+.. math:: s(\mathbf y, \mathbf x) = \sum_t a_{t, y_t}
+          + \sum_{t > 1} T_{y_{t-1}, y_t}, \qquad
+          p(\mathbf y \mid \mathbf x)
+          = \frac{e^{s(\mathbf y, \mathbf x)}}{Z(\mathbf x)},
+
+where :math:`a_t = W \mathbf x_t + b` scores the labels of step :math:`t` on its own.
+The sum over all labellings in :math:`Z` has exponentially many terms; the forward
+algorithm takes it in time linear in the length.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from genbook._validate import check_count, check_labels, check_tensor
+
+
+class LinearChainCRF(nn.Module):
+    """A conditional model of label sequences.
+
+    Sequences of a batch have one length; give shorter ones a batch of their own.
+
+    Args:
+        features: The number of features of each step.
+        labels: The number of labels.
+
+    Reference:
+        Lafferty, McCallum and Pereira, "Conditional random fields: probabilistic
+        models for segmenting and labeling sequence data", ICML 2001.
+
+    Example:
+        >>> crf = LinearChainCRF(features=3, labels=2)
+        >>> crf.viterbi(torch.zeros(1, 5, 3)).shape
+        torch.Size([1, 5])
+    """
+
+    def __init__(self, features: int, labels: int) -> None:
+        super().__init__()
+        self.features = check_count(features, "features", minimum=1)
+        self.labels = check_count(labels, "labels", minimum=1)
+        self.emission = nn.Linear(features, labels)
+        self.transition = nn.Parameter(torch.zeros(labels, labels))
+        nn.init.zeros_(self.emission.weight)
+        nn.init.zeros_(self.emission.bias)
+
+    def score(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the unnormalised log score of each labelling.
+
+        Args:
+            x: Features, ``(n, T, features)``.
+            y: Labels, ``(n, T)``.
+
+        Returns:
+            A tensor ``(n,)``.
+
+        Raises:
+            TypeError: If ``x`` is not floating point or ``y`` not integer.
+            ValueError: If the shapes do not fit, or a label does not exist.
+        """
+        a = self._emissions(x)  # (n, T, K)
+        if y.shape != x.shape[:2]:
+            raise ValueError(f"y must be {tuple(x.shape[:2])}, got {tuple(y.shape)}")
+        check_labels(y.flatten(), "y", self.labels)
+        own = a.gather(2, y[..., None]).sum((1, 2))
+        return own + self.transition[y[:, :-1], y[:, 1:]].sum(1)
+
+    def log_partition(self, x: Tensor) -> Tensor:
+        """Return log Z of each sequence by the forward algorithm, ``(n,)``.
+
+        Args:
+            x: Features, ``(n, T, features)``.
+        """
+        return self._forward(self._emissions(x))[:, -1].logsumexp(1)
+
+    def log_conditional(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return log p(y | x) of each labelling in nats, ``(n,)``."""
+        return self.score(x, y) - self.log_partition(x)
+
+    def loss(
+        self, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return the mean negative conditional log-likelihood of a step, ``()``."""
+        return -self.log_conditional(x, y).mean() / x.shape[1]
+
+    @torch.no_grad()
+    def marginals(self, x: Tensor) -> Tensor:
+        """Return p(y_t = k | x) by forward and backward, ``(n, T, labels)``."""
+        a = self._emissions(x)
+        alpha, beta = self._forward(a), self._backward(a)
+        return (alpha + beta).softmax(2)
+
+    @torch.no_grad()
+    def viterbi(self, x: Tensor) -> Tensor:
+        """Return the most probable labelling of each sequence, ``(n, T)``.
+
+        The same recursion as the forward algorithm, with max in place of sum.
+        """
+        a = self._emissions(x)
+        best, back = a[:, 0], []
+        for t in range(1, a.shape[1]):
+            step = best[:, :, None] + self.transition  # (n, from, to)
+            value, origin = step.max(1)
+            back.append(origin)
+            best = value + a[:, t]
+        y = [best.argmax(1)]
+        for origin in reversed(back):
+            y.append(origin.gather(1, y[-1][:, None])[:, 0])
+        return torch.stack(y[::-1], 1)
+
+    def _forward(self, a: Tensor) -> Tensor:
+        """Return log of the summed scores of all prefixes that end in each label."""
+        alpha = [a[:, 0]]
+        for t in range(1, a.shape[1]):
+            step = alpha[-1][:, :, None] + self.transition  # (n, from, to)
+            alpha.append(step.logsumexp(1) + a[:, t])
+        return torch.stack(alpha, 1)  # (n, T, K)
+
+    def _backward(self, a: Tensor) -> Tensor:
+        """Return log of the summed scores of all suffixes that follow each label."""
+        beta = [torch.zeros_like(a[:, 0])]
+        for t in range(a.shape[1] - 1, 0, -1):
+            step = self.transition + (a[:, t] + beta[-1])[:, None, :]
+            beta.append(step.logsumexp(2))
+        return torch.stack(beta[::-1], 1)  # (n, T, K)
+
+    def _emissions(self, x: Tensor) -> Tensor:
+        check_tensor(x, "x", ("n", "T", self.features))
+        return self.emission(x)
