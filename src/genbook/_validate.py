@@ -153,3 +153,56 @@ def check_generator(generator: torch.Generator | None) -> torch.Generator | None
             f"torch.Generator().manual_seed(seed)"
         )
     return generator
+
+
+def check_corners(
+    low: Tensor | Sequence[float], high: Tensor | Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """Return the two corners of a box as tensors ``(dim,)``, if ``low < high``.
+
+    Raises:
+        TypeError: If a corner is neither a tensor nor a sequence of numbers.
+        ValueError: If the corners differ in length, are not finite, or leave the box
+            without a width.
+
+    Example:
+        >>> check_corners([0, 0], [1, 2])
+        (tensor([0., 0.]), tensor([1., 2.]))
+    """
+    corners = []
+    for corner, name in ((low, "low"), (high, "high")):
+        try:
+            t = torch.as_tensor(corner).detach()
+        except (TypeError, ValueError, RuntimeError):
+            raise TypeError(
+                f"{name} must be a tensor or a sequence of numbers, got "
+                f"{type(corner).__name__} {corner!r}"
+            ) from None
+        t = t if t.is_floating_point() else t.to(torch.get_default_dtype())
+        corners.append(check_tensor(t, name, ("dim",)).clone())
+    a, b = corners
+    if a.shape != b.shape or a.dtype != b.dtype:
+        raise ValueError(
+            f"low and high must be alike, got {_shape(tuple(a.shape))} {a.dtype} and "
+            f"{_shape(tuple(b.shape))} {b.dtype}"
+        )
+    if not (a < b).all():
+        i = int((a >= b).nonzero()[0])
+        raise ValueError(
+            f"low must be below high in every dimension, got {a[i]:g} and {b[i]:g} "
+            f"in dimension {i}"
+        )
+    return a, b
+
+
+def check_fitted(fitted: bool, name: str) -> None:
+    """Refuse a model that has seen no data.
+
+    Raises:
+        ValueError: If ``fitted`` is false.
+
+    Example:
+        >>> check_fitted(True, "Histogram")
+    """
+    if not fitted:
+        raise ValueError(f"{name} is not fitted: call fit(x) first")

@@ -8,12 +8,14 @@ codes, so an autoencoder represents, but does not generate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from genbook._validate import check_count, check_tensor
+from genbook._validate import check_count, check_positive, check_tensor
 from genbook.models.base import RepresentationModel
 
 
@@ -99,3 +101,111 @@ class PCA(RepresentationModel):
         self._refuse_condition(y)
         self._check_x(x, allow_empty=False)
         return (self.decode(self.encode(x)) - x).square().mean()
+
+
+class Autoencoder(RepresentationModel):
+    r"""A nonlinear code: two networks that meet in a narrow middle.
+
+    .. math:: \mathbf z = e_\phi(\mathbf x), \qquad
+              \hat{\mathbf x} = d_\theta(\mathbf z), \qquad
+              \min_{\phi, \theta}\;
+              \tfrac1D \lVert \hat{\mathbf x} - \mathbf x \rVert^2.
+
+    Args:
+        event_shape: The shape of one observation.
+        code: The length of the code.
+        hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
+        output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
+        noise: The standard deviation of Gaussian noise added to the code while the
+            loss is taken. Codes of unlike observations then have to keep apart.
+
+    Raises:
+        ValueError: If ``output`` is unknown or a size is not positive.
+
+    Reference:
+        Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
+        networks", 2006, doi:10.1126/science.1127647.
+
+    Example:
+        >>> model = Autoencoder((1, 8, 8), code=2, hidden=(16,))
+        >>> model.decode(model.encode(torch.rand(5, 1, 8, 8))).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        code: int = 2,
+        *,
+        hidden: Sequence[int] = (256, 64),
+        output: Literal["sigmoid", "linear"] = "sigmoid",
+        noise: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if output not in ("sigmoid", "linear"):
+            raise ValueError(f"output must be sigmoid or linear, got {output!r}")
+        self.event_shape = tuple(event_shape)
+        self.code = check_count(code, "code", minimum=1)
+        self.output = output
+        self.noise = check_positive(noise, "noise", zero=True)
+        self.config = {
+            "event_shape": self.event_shape,
+            "code": code,
+            "hidden": tuple(hidden),
+            "output": output,
+            "noise": noise,
+        }
+        sizes = (prod(self.event_shape), *hidden, code)
+        self.encoder = nn.Sequential(nn.Flatten(), *_layers(sizes))
+        last = [nn.Sigmoid()] if output == "sigmoid" else []
+        self.decoder = nn.Sequential(
+            *_layers(sizes[::-1]), *last, nn.Unflatten(1, self.event_shape)
+        )
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code of each observation, ``(n, code)``."""
+        return self.encoder(self._check_x(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the observation that each code stands for, ``(n, *event_shape)``."""
+        check_tensor(z, "z", ("n", self.code), dtype=self.dtype, allow_empty=True)
+        return self.decoder(z)
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean squared error of the reconstructions, over all features.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Must be ``None``.
+            generator: The source of the noise on the code.
+
+        Raises:
+            ValueError: If the output is a sigmoid and ``x`` leaves [0, 1]: the
+                decoder could never draw it, and the loss would hardly fall.
+        """
+        self._refuse_condition(y)
+        self._check_x(x, allow_empty=False)
+        if self.output == "sigmoid" and (x.min() < 0 or x.max() > 1):
+            raise ValueError(
+                f"x must lie in [0, 1] for a sigmoid output, got values from "
+                f"{x.min():.3g} to {x.max():.3g}; rescale x, or use output='linear'"
+            )
+        z = self.encode(x)
+        if self.noise:
+            eps = torch.empty_like(z).normal_(generator=generator)
+            z = z + self.noise * eps
+        return (self.decode(z) - x).square().mean()
+
+
+def _layers(sizes: Sequence[int]) -> list[nn.Module]:
+    """Return linear layers of the given sizes with rectifiers between them."""
+    layers: list[nn.Module] = []
+    for a, b in pairwise(sizes):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    return layers[:-1]

@@ -1,0 +1,82 @@
+# make html | pdf | epub | notebooks | serve | test | lint | clean
+# Each works on a fresh clone: the first call makes the environment in .venv.
+#
+#   make html PYTHON=python3.12    another Python, 3.11 or later
+#   make html TORCH_INDEX=URL      another place for PyTorch: a CPU-only build, say
+#   make serve PORT=8001
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8000
+JOBS   ?= 2
+
+BIN    := $(VENV)/bin
+BUILD   = $(BIN)/jupyter-book build . -W -n --keep-going
+INDEX   = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+TEX     = The PDF needs TeX: apt-get install --no-install-recommends \
+texlive-xetex texlive-latex-extra texlive-fonts-recommended latexmk \
+fonts-texgyre fonts-texgyre-math fonts-dejavu-core
+
+# What the tests may not do without: what is built just before them. `.ci/run` adds
+# `browser` and `tex`; elsewhere tests that need what is missing are skipped.
+HAS_TEX = $(shell command -v xelatex && command -v latexmk)
+BUILT   = site,epub,notebooks$(if $(HAS_TEX),$(comma)pdf)
+comma  := ,
+
+# The builders share what they have read, so they run one after another.
+.NOTPARALLEL:
+.PHONY: html pdf epub notebooks serve test lint clean distclean
+
+html: $(VENV)/.book
+	$(BUILD)
+
+notebooks: html
+	@echo "The notebooks are in _build/html/notebooks/"
+
+epub: $(VENV)/.book
+	rm -rf _build/epub
+	$(BUILD) --builder custom --custom-builder epub
+	cp _build/epub/*.epub _build/
+
+pdf:
+	$(if $(HAS_TEX),,$(error $(TEX)))
+	@$(MAKE) --no-print-directory $(VENV)/.book
+	$(BUILD) --builder latex
+	$(BIN)/python -m genbook.publishing.pdf _build/latex/genbook.tex _build/genbook.pdf
+
+serve: html
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)
+	GENBOOK_REQUIRE="$(BUILT),$(GENBOOK_REQUIRE)" OMP_NUM_THREADS=1 \
+	    $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+clean:
+	rm -rf _build out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+distclean: clean
+	rm -rf $(VENV) node_modules
+
+# The environment. `.test` holds all that `.book` does.
+$(VENV)/.book: EXTRA = book
+$(VENV)/.test: EXTRA = test
+$(VENV)/.book $(VENV)/.test: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "genbook needs Python 3.11 or later: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV): about two minutes and 1.3 GB, once."
+	@if command -v uv >/dev/null; then \
+	    test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); \
+	    uv pip install --quiet --python $(BIN)/python --index-strategy unsafe-best-match \
+	        $(INDEX) -c constraints.txt -e '.[$(EXTRA)]'; \
+	else \
+	    test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV); \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	        $(INDEX) -c constraints.txt -e '.[$(EXTRA)]'; \
+	fi
+	@touch $@ $(if $(filter test,$(EXTRA)),$(VENV)/.book)

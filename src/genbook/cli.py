@@ -1,0 +1,170 @@
+"""The command ``genbook``: list the example scripts, and run them.
+
+An example is a file of the folder ``examples``; the first line of its docstring
+describes it. Nothing here imports torch, so that a list or a help text comes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from genbook import __version__
+
+__all__ = ["example_parser", "examples_folder", "list_examples", "main"]
+
+
+def example_parser(doc: str | None, name: str | None = None) -> argparse.ArgumentParser:
+    """Return a parser with the options that every example script has.
+
+    They are ``--seed`` (0), ``--out`` (the folder ``out/NAME``) and ``--fast``.
+
+    Args:
+        doc: The docstring of the script: ``__doc__``.
+        name: The name of the script; that of the calling file when ``None``.
+
+    Returns:
+        A parser; a script adds its own options to it.
+
+    Example:
+        >>> args = example_parser("Draw a box.", "box").parse_args(["--seed", "3"])
+        >>> args.seed, args.out.as_posix(), args.fast
+        (3, 'out/box', False)
+    """
+    if name is None:
+        name = Path(sys._getframe(1).f_globals["__file__"]).stem
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, help="of all randomness (default: 0)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out") / name,
+        metavar="FOLDER",
+        help=f"where the figures go (default: out/{name})",
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="a smaller run that takes seconds"
+    )
+    return parser
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise ValueError
+    return seed
+
+
+_seed.__name__ = "seed (a whole number, zero or more)"  # argparse shows it
+
+
+def examples_folder() -> Path | None:
+    """Return the folder of the example scripts, or ``None`` where there is none.
+
+    It is looked for beside the package, as in a clone, and then in the current folder
+    and those above it.
+
+    Returns:
+        The folder, or ``None``.
+    """
+    here = Path.cwd()
+    for root in (Path(__file__).parents[2], here, *here.parents):
+        if (root / "examples").is_dir() and (root / "src" / "genbook").is_dir():
+            return root / "examples"
+    return None
+
+
+def list_examples(folder: Path) -> dict[str, str]:
+    """Return the names of the example scripts with their descriptions.
+
+    Args:
+        folder: The folder of the scripts. Names that begin with ``_`` are skipped.
+
+    Returns:
+        Name and first line of the docstring, in alphabetical order.
+    """
+    found = {}
+    for path in sorted(folder.glob("[!_]*.py")):
+        try:
+            doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        except SyntaxError as error:
+            doc = f"(does not parse: line {error.lineno})"
+        found[path.stem] = (doc or "(no description)").splitlines()[0]
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; those of the process when ``None``.
+
+    Returns:
+        The exit code: 0, that of the example, or 2 for a wrong name or no examples.
+    """
+    parser = argparse.ArgumentParser(
+        prog="genbook", description="List and run the examples of the book genbook."
+    )
+    parser.add_argument("--version", action="version", version=f"genbook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("list", help="list the examples, with a line on each")
+    run = commands.add_parser(
+        "run", help="run an example: genbook run NAME [its arguments]"
+    )
+    run.add_argument("name", metavar="NAME", help="as `genbook list` gives it")
+    run.add_argument(
+        "args",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="passed on to the example; --help lists what it takes",
+    )
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 0
+
+    folder = examples_folder()
+    if folder is None:
+        print(
+            "genbook: the examples are not installed with the package; clone the "
+            "genbook repository and run this command inside it",
+            file=sys.stderr,
+        )
+        return 2
+    examples = list_examples(folder)
+    if args.command == "list":
+        width = max(map(len, examples), default=0)
+        for name, line in examples.items():
+            print(f"{name:<{width}}  {line}")
+        return 0
+    return _run(folder, examples, args.name, args.args)
+
+
+def _run(folder: Path, examples: dict[str, str], name: str, args: list[str]) -> int:
+    """Run an example in a process of its own and return its exit code."""
+    name = Path(name).name.removesuffix(".py")
+    if name not in examples:
+        close = difflib.get_close_matches(name, examples, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(close)}?" if close else "see `genbook list`"
+        print(f"genbook: there is no example {name!r}; {hint}", file=sys.stderr)
+        return 2
+    try:
+        code = subprocess.run([sys.executable, folder / f"{name}.py", *args]).returncode
+    except KeyboardInterrupt:
+        return 130
+    return code if code >= 0 else 128 - code  # killed by a signal, as a shell says it
+
+
+if __name__ == "__main__":
+    sys.exit(main())

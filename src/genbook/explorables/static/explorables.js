@@ -1,0 +1,165 @@
+/* The book's explorables. Each begins as a drawing that can be read without this. */
+(function () {
+  "use strict";
+  const SVG = "http://www.w3.org/2000/svg";
+  const make = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    Object.entries(attributes).forEach(([k, v]) => element.setAttribute(k, v));
+    element.append(...children);
+    return element;
+  };
+  const draw = (tag, attributes) => {
+    const element = document.createElementNS(SVG, tag);
+    Object.entries(attributes).forEach(([k, v]) => element.setAttribute(k, v));
+    return element;
+  };
+  const number = (v, digits) => (v === -Infinity ? "−∞" : v.toFixed(digits).replace("-", "−"));
+  const doubles = (text) =>
+    new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  let count = 0;
+
+  /* A box over points: theta = (left, bottom, right, top), its log-likelihood in nats. */
+  function box(host) {
+    const data = JSON.parse(host.querySelector("script").textContent);
+    const { low, high, width, height } = data;
+    const points = doubles(data.points);
+    const n = points.length / 2;
+    const limits = [low[0], low[1], high[0], high[1]];
+    const steps = [0, 1].map((d) => (high[d] - low[d]) / 200);
+    const theta = [...limits];
+
+    const svg = host.querySelector("svg");
+    const rect = svg.querySelector(".gb-box");
+    const dots = svg.querySelector(".gb-dots");
+    const x = (v) => ((v - low[0]) / (high[0] - low[0])) * width;
+    const y = (v) => ((high[1] - v) / (high[1] - low[1])) * height;
+
+    /* What a place of the box moves: indices of theta. */
+    const frame = draw("rect", { class: "gb-frame", width, height });
+    const missed = draw("path", { class: "gb-missed" });
+    svg.prepend(frame);
+    dots.after(missed);
+    rect.removeAttribute("style");
+    dots.removeAttribute("style");
+    rect.dataset.moves = "0123";
+    const sides = [["0"], ["1"], ["2"], ["3"]].map(([moves]) => draw("line", { class: "gb-side", "data-moves": moves }));
+    const corners = ["01", "21", "23", "03"].map((moves) => draw("g", { class: "gb-corner", "data-moves": moves }));
+    corners.forEach((g) => g.append(draw("circle", { class: "gb-reach", r: 24 }), draw("circle", { class: "gb-knob", r: 8 })));
+    svg.append(...sides, ...corners);
+
+    const names = ["θ₁ left", "θ₂ bottom", "θ₃ right", "θ₄ top"];
+    const sliders = names.map((name, i) => {
+      const id = `gb-box-${++count}`;
+      const input = make("input", { type: "range", id, min: limits[i % 2], max: limits[2 + (i % 2)], step: steps[i % 2] });
+      const shown = make("span", { class: "gb-at" });
+      input.addEventListener("input", () => { move([i], +input.value); });
+      return { input, shown, row: make("div", { class: "gb-row" }, make("label", { for: id }, name), input, shown) };
+    });
+    const buttons = Object.entries(data.boxes).map(([name, corner]) => {
+      const button = make("button", { type: "button" }, name);
+      button.addEventListener("click", () => { corner.forEach((v, i) => { theta[i] = v; }); update(); });
+      return button;
+    });
+    const inside = make("dd"), area = make("dd"), value = make("dd", { class: "gb-value" });
+    const said = make("p", { class: "gb-said", role: "status" });
+    const readout = make("dl", { class: "gb-readout" },
+      make("div", {}, make("dt", {}, "points inside"), inside),
+      make("div", {}, make("dt", {}, "area"), area),
+      make("div", {}, make("dt", {}, "log-likelihood"), value));
+    host.querySelector(".gb-still").remove();
+    host.append(readout, make("div", { class: "gb-rows" }, ...sliders.map((s) => s.row)),
+      make("div", { class: "gb-buttons" }, ...buttons), said);
+
+    /* Move one side and keep the box in the plane, with some width left. */
+    function move(which, to) {
+      which.forEach((i) => {
+        const d = i % 2;
+        const [least, most] = i < 2 ? [low[d], theta[i + 2] - steps[d]] : [theta[i - 2] + steps[d], high[d]];
+        theta[i] = Math.min(most, Math.max(least, to));
+      });
+      update();
+    }
+
+    /* Marks keep their size on the screen, however small the drawing is. */
+    let unit = 1;
+    new ResizeObserver(() => {
+      const matrix = svg.getScreenCTM();
+      if (matrix && matrix.a) { unit = 1 / matrix.a; update(); }
+    }).observe(svg);
+
+    let speaking;
+    function update() {
+      const [left, bottom, right, top] = theta;
+      let out = "", within = 0;
+      const r = 3.5 * unit;
+      for (let i = 0; i < points.length; i += 2) {
+        const [a, b] = [points[i], points[i + 1]];
+        if (a >= left && a <= right && b >= bottom && b <= top) within += 1;
+        else out += `M${x(a) - r} ${y(b) - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`;
+      }
+      const size = (right - left) * (top - bottom);
+      const loglik = within === n ? -n * Math.log(size) : -Infinity;
+      missed.setAttribute("d", out);
+      const [x0, y0, x1, y1] = [x(left), y(top), x(right), y(bottom)];
+      [["x", x0], ["y", y0], ["width", x1 - x0], ["height", y1 - y0]].forEach(([k, v]) => rect.setAttribute(k, v));
+      [[x0, y0, x0, y1], [x0, y1, x1, y1], [x1, y0, x1, y1], [x0, y0, x1, y0]].forEach((ends, i) =>
+        ["x1", "y1", "x2", "y2"].forEach((k, j) => sides[i].setAttribute(k, ends[j])));
+      [[x0, y1], [x1, y1], [x1, y0], [x0, y0]].forEach(([a, b], i) => corners[i].setAttribute("transform", `translate(${a} ${b}) scale(${unit})`));
+      sliders.forEach(({ input, shown }, i) => {
+        input.value = theta[i];
+        shown.textContent = number(theta[i], 2);
+        input.setAttribute("aria-valuetext", number(theta[i], 2));
+      });
+      inside.textContent = `${within} of ${n}`;
+      area.textContent = number(size, 3);
+      value.textContent = `${number(loglik, 2)} nats`;
+      host.dataset.theta = theta.join(" ");
+      host.dataset.loglik = loglik;
+      clearTimeout(speaking);
+      speaking = setTimeout(() => {
+        said.textContent = `${within} of ${n} points inside, area ${number(size, 3)}, log-likelihood ` +
+          (loglik === -Infinity ? "minus infinity." : `${number(loglik, 2)} nats.`);
+      }, 400);
+    }
+
+    /* Dragging: corners and sides follow the pointer, the middle moves the whole box. */
+    let grip = null;
+    const place = (event) => {
+      const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      return [low[0] + (p.x / width) * (high[0] - low[0]), high[1] - (p.y / height) * (high[1] - low[1])];
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      const part = event.target.closest("[data-moves]");
+      if (!part || event.button) return;
+      grip = { moves: [...part.dataset.moves].map(Number), at: place(event), from: [...theta] };
+      svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    /* A finger on a corner or a side drags it; anywhere else it scrolls the page. */
+    svg.addEventListener("touchstart", (event) => {
+      const part = event.target.closest("[data-moves]");
+      if (part && part !== rect) event.preventDefault();
+    }, { passive: false });
+    svg.addEventListener("pointermove", (event) => {
+      if (!grip) return;
+      const now = place(event);
+      if (grip.moves.length < 4) {
+        grip.moves.forEach((i) => move([i], now[i % 2]));
+        return;
+      }
+      [0, 1].forEach((d) => {
+        const shift = Math.min(high[d] - grip.from[d + 2], Math.max(low[d] - grip.from[d], now[d] - grip.at[d]));
+        theta[d] = grip.from[d] + shift;
+        theta[d + 2] = grip.from[d + 2] + shift;
+      });
+      update();
+    });
+    ["pointerup", "pointercancel"].forEach((kind) => svg.addEventListener(kind, () => { grip = null; }));
+
+    update();
+    host.classList.add("gb-live");
+  }
+
+  const kinds = { box };
+  document.querySelectorAll(".gb-explorable").forEach((host) => kinds[host.dataset.explorable](host));
+})();

@@ -1,0 +1,222 @@
+"""The histogram: count how many observations fall into each cell of a grid.
+
+The number of cells grows as ``bins ** dim``, which is why the other families exist.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbook._validate import (
+    check_corners,
+    check_count,
+    check_fitted,
+    check_generator,
+    check_positive,
+)
+from genbook.models.base import ExplicitModel
+
+
+class PiecewiseConstant(ExplicitModel):
+    r"""A density that is constant in each cell of a grid over a box.
+
+    .. math::
+
+        p(\mathbf x) = \frac{P(c)}{\operatorname{vol}(c)}
+        \quad\text{where } c \ni \mathbf x
+
+    A subclass says the probability of each cell (``log_mass``); this class makes a
+    density of it.
+
+    Args:
+        low: The lower corner of the box, ``(dim,)``.
+        high: The upper corner of the box, ``(dim,)``.
+        bins: How many cells along each dimension: one number for all, or one for each.
+        max_cells: More cells than this are refused.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        low: Tensor | Sequence[float],
+        high: Tensor | Sequence[float],
+        bins: int | Sequence[int],
+        max_cells: int,
+    ) -> None:
+        super().__init__()
+        low, high = check_corners(low, high)
+        each = list(bins) if isinstance(bins, Sequence) else [bins] * len(low)
+        if len(each) != len(low):
+            raise ValueError(
+                f"bins must be one number or {len(low)} of them, got {len(each)}"
+            )
+        self.bins = tuple(check_count(b, "bins", minimum=1) for b in each)
+        self.cells = math.prod(self.bins)
+        if self.cells > max_cells:
+            raise ValueError(
+                f"bins must make at most {max_cells:,} cells, got "
+                f"{' * '.join(map(str, self.bins))} = {self.cells:,} "
+                f"({_bytes(4 * self.cells)} in float32): the number of cells grows "
+                f"exponentially with the dimension"
+            )
+        self.config: dict[str, Any] = {
+            "bins": list(self.bins),
+            "low": low.tolist(),
+            "high": high.tolist(),
+        }
+        self.event_shape = (len(low),)
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+
+    @abstractmethod
+    def log_mass(self) -> Tensor:
+        """Return the log probability of each cell, ``(cells,)``, last axis fastest."""
+
+    @property
+    def width(self) -> Tensor:
+        """The width of a cell in each dimension, ``(dim,)``."""
+        return (self.high - self.low) / self.low.new_tensor(self.bins)
+
+    def cell(self, x: Tensor) -> Tensor:
+        """Return the number of the cell that holds each observation.
+
+        Args:
+            x: Observations, ``(n, dim)``.
+
+        Returns:
+            Integers ``(n,)``; -1 outside the box. A point on the upper side of the box
+            belongs to the last cell, as in NumPy.
+        """
+        bins = torch.tensor(self.bins, device=x.device)
+        along = ((x - self.low) / self.width).floor().long()  # (n, dim)
+        along = along.clamp(max=bins - 1)
+        number = torch.zeros_like(along[:, 0])
+        for i, b in enumerate(self.bins):
+            number = number * b + along[:, i]
+        inside = ((x >= self.low) & (x <= self.high)).all(dim=1)
+        return torch.where(inside, number, -1)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log density of each observation in nats, ``(n,)``."""
+        self._refuse_condition(y)
+        cell = self.cell(self._check_x(x))
+        log_density = self.log_mass() - self.width.log().sum()
+        return torch.where(cell >= 0, log_density[cell], -torch.inf)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` cells, then a uniform point in each, ``(n, dim)``."""
+        self._refuse_condition(y)
+        n = check_count(n, "n")
+        check_generator(generator)
+        cumulative = self.log_mass().double().exp().cumsum(dim=0)
+        options: dict[str, Any] = {"generator": generator, "device": self.device}
+        u = torch.rand(n, dtype=torch.float64, **options) * cumulative[-1]
+        cell = torch.searchsorted(cumulative, u, right=True)
+        corner = torch.stack(torch.unravel_index(cell, self.bins), dim=1)
+        u = torch.rand(corner.shape, dtype=self.dtype, **options)
+        x = self.low + (corner + u) * self.width
+        strayed = (self.cell(x) != cell)[:, None]  # rounding may lead over the border
+        return torch.where(strayed, self.low + (corner + 0.5) * self.width, x)
+
+
+class Histogram(PiecewiseConstant):
+    r"""A histogram, as a density.
+
+    .. math::
+
+        P(c) = \frac{n_c + a}{\sum_{c'} (n_{c'} + a)}
+
+    with :math:`n_c` observations in cell :math:`c` and a pseudo-count :math:`a`.
+
+    Args:
+        bins: How many cells along each dimension: one number for all, or one for each.
+        low: The lower corner of the box, ``(dim,)``.
+        high: The upper corner of the box, ``(dim,)``.
+        pseudo_count: What to add to each count. Zero is maximum likelihood, and says
+            that what was not seen cannot happen.
+
+    Attributes:
+        counts: How many observations fell into each cell, ``bins``.
+
+    Reference:
+        K. Pearson, *Contributions to the mathematical theory of evolution II: skew
+        variation in homogeneous material*, Philosophical Transactions A 186, 1895.
+
+    Example:
+        >>> x = torch.tensor([[0.1], [0.2], [0.9]])
+        >>> histogram = Histogram(bins=2, low=[0.0], high=[1.0]).fit(x)
+        >>> histogram.log_prob(torch.tensor([[0.3], [0.7], [1.5]])).exp()
+        tensor([1.3333, 0.6667, 0.0000])
+    """
+
+    MAX_CELLS = 2**27
+    counts: Tensor
+
+    def __init__(
+        self,
+        bins: int | Sequence[int],
+        low: Tensor | Sequence[float],
+        high: Tensor | Sequence[float],
+        *,
+        pseudo_count: float = 0.0,
+    ) -> None:
+        super().__init__(low, high, bins, self.MAX_CELLS)
+        self.pseudo_count = check_positive(pseudo_count, "pseudo_count", zero=True)
+        self.config["pseudo_count"] = self.pseudo_count
+        self.register_buffer("counts", torch.zeros(self.bins, dtype=torch.long))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> Histogram:
+        """Count the observations in each cell.
+
+        Args:
+            x: Observations inside the box, ``(n, dim)``.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            TypeError: If ``x`` is not a tensor of the model's floating-point type.
+            ValueError: If ``x`` has another shape, is empty or not finite, or a point
+                lies outside the box.
+        """
+        cell = self.cell(self._check_x(x, allow_empty=False))
+        if (cell < 0).any():
+            raise ValueError(
+                f"x must lie between low and high, got {int((cell < 0).sum())} of "
+                f"{len(x)} points outside"
+            )
+        counts = torch.bincount(cell, minlength=self.cells)
+        self.counts.copy_(counts.view(self.bins))
+        return self
+
+    def log_mass(self) -> Tensor:
+        """Return the log share of each cell, ``(cells,)``."""
+        n = self.counts.sum()
+        check_fitted(bool(n > 0), "Histogram")
+        counts = self.counts.flatten().to(self.dtype) + self.pseudo_count
+        return (counts / (n + self.pseudo_count * self.cells)).log()
+
+
+def _bytes(n: float) -> str:
+    """Write a size in memory with a binary prefix."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if n < 1024:
+            return f"{n:.3g} {unit}"
+        n /= 1024
+    return f"{n:.3g} EiB"

@@ -1,0 +1,267 @@
+"""A mixture of Gaussians, fitted by expectation-maximisation.
+
+Each observation comes from one of ``k`` Gaussians; which one is the latent variable.
+The two steps of the algorithm stand in ``em.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_positive,
+    check_tensor,
+)
+from genbook.models.base import ExplicitModel, LatentVariableModel
+from genbook.models.em import Theta, expect, maximise, start
+from genbook.models.gaussian import LOG_2PI, cholesky, from_tril, to_tril
+
+
+class GaussianMixture(ExplicitModel, LatentVariableModel):
+    r"""A weighted sum of Gaussians with full covariances.
+
+    .. math::
+
+        p_\theta(\mathbf x) = \sum_{j=1}^k \pi_j\,
+        \mathcal N(\mathbf x \mid \boldsymbol\mu_j, L_j L_j^\top)
+
+    A new model has equal weights, unit covariances and random means.
+
+    Args:
+        dim: The dimension of an observation.
+        components: How many Gaussians, ``k`` above.
+
+    Attributes:
+        logits: The weights' logarithms up to a constant, ``(k,)``.
+        mu: The means, ``(k, dim)``.
+        free: The Cholesky factors as free numbers, ``(k, dim, dim)``: see
+            :func:`~genbook.models.gaussian.to_tril`.
+        history: The mean log-likelihood in nats before each step of the last ``fit``,
+            and after the last step.
+
+    Reference:
+        A. P. Dempster, N. M. Laird and D. B. Rubin, *Maximum likelihood from incomplete
+        data via the EM algorithm*, Journal of the Royal Statistical Society B 39, 1977.
+
+    Example:
+        >>> g = torch.Generator().manual_seed(0)
+        >>> x = torch.randn(1000, 1, generator=g)
+        >>> x[:500] += 10
+        >>> GaussianMixture(dim=1, components=2).fit(x, generator=g).weights
+        tensor([0.5000, 0.5000])
+    """
+
+    history: list[float]
+
+    def __init__(self, dim: int = 2, components: int = 8) -> None:
+        super().__init__()
+        dim = check_count(dim, "dim", minimum=1)
+        k = check_count(components, "components", minimum=1)
+        self.config = {"dim": dim, "components": k}
+        self.event_shape = (dim,)
+        self.logits = nn.Parameter(torch.zeros(k))
+        self.mu = nn.Parameter(torch.randn(k, dim))
+        self.free = nn.Parameter(torch.zeros(k, dim, dim))
+        self.history = []
+
+    @classmethod
+    def from_parameters(
+        cls, weights: Tensor, mu: Tensor, covariances: Tensor
+    ) -> GaussianMixture:
+        """Return the mixture of given weights, means and covariances.
+
+        Args:
+            weights: Positive numbers that sum to one, ``(k,)``.
+            mu: The means, ``(k, dim)``.
+            covariances: Symmetric and positive definite, ``(k, dim, dim)``.
+
+        Returns:
+            A model of the means' floating-point type.
+
+        Raises:
+            TypeError: If an argument is not a floating-point tensor, or of another type
+                than the means.
+            ValueError: If a shape is wrong, the weights are not a distribution, or a
+                covariance is not symmetric and positive definite.
+
+        Example:
+            >>> mu, covariances = torch.zeros(2, 1), torch.ones(2, 1, 1)
+            >>> model = GaussianMixture.from_parameters(
+            ...     torch.tensor([0.25, 0.75]), mu, covariances
+            ... )
+            >>> model.weights
+            tensor([0.2500, 0.7500])
+        """
+        check_tensor(mu, "mu", ("k", "dim"))
+        k, dim = mu.shape
+        check_tensor(weights, "weights", (k,), dtype=mu.dtype)
+        check_tensor(covariances, "covariances", (k, dim, dim), dtype=mu.dtype)
+        if not (weights > 0).all() or abs(weights.sum().item() - 1) > 1e-4:
+            raise ValueError(
+                f"weights must be positive and sum to 1, got the smallest "
+                f"{weights.min():g} and the sum {weights.sum():g}"
+            )
+        model = cls(dim, k).to(device=mu.device, dtype=mu.dtype)
+        model._set(Theta(weights, mu, cholesky(covariances, "covariances")))
+        return model
+
+    @property
+    def weights(self) -> Tensor:
+        """The weight of each component, ``(k,)``; they sum to one. No gradient."""
+        return self.logits.detach().softmax(dim=0)
+
+    @property
+    def covariances(self) -> Tensor:
+        """The covariance of each component, ``(k, dim, dim)``. No gradient."""
+        tril = to_tril(self.free.detach())
+        return tril @ tril.mT
+
+    def log_joint(self, x: Tensor) -> Tensor:
+        """Return the log density of each observation and component, ``(n, k)``."""
+        tril = to_tril(self.free)  # (k, d, d)
+        z = torch.linalg.solve_triangular(  # (k, d, n)
+            tril, x.mT - self.mu[..., None], upper=False
+        )
+        log_det = tril.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)  # (k,)
+        constant = self.logits.log_softmax(dim=0) - log_det - 0.5 * z.shape[1] * LOG_2PI
+        return (constant[:, None] - 0.5 * z.square().sum(dim=1)).mT
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log density of each observation in nats, ``(n,)``."""
+        self._refuse_condition(y)
+        return self.log_joint(self._check_x(x)).logsumexp(dim=1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the responsibilities: how likely each component made ``x``.
+
+        Args:
+            x: Observations, ``(n, dim)``.
+
+        Returns:
+            Probabilities ``(n, k)``; each row sums to one.
+        """
+        return self.log_joint(self._check_x(x)).softmax(dim=1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the mean observation of each mixture of components.
+
+        Args:
+            z: Responsibilities, ``(n, k)``; a one-hot row gives that component's mean.
+
+        Returns:
+            Points ``(n, dim)``.
+        """
+        check_tensor(z, "z", ("n", len(self.mu)), dtype=self.dtype, allow_empty=True)
+        return z @ self.mu
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw a component for each of ``n`` points, then the point, ``(n, dim)``."""
+        self._refuse_condition(y)
+        check_generator(generator)
+        shape = (check_count(n, "n"), *self.event_shape)
+        options: dict[str, Any] = {
+            "generator": generator,
+            "device": self.device,
+            "dtype": self.dtype,
+        }
+        u = torch.rand(n, **options)
+        cumulative = self.weights.cumsum(dim=0)
+        j = torch.searchsorted(cumulative, u, right=True).clamp(max=len(self.mu) - 1)
+        eps = torch.randn(shape, **options)
+        return self.mu[j] + (to_tril(self.free)[j] @ eps[..., None]).squeeze(-1)
+
+    @torch.no_grad()
+    def fit(
+        self,
+        x: Tensor,
+        *,
+        iterations: int = 200,
+        tolerance: float = 1e-4,
+        restarts: int = 1,
+        min_variance: float = 1e-6,
+        warm_start: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> GaussianMixture:
+        """Set the parameters by expectation-maximisation.
+
+        The likelihood never falls from one step to the next. Without a bound it could
+        also rise for ever, as a component shrinks onto a single point: so we maximise
+        over the mixtures that have at least a given variance in every direction.
+
+        Args:
+            x: Observations, ``(n, dim)``, at least as many as components.
+            iterations: The largest number of steps.
+            tolerance: Stop when a step gains less than this, in nats an observation.
+            restarts: How many starts to try; the likeliest result stays.
+            min_variance: The bound, as a share of the data's mean variance.
+            warm_start: Start from the present parameters, not from the data.
+            generator: The source of the random start; the global one when ``None``.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            TypeError: If ``x`` is not a tensor of the model's floating-point type, or
+                an option has the wrong type.
+            ValueError: If ``x`` has another shape, is not finite, holds fewer points
+                than components or only one point over and over, or an option is out of
+                range.
+        """
+        self._check_x(x, allow_empty=False)
+        check_count(iterations, "iterations")
+        check_positive(tolerance, "tolerance", zero=True)
+        check_count(restarts, "restarts", minimum=1)
+        check_positive(min_variance, "min_variance")
+        check_generator(generator)
+        k = len(self.mu)
+        if len(x) < k:
+            raise ValueError(
+                f"x must hold at least one point for each of the {k} components, got "
+                f"{len(x)}"
+            )
+        centre = x.mean(dim=0)
+        x = x - centre  # so that rounding is small beside the spread
+        spread = x.square().mean().item()
+        if not spread > 0:
+            raise ValueError(f"x must not be constant, got {len(x)} times one point")
+        floor = min_variance * spread
+
+        best: tuple[list[float], Theta] | None = None
+        for _ in range(1 if warm_start else restarts):
+            theta = self._theta(centre) if warm_start else start(x, k, floor, generator)
+            history: list[float] = []
+            for step in range(iterations + 1):
+                sums = expect(x, theta)
+                history.append(sums.log_likelihood)
+                gain = history[-1] - history[-2] if step else torch.inf
+                if step == iterations or gain < tolerance:
+                    break
+                theta = maximise(sums, floor)
+            if best is None or history[-1] > best[0][-1]:
+                best = history, theta
+        assert best is not None
+        self.history, theta = best
+        self._set(theta._replace(mu=theta.mu + centre))
+        return self
+
+    def _theta(self, centre: Tensor) -> Theta:
+        mu, tril = self.mu - centre, to_tril(self.free)
+        return Theta(self.weights.double(), mu.double(), tril.double())
+
+    @torch.no_grad()
+    def _set(self, theta: Theta) -> None:
+        self.logits.copy_(theta.pi.log())
+        self.mu.copy_(theta.mu)
+        self.free.copy_(from_tril(theta.tril))

@@ -1,0 +1,66 @@
+"""Sphinx extension: the reference of the package, from its docstrings.
+
+Three corrections to what autodoc and napoleon make of them: a property's first line may
+hold a colon, a base class without a public name gives way to its own bases, and the
+attributes of a class are called so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
+
+_COLON = "\ue000"  # a character that no docstring holds
+
+
+def _hide_colon(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from reading ``The entropy in nats: …`` as a type."""
+    if what in {"property", "attribute", "data"} and lines:
+        lines[0] = lines[0].replace(":", _COLON)
+
+
+def _show_colon(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    lines[:] = [line.replace(_COLON, ":") for line in lines]
+
+
+def public_bases(bases: tuple[type, ...]) -> list[type]:
+    """Return the nearest base classes that have a public name.
+
+    Example:
+        >>> class _Hidden(dict): pass
+        >>> public_bases((_Hidden, object))
+        [<class 'dict'>]
+    """
+    found: list[type] = []
+    for base in bases:
+        hidden = base.__name__.startswith("_")
+        for known in public_bases(base.__bases__) if hidden else [base]:
+            if known is not object and known not in found:
+                found.append(known)
+    return found
+
+
+def _show_public_bases(
+    app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]
+) -> None:
+    if all(isinstance(base, type) for base in bases):
+        bases[:] = public_bases(tuple(bases)) or [object]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", _hide_colon, priority=400)
+    app.connect("autodoc-process-docstring", _show_colon, priority=600)
+    app.connect("autodoc-process-bases", _show_public_bases)
+    app.setup_extension("sphinx.ext.napoleon")
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

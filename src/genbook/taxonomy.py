@@ -1,0 +1,314 @@
+"""The family tree of the book as data, computed from what each class can do.
+
+Nobody writes down where a model belongs: its methods say it (``models/base.py``). What
+is written here is only what a program cannot know: the year, the paper, the chapter.
+The book draws its tree, its nested sets and its tables from the plain lists and
+dictionaries below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from typing import Any
+
+import genbook.models
+from genbook.models.autoencoder import PCA, Autoencoder
+from genbook.models.base import (
+    BoundedModel,
+    EnergyModel,
+    ExplicitModel,
+    GenerativeModel,
+    LatentVariableModel,
+    Model,
+    RepresentationModel,
+)
+from genbook.models.box import UniformBox
+from genbook.models.gaussian import Gaussian
+from genbook.models.grid import GridNetwork
+from genbook.models.histogram import Histogram
+from genbook.models.kernel import KernelDensity
+from genbook.models.mixture import GaussianMixture
+
+TRACTABLE = "explicit, tractable"
+APPROXIMATE = "explicit, approximate"
+IMPLICIT = "implicit"
+APPROACHES = (TRACTABLE, APPROXIMATE, IMPLICIT)
+
+UNSUPERVISED = "unsupervised models"
+GENERATIVE = "generative models"
+PROBABILISTIC = "probabilistic models"
+LATENT = "latent-variable models"
+SETS = (UNSUPERVISED, GENERATIVE, PROBABILISTIC, LATENT)
+
+ABILITIES = (
+    "fit",
+    "loss",
+    "sample",
+    "log_prob",
+    "elbo",
+    "energy",
+    "encode",
+    "decode",
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of the book, with what its class cannot say about itself.
+
+    Attributes:
+        cls: The class.
+        chapter: The chapter that teaches it, a path in ``book/`` without ending.
+        year: When it was published first.
+        paper: Who published it: authors and year.
+        says: What it is, in one line.
+    """
+
+    cls: type[Model]
+    chapter: str
+    year: int
+    paper: str
+    says: str
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.cls.__name__
+
+    @property
+    def module(self) -> str:
+        """The module to import it from."""
+        return self.cls.__module__
+
+
+MEMBERS: tuple[Member, ...] = (
+    Member(
+        UniformBox,
+        "foundations/world-map",
+        2019,
+        "Foster 2019",
+        "constant inside a box, zero outside",
+    ),
+    Member(
+        Gaussian,
+        "foundations/maximum-likelihood",
+        1809,
+        "Gauss 1809",
+        "one bell with a full covariance",
+    ),
+    Member(
+        GaussianMixture,
+        "foundations/world-map",
+        1977,
+        "Dempster, Laird and Rubin 1977",
+        "a weighted sum of Gaussians; the component is latent",
+    ),
+    Member(
+        Histogram,
+        "foundations/probability",
+        1895,
+        "Pearson 1895",
+        "the share of the observations in each cell of a grid",
+    ),
+    Member(
+        KernelDensity,
+        "foundations/world-map",
+        1956,
+        "Rosenblatt 1956; Parzen 1962",
+        "a small Gaussian on every observation",
+    ),
+    Member(
+        GridNetwork,
+        "foundations/maximum-likelihood",
+        2020,
+        "Tancik et al. 2020",
+        "a network with a softmax over the cells of a grid",
+    ),
+    Member(
+        PCA,
+        "foundations/representation-learning",
+        1901,
+        "Pearson 1901",
+        "the best linear code for the squared error",
+    ),
+    Member(
+        Autoencoder,
+        "foundations/representation-learning",
+        1986,
+        "Rumelhart, Hinton and Williams 1986",
+        "a network that draws its input again from a short code",
+    ),
+)
+
+
+def approach(cls: type[Model]) -> str | None:
+    """Return how a class deals with the density of its observations.
+
+    Args:
+        cls: A model class.
+
+    Returns:
+        ``TRACTABLE`` if it evaluates the density, ``APPROXIMATE`` if it bounds it or
+        knows it up to a constant, ``IMPLICIT`` if it only draws from it, and ``None``
+        if it does not generate.
+
+    Example:
+        >>> approach(Gaussian)
+        'explicit, tractable'
+    """
+    if not issubclass(cls, GenerativeModel):
+        return None
+    if issubclass(cls, ExplicitModel):
+        return TRACTABLE
+    if issubclass(cls, BoundedModel | EnergyModel):
+        return APPROXIMATE
+    return IMPLICIT
+
+
+def sets(cls: type[Model]) -> tuple[str, ...]:
+    """Return the nested sets that a class belongs to, the largest first.
+
+    Every model of the package learns without labels. It is generative if it can be
+    sampled; probabilistic if it also assigns a density, exactly or not, or explains the
+    observations by a latent variable; and a latent-variable model in the last case.
+
+    Args:
+        cls: A model class.
+
+    Returns:
+        The first few of ``SETS``.
+
+    Example:
+        >>> sets(Gaussian)
+        ('unsupervised models', 'generative models', 'probabilistic models')
+    """
+    if not issubclass(cls, GenerativeModel):
+        return SETS[:1]
+    if issubclass(cls, LatentVariableModel):
+        return SETS
+    assigns_a_density = approach(cls) != IMPLICIT
+    return SETS[:3] if assigns_a_density else SETS[:2]
+
+
+def has_density(cls: type[Model]) -> bool:
+    """Return whether a class evaluates its density exactly.
+
+    Example:
+        >>> has_density(Gaussian)
+        True
+    """
+    return issubclass(cls, ExplicitModel)
+
+
+def has_representation(cls: type[Model]) -> bool:
+    """Return whether a class encodes observations, and decodes codes.
+
+    Example:
+        >>> has_representation(GaussianMixture), has_representation(Gaussian)
+        (True, False)
+    """
+    return issubclass(cls, RepresentationModel)
+
+
+def abilities(cls: type[Model]) -> tuple[str, ...]:
+    """Return what a class can do: its public methods among ``ABILITIES``.
+
+    Example:
+        >>> abilities(Gaussian)
+        ('fit', 'loss', 'sample', 'log_prob')
+    """
+    return tuple(name for name in ABILITIES if callable(getattr(cls, name, None)))
+
+
+def table() -> list[dict[str, Any]]:
+    """Return one row for each model, in the order of the book.
+
+    Returns:
+        Dictionaries with the keys ``model``, ``module``, ``says``, ``approach``,
+        ``sets``, ``density``, ``representation``, ``abilities``, ``year``, ``paper``
+        and ``chapter``.
+
+    Example:
+        >>> [row["model"] for row in table() if row["representation"]]
+        ['GaussianMixture', 'PCA', 'Autoencoder']
+    """
+    return [
+        {
+            "model": m.name,
+            "module": m.module,
+            "says": m.says,
+            "approach": approach(m.cls),
+            "sets": sets(m.cls),
+            "density": has_density(m.cls),
+            "representation": has_representation(m.cls),
+            "abilities": abilities(m.cls),
+            "year": m.year,
+            "paper": m.paper,
+            "chapter": m.chapter,
+        }
+        for m in MEMBERS
+    ]
+
+
+def tree() -> dict[str, dict[str, Any]]:
+    """Return the three approaches and their models, as a tree to be drawn.
+
+    Returns:
+        Branches within branches; the leaves are lists of model names, empty where the
+        book has no such model yet.
+
+    Example:
+        >>> tree()["generative models"]["explicit density"]["tractable"][:2]
+        ['UniformBox', 'Gaussian']
+    """
+    leaves: dict[str, list[str]] = {a: [] for a in APPROACHES}
+    for m in MEMBERS:
+        branch = approach(m.cls)
+        if branch is not None:
+            leaves[branch].append(m.name)
+    return {
+        GENERATIVE: {
+            "explicit density": {
+                "tractable": leaves[TRACTABLE],
+                "approximate": leaves[APPROXIMATE],
+            },
+            "implicit density": leaves[IMPLICIT],
+        }
+    }
+
+
+def nested_sets() -> dict[str, list[str]]:
+    """Return the models of each nested set, the largest set first.
+
+    Each set holds all models of the next.
+
+    Returns:
+        For each of ``SETS``, the names of its models.
+
+    Example:
+        >>> nested_sets()["latent-variable models"]
+        ['GaussianMixture']
+    """
+    return {s: [m.name for m in MEMBERS if s in sets(m.cls)] for s in SETS}
+
+
+def discover() -> list[type[Model]]:
+    """Return every public model class of ``genbook.models``, found by looking.
+
+    The tests compare it with ``MEMBERS``, so that no model is forgotten.
+
+    Example:
+        >>> Gaussian in discover()
+        True
+    """
+    found = []
+    for info in pkgutil.iter_modules(genbook.models.__path__, "genbook.models."):
+        module = importlib.import_module(info.name)
+        for name, cls in inspect.getmembers(module, inspect.isclass):
+            own = cls.__module__ == module.__name__ and not name.startswith("_")
+            if own and issubclass(cls, Model) and not inspect.isabstract(cls):
+                found.append(cls)
+    return found

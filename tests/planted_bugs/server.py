@@ -1,0 +1,64 @@
+"""Runs tests against a copy of the package, each time in a fresh process.
+
+Importing torch and the oracles takes longer than the tests. So they are imported here
+once; each job forks, puts its copy of the package first on the path, and runs pytest.
+Jobs come as lines of JSON, ``{"folder", "tests", "log"}``; each answers with a line, the
+exit code of pytest (negative for the signal that killed it).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRELOAD = [
+    *("torch", "torch._dynamo", "safetensors.torch", "numpy", "matplotlib.pyplot"),
+    *("hypothesis.strategies", "scipy.stats", "scipy.optimize", "scipy.integrate"),
+    *("sklearn.linear_model", "sklearn.mixture", "sklearn.neighbors"),
+]
+
+
+def run(folder: str, tests: list[str], log: str) -> int:
+    """Run tests with the package of a folder; called in a process of its own."""
+    signal.alarm(240)  # a bug may never end
+    out = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = folder
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    package = importlib.import_module("genbook")
+    assert Path(str(package.__file__)).parent == Path(folder) / "genbook", package
+    return pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"])
+
+
+def main() -> None:
+    for name in PRELOAD:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    assert "genbook" not in sys.modules
+    print("ready", flush=True)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            code = 99
+            try:
+                code = run(**json.loads(line))
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The Makefile, the versions it installs, and what continuous integration calls."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from genbook.publishing import pdf
+
+ROOT = Path(__file__).parents[2]
+MAKE = shutil.which("make")
+
+pytestmark = pytest.mark.skipif(MAKE is None, reason="make is missing")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A fresh clone as far as make is concerned, and a PATH that holds few tools."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "touch", "test", "rm", "cp", "echo"):
+        (tools / name).symlink_to(shutil.which(name))
+    return tmp_path
+
+
+def tool(clone: Path, name: str, script: str = 'echo "$(basename $0) $@"') -> None:
+    """Put a stand-in for a program on the clone's PATH."""
+    path = clone / "tools" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(clone / "tools"), "HOME": str(clone)}
+    assert MAKE is not None
+    return subprocess.run(
+        [MAKE, *arguments],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_tex_pdf_says_in_one_line_what_to_install(clone: Path) -> None:
+    done = make(clone, "pdf")
+    assert done.returncode != 0
+    [line] = (done.stdout + done.stderr).strip().splitlines()
+    assert pdf.INSTALL in line
+    assert not (clone / ".venv").exists(), "nothing was installed for nothing"
+
+
+def test_an_old_python_is_named_before_anything_is_installed(clone: Path) -> None:
+    tool(clone, "python3", "exit 1")
+    done = make(clone, "html")
+    assert done.returncode != 0
+    assert "genbook needs Python 3.11 or later" in done.stdout
+    assert not (clone / ".venv").exists()
+
+
+def fake_python(clone: Path) -> None:
+    """A Python whose environments write down what they are asked for."""
+    note = '[ "$1" = -c ] || echo "python $@" >> log'
+    maker = f"""{note}
+if [ "$2" = venv ]; then
+    /bin/mkdir -p $3/bin
+    for name in python pip jupyter-book; do
+        printf '#!/bin/sh\\necho "'$name' $*" >> log\\n' > $3/bin/$name
+        /bin/chmod +x $3/bin/$name
+    done
+fi"""
+    tool(clone, "python3", maker)
+
+
+def log(clone: Path) -> list[str]:
+    lines = (clone / "log").read_text().splitlines()
+    (clone / "log").unlink()
+    return lines
+
+
+def test_a_fresh_clone_installs_once_and_builds_strictly(clone: Path) -> None:
+    fake_python(clone)
+    done = make(clone, "html", "TORCH_INDEX=https://example.org/cpu")
+    assert done.returncode == 0, done.stderr
+    venv, install, build = log(clone)
+    assert venv == "python -m venv .venv"
+    assert "--extra-index-url https://example.org/cpu -c constraints.txt" in install
+    assert install.endswith("-e .[book]")
+    assert build == "jupyter-book build . -W -n --keep-going"
+
+    make(clone, "html")
+    assert log(clone) == [build], "the second call installs nothing"
+
+    os.utime(clone / "constraints.txt", (2**31, 2**31))
+    make(clone, "html")
+    assert len(log(clone)) == 2, "other versions are installed"
+
+
+def test_uv_is_used_when_it_is_there(clone: Path) -> None:
+    fake_python(clone)
+    tool(
+        clone,
+        "uv",
+        'echo "uv $@" >> log\n[ "$1" = venv ] && PATH=$PATH:/bin python3 -m venv .venv',
+    )
+    make(clone, "html")
+    lines = log(clone)
+    assert lines[0] == "uv venv --quiet --python python3 .venv"
+    [install] = [line for line in lines if line.startswith("uv pip install")]
+    assert install.endswith("-c constraints.txt -e .[book]")
+
+
+def test_every_target_of_the_readme_is_there() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"`make (\w+)", (ROOT / "README.md").read_text("utf8")))
+    assert {"html", "pdf", "epub", "notebooks", "test", "serve", "clean"} <= targets
+    assert named <= targets
+
+
+def test_the_constraints_are_what_is_installed_and_complete() -> None:
+    """A version that is not pinned would be another one next year."""
+    freeze = runpy.run_path(str(ROOT / "tools" / "freeze.py"))
+    names = freeze["closure"](freeze["wanted"]())
+    lines = (ROOT / "constraints.txt").read_text("utf8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    installed = {name: importlib.metadata.version(name) for name in names}
+    wrong = {
+        name: (version, pinned.get(name))
+        for name, version in installed.items()
+        if version.partition("+")[0] != pinned.get(name)
+    }
+    assert not wrong, "run tools/freeze.py, or install with -c constraints.txt"
+
+
+def test_ci_lets_nothing_skip() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf8")
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "set -euo pipefail" in script
+    assert "make test" in script
+    required = re.search(r"GENBOOK_REQUIRE=(\S+)", script)
+    assert required is not None
+    assert {"browser", "tex"} <= set(required[1].split(","))
+    for package in re.findall(r"[a-z][a-z-]+", pdf.INSTALL.partition("recommends ")[2]):
+        assert package in script, f"{package} is not installed"

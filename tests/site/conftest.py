@@ -1,0 +1,148 @@
+"""The built site in a real browser: one Chromium for each worker."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = Path(os.environ.get("GENBOOK_BUILD", ROOT / "_build")) / "html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No name but this machine's own leads anywhere.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def page_names() -> list[str]:
+    """Return the site's pages, relative to it; not the root, which only leads on."""
+    pages = (str(p.relative_to(SITE)) for p in SITE.rglob("*.html"))
+    return sorted(set(pages) - {"index.html"})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask each question of each page."""
+    if "page_name" in metafunc.fixturenames:
+        metafunc.parametrize("page_name", page_names() or ["(not built)"])
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder on this machine and return its address, with a slash."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def address(serve: Callable[[Path], str], site: Path) -> str:
+    """The address of the served site, with a slash."""
+    return serve(site)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str):
+    """A running Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield chrome
+        chrome.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages that remember what went wrong: errors, and requests elsewhere."""
+    contexts = []
+
+    def open_(url: str, *, wait: str = "load", **options):
+        width, height = options.pop("size", (1280, 900))
+        options = {"viewport": {"width": width, "height": height}, **options}
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        own = url.split("/", 3)[2] if url.startswith("http") else ""
+        page.trouble = []
+
+        def heard(message):
+            if message.type in ("error", "warning"):
+                page.trouble.append(f"console {message.type}: {message.text}")
+
+        def asked(request):
+            scheme, _, rest = request.url.partition("://")
+            if scheme in ("http", "https") and rest.split("/")[0] != own:
+                page.trouble.append(f"asks another host: {request.url}")
+
+        page.on("console", heard)
+        page.on("pageerror", lambda error: page.trouble.append(f"uncaught: {error}"))
+        page.on("request", asked)
+        page.on(
+            "requestfailed",
+            lambda request: page.trouble.append(f"not found: {request.url}"),
+        )
+        page.goto(url, wait_until=wait)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    """The script of axe-core, as the package axe-playwright-python brings it."""
+    package = pytest.importorskip("axe_playwright_python")
+    return (Path(package.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture
+def violations(axe_source: str) -> Callable[..., list[str]]:
+    """Return what axe finds on a page, a line each.
+
+    Drawn formulas are left out: they are hidden from screen readers, which read the
+    MathML beside them, and have thousands of parts.
+    """
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+    def run(page, within: str | None = None) -> list[str]:
+        if not page.evaluate("typeof axe === 'object'"):
+            page.evaluate(axe_source)
+        found = page.evaluate(
+            "async ([within, tags]) => (await axe.run("
+            "{include: [[within || 'html']], exclude: [['.katex-html']]},"
+            " {runOnly: tags, resultTypes: ['violations']})).violations"
+            ".flatMap(v => v.nodes.map(n => [v.id, n.target.join(' '),"
+            " n.html.slice(0, 120), n.failureSummary]))",
+            [within, tags],
+        )
+        return [" | ".join(str(part) for part in line) for line in found]
+
+    return run

@@ -1,0 +1,167 @@
+"""The command line: quick, passing on what it is given, plain about what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import genbook
+from genbook import cli
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of the repository with two examples of its own."""
+    (tmp_path / "src" / "genbook").mkdir(parents=True)
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    (folder / "echo.py").write_text(
+        '"""Say what it was given.\n\nMore."""\n'
+        "import sys\nprint(sys.argv[1:])\nsys.exit(len(sys.argv) - 1)\n"
+    )
+    (folder / "box_model.py").write_text('"""Draw a box."""\n')
+    (folder / "_helper.py").write_text('"""Not an example."""\n')
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "src" / "genbook" / "cli.py"))
+    return tmp_path
+
+
+def test_list(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list"]) == 0
+    assert capsys.readouterr().out == (
+        "box_model  Draw a box.\necho       Say what it was given.\n"
+    )
+
+
+def test_a_broken_or_silent_example_does_not_break_the_list(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clone / "examples" / "broken.py").write_text("def")
+    (clone / "examples" / "silent.py").write_text("import torch")
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "broken     (does not parse: line 1)" in out
+    assert "silent     (no description)" in out
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["--fast"], ["--help", "-x"], ["a", "--seed", "3"]]
+)
+@pytest.mark.parametrize("name", ["echo", "echo.py", "examples/echo.py"])
+def test_run_passes_on_arguments_and_the_exit_code(
+    clone: Path, capfd: pytest.CaptureFixture[str], name: str, args: list[str]
+) -> None:
+    assert cli.main(["run", name, *args]) == len(args)
+    assert capfd.readouterr().out == f"{args}\n"
+
+
+def test_a_killed_example_is_an_error(clone: Path) -> None:
+    (clone / "examples" / "echo.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    assert cli.main(["run", "echo"]) == 128 + 15
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ehco", "did you mean echo?"),
+        ("boxmodel", "did you mean box_model?"),
+        ("zzz", "see `genbook list`"),
+        ("_helper", "see `genbook list`"),
+    ],
+)
+def test_an_unknown_name(
+    clone: Path, capsys: pytest.CaptureFixture[str], name: str, hint: str
+) -> None:
+    assert cli.main(["run", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"genbook: there is no example {name!r}; {hint}\n"
+
+
+@pytest.mark.parametrize("command", [["list"], ["run", "echo"]])
+def test_without_a_clone_it_says_what_to_do(
+    tmp_path: Path,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site" / "genbook" / "cli.py"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command) == 2
+    assert "clone the genbook repository" in capsys.readouterr().err
+
+
+def test_an_installed_package_finds_the_clone_it_is_called_in(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "__file__", "/nowhere/site/genbook/cli.py")
+    monkeypatch.chdir(clone / "src")
+    assert cli.examples_folder() == clone / "examples"
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"genbook {genbook.__version__}\n"
+    assert cli.main([]) == 0
+    text = capsys.readouterr().out
+    assert "list" in text
+    assert "run" in text
+
+
+@pytest.mark.parametrize("wrong", [["walk"], ["run"], ["list", "extra"]])
+def test_wrong_usage(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(wrong)
+    assert stop.value.code == 2
+    assert "usage: genbook" in capsys.readouterr().err
+
+
+def test_no_torch_for_a_list() -> None:
+    script = (
+        "import sys; from genbook.cli import main; main(['list']);"
+        "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_as_a_module() -> None:
+    got = subprocess.run(
+        [sys.executable, "-m", "genbook.cli", "--version"],
+        capture_output=True,
+        text=True,
+    )
+    assert got.stdout == f"genbook {genbook.__version__}\n"
+
+
+def test_example_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = cli.example_parser("Draw a box.\n\nAs it is.", "box")
+    args = parser.parse_args([])
+    assert (args.seed, args.out, args.fast) == (0, Path("out/box"), False)
+    args = parser.parse_args(["--seed", "7", "--out", "x/y", "--fast"])
+    assert (args.seed, args.out, args.fast) == (7, Path("x/y"), True)
+    for seed in ("-1", "a", "1.5"):
+        with pytest.raises(SystemExit):
+            parser.parse_args([f"--seed={seed}"])
+        assert "invalid seed (a whole number" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    assert "Draw a box.\n\nAs it is." in capsys.readouterr().out
+
+    path = tmp_path / "lesson.py"  # a script need not say its own name
+    path.write_text(
+        "from genbook.cli import example_parser\nparser = example_parser('Doc.')\n"
+    )
+    spec = importlib.util.spec_from_file_location("lesson", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.parser.parse_args([]).out == Path("out/lesson")
+    assert module.parser.prog == "lesson"

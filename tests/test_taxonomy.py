@@ -1,0 +1,130 @@
+"""The family tree is complete, and follows from what the classes can do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook import taxonomy
+from genbook.models.autoencoder import PCA
+from genbook.models.base import (
+    BoundedModel,
+    EnergyModel,
+    ExplicitModel,
+    GenerativeModel,
+    LatentVariableModel,
+    Model,
+)
+from genbook.models.gaussian import Gaussian
+from genbook.models.mixture import GaussianMixture
+
+
+def test_every_public_model_is_a_member() -> None:
+    members = [m.cls for m in taxonomy.MEMBERS]
+    forgotten = [c.__qualname__ for c in taxonomy.discover() if c not in members]
+    assert not forgotten, f"add to MEMBERS in taxonomy.py: {forgotten}"
+    assert len(members) == len(set(members)) == len(taxonomy.discover())
+
+
+def test_discover_finds_no_abstract_class() -> None:
+    names = [c.__name__ for c in taxonomy.discover()]
+    assert "PiecewiseConstant" not in names
+    assert "GenerativeModel" not in names
+
+
+class Implicit(GenerativeModel):
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return x.mean()
+
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return torch.zeros(n, 1)
+
+
+class Energy(Implicit, EnergyModel): ...
+
+
+class Bounded(Implicit, BoundedModel): ...
+
+
+class BoundedLatent(Implicit, BoundedModel, LatentVariableModel): ...
+
+
+class ImplicitLatent(Implicit, LatentVariableModel): ...
+
+
+class Tractable(Implicit, ExplicitModel): ...
+
+
+@pytest.mark.parametrize(
+    ("cls", "approach", "depth"),
+    [
+        (PCA, None, 1),
+        (Implicit, taxonomy.IMPLICIT, 2),
+        (Energy, taxonomy.APPROXIMATE, 3),
+        (Bounded, taxonomy.APPROXIMATE, 3),
+        (BoundedLatent, taxonomy.APPROXIMATE, 4),
+        (ImplicitLatent, taxonomy.IMPLICIT, 4),
+        (Tractable, taxonomy.TRACTABLE, 3),
+        (Gaussian, taxonomy.TRACTABLE, 3),
+        (GaussianMixture, taxonomy.TRACTABLE, 4),
+    ],
+)
+def test_place_follows_from_the_class(
+    cls: type[Model], approach: str | None, depth: int
+) -> None:
+    assert taxonomy.approach(cls) == approach
+    assert taxonomy.sets(cls) == taxonomy.SETS[:depth]
+
+
+def test_sets_are_nested() -> None:
+    inside = [set(names) for names in taxonomy.nested_sets().values()]
+    for outer, inner in zip(inside, inside[1:], strict=False):
+        assert inner <= outer
+    assert inside[0] == {m.name for m in taxonomy.MEMBERS}
+
+
+def test_tree_holds_each_generative_model_once() -> None:
+    (branches,) = taxonomy.tree().values()
+    leaves = [
+        *branches["explicit density"]["tractable"],
+        *branches["explicit density"]["approximate"],
+        *branches["implicit density"],
+    ]
+    assert sorted(leaves) == sorted(taxonomy.nested_sets()[taxonomy.GENERATIVE])
+
+
+def test_table_is_plain_data() -> None:
+    rows = taxonomy.table()
+    assert json.loads(json.dumps(rows)) == [
+        {k: list(v) if isinstance(v, tuple) else v for k, v in r.items()} for r in rows
+    ]
+
+
+def test_table_says_what_the_methods_are() -> None:
+    for row, member in zip(taxonomy.table(), taxonomy.MEMBERS, strict=True):
+        assert row["density"] == ("log_prob" in row["abilities"])
+        assert row["representation"] == ("encode" in row["abilities"])
+        assert all(hasattr(member.cls, name) for name in row["abilities"])
+        assert str(member.year) in member.paper
+
+
+def test_chapters_are_in_the_syllabus(root: Path) -> None:
+    syllabus = (root / "src/genbook/publishing/course.yml").read_text()
+    for member in taxonomy.MEMBERS:
+        assert f"book/{member.chapter}" in syllabus, member.name

@@ -1,0 +1,218 @@
+"""The checks at the door: what passes comes back, what does not is named."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from genbook._validate import (
+    check_corners,
+    check_count,
+    check_fitted,
+    check_generator,
+    check_labels,
+    check_positive,
+    check_tensor,
+)
+
+X = torch.zeros(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        (lambda v: check_tensor(v, "x"), X),
+        (lambda v: check_tensor(v, "x", ("n", 2)), X),
+        (lambda v: check_tensor(v, "x", ("n", "d"), dtype=torch.float64), X.double()),
+        (lambda v: check_tensor(v, "x", finite=False), X / 0),
+        (lambda v: check_tensor(v, "x", ("n", 2), allow_empty=True), X[:0]),
+        (lambda v: check_tensor(v, "x", ()), torch.tensor(1.0)),
+        (lambda v: check_labels(v, "y", 3), torch.tensor([0, 2])),
+        (lambda v: check_labels(v, "y", 3, 2), torch.tensor([0, 2], dtype=torch.int8)),
+        (lambda v: check_labels(v, "y", 3), torch.zeros(0, dtype=torch.long)),
+        (lambda v: check_generator(v), None),
+        (lambda v: check_generator(v), torch.Generator()),
+    ],
+)
+def test_what_fits_comes_back_itself(call: Callable, value: object) -> None:
+    assert call(value) is value
+
+
+@pytest.mark.parametrize("n", [3, np.int64(3)])
+def test_counts_come_back_as_integers(n: int) -> None:
+    assert check_count(n, "n", 3) == 3
+    assert type(check_count(n, "n")) is int
+
+
+@pytest.mark.parametrize("v", [2, 0.5, np.float32(0.5)])
+def test_numbers_come_back_as_floats(v: float) -> None:
+    assert check_positive(v, "v") == v
+    assert type(check_positive(v, "v")) is float
+    assert check_positive(0, "v", zero=True) == 0
+
+
+def test_corners_come_back_as_copies() -> None:
+    low, high = torch.zeros(2), torch.ones(2)
+    a, b = check_corners(low, high)
+    a += 1
+    assert not low.any()
+    assert torch.equal(b, high)
+    assert check_corners([0, 0], [1, 2])[1].dtype == torch.float32
+    assert check_fitted(True, "Box") is None
+
+
+def label(*values: float, **options: object) -> torch.Tensor:
+    return torch.tensor(values, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: check_tensor([1.0], "x"),
+            TypeError,
+            "x must be a torch.Tensor, got list",
+        ),
+        (lambda: check_tensor(np.ones(3), "x"), TypeError, "got ndarray"),
+        (
+            lambda: check_tensor(torch.ones(3).long(), "x"),
+            TypeError,
+            "x must be floating point, got torch.int64",
+        ),
+        (
+            lambda: check_tensor(X, "z", dtype=torch.float64),
+            TypeError,
+            "z must be torch.float64 like the model, got torch.float32; "
+            "convert one of them with .to()",
+        ),
+        (
+            lambda: check_tensor(torch.zeros(2, 500), "x", ("n", 2)),
+            ValueError,
+            "x must be (n, 2), got (2, 500); did you pass columns as rows?",
+        ),
+        (
+            lambda: check_tensor(torch.zeros(2), "x", ("n", 2)),
+            ValueError,
+            "x must be (n, 2), got (2,); for one observation, pass x[None]",
+        ),
+        (
+            lambda: check_tensor(torch.zeros(3, 1, 8), "x", ("n", 1, 8, 8)),
+            ValueError,
+            "x must be (n, 1, 8, 8), got (3, 1, 8)",
+        ),
+        (
+            lambda: check_tensor(torch.zeros(3, 1), "x", ("n",)),
+            ValueError,
+            "x must be (n,), got (3, 1)",
+        ),
+        (
+            lambda: check_tensor(X[:0], "x", ("n", 2)),
+            ValueError,
+            "x must hold at least one observation, got none",
+        ),
+        (
+            lambda: check_tensor(torch.tensor([1, math.nan, -math.inf]), "x"),
+            ValueError,
+            "x must be finite, got 2 NaN or infinite of 3 values",
+        ),
+        (
+            lambda: check_count(2.0, "n"),
+            TypeError,
+            "n must be an integer, got float 2.0",
+        ),
+        (
+            lambda: check_count(True, "n"),
+            TypeError,
+            "n must be an integer, got bool True",
+        ),
+        (lambda: check_count("3", "n"), TypeError, "n must be an integer, got str '3'"),
+        (lambda: check_count(None, "n"), TypeError, "got NoneType None"),
+        (lambda: check_count(-1, "n"), ValueError, "n must be at least 0, got -1"),
+        (lambda: check_count(1, "k", 2), ValueError, "k must be at least 2, got 1"),
+        (
+            lambda: check_positive("1", "lr"),
+            TypeError,
+            "lr must be a number, got str '1'",
+        ),
+        (
+            lambda: check_positive(True, "lr"),
+            TypeError,
+            "lr must be a number, got bool",
+        ),
+        (lambda: check_positive(X, "lr"), TypeError, "lr must be a number, got Tensor"),
+        (
+            lambda: check_positive(0.0, "lr"),
+            ValueError,
+            "lr must be positive and finite",
+        ),
+        (
+            lambda: check_positive(-0.1, "lr", zero=True),
+            ValueError,
+            "lr must be zero or positive and finite, got -0.1",
+        ),
+        (lambda: check_positive(math.nan, "lr"), ValueError, "got nan"),
+        (lambda: check_positive(math.inf, "lr", zero=True), ValueError, "got inf"),
+        (lambda: check_labels([0, 1], "y", 2), TypeError, "y must be a torch.Tensor"),
+        (
+            lambda: check_labels(label(0.0), "y", 2),
+            TypeError,
+            "y must hold integer labels",
+        ),
+        (lambda: check_labels(label(True), "y", 2), TypeError, "got torch.bool"),
+        (lambda: check_labels(label(1j), "y", 2), TypeError, "got torch.complex64"),
+        (
+            lambda: check_labels(label(0, 1), "y", 2, 3),
+            ValueError,
+            "y must be (3,), got (2,)",
+        ),
+        (
+            lambda: check_labels(label(0)[None], "y", 2),
+            ValueError,
+            "y must be (n,), got (1, 1)",
+        ),
+        (lambda: check_labels(label(0, 2), "y", 2), ValueError, "labels 0 to 1, got 2"),
+        (
+            lambda: check_labels(label(0, -1), "y", 2),
+            ValueError,
+            "labels 0 to 1, got -1",
+        ),
+        (
+            lambda: check_generator(0),
+            TypeError,
+            "generator must be a torch.Generator or None, got int; "
+            "write torch.Generator().manual_seed(seed)",
+        ),
+        (
+            lambda: check_corners("ab", [1]),
+            TypeError,
+            "low must be a tensor or a sequence",
+        ),
+        (
+            lambda: check_corners([0], [[1]]),
+            ValueError,
+            "high must be (dim,), got (1, 1)",
+        ),
+        (lambda: check_corners([0], [math.inf]), ValueError, "high must be finite"),
+        (lambda: check_corners([0, 0], [1]), ValueError, "low and high must be alike"),
+        (
+            lambda: check_corners([0, 2], [1, 2]),
+            ValueError,
+            "low must be below high in every dimension, got 2 and 2 in dimension 1",
+        ),
+        (
+            lambda: check_fitted(False, "Box"),
+            ValueError,
+            "Box is not fitted: call fit(x)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    call: Callable, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call()

@@ -1,0 +1,75 @@
+"""Write ``constraints.txt`` from what is installed: every version, nothing else.
+
+Run it in the environment whose versions the book shall be built and tested with::
+
+    .venv/bin/python tools/freeze.py > constraints.txt
+
+Only what the package and its extras need is listed, so a stray tool stays out.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+HEADER = """\
+# The exact versions that the book is built and tested with, all of them: two installs
+# a year apart agree. Ranges stand in pyproject.toml; the Makefile installs with these.
+# Written by tools/freeze.py.
+"""
+ROOT = Path(__file__).parents[1]
+FIRST = {"torch": 0, "numpy": 1, "matplotlib": 2}
+
+
+def wanted() -> list[str]:
+    """Return what the project asks for, with all its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    return [line for line in lines if not line.startswith(project["name"])]
+
+
+def closure(requirements: list[str]) -> set[str]:
+    """Return the distributions that requirements need here, with what those need.
+
+    Args:
+        requirements: Such as ``"numpy>=2"``; each must be installed.
+
+    Returns:
+        Names in canonical form.
+    """
+    todo = [(line, "") for line in requirements]
+    seen: set[tuple[str, str]] = set()
+    while todo:
+        line, extra = todo.pop()
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is not None and not marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for key in {(name, asked) for asked in ("", *requirement.extras)} - seen:
+            seen.add(key)
+            todo += [(need, key[1]) for need in importlib.metadata.requires(name) or []]
+    return {name for name, _ in seen}
+
+
+def constraints() -> str:
+    """Return the text of ``constraints.txt``."""
+    names = sorted(
+        closure(wanted()), key=lambda name: (FIRST.get(name, len(FIRST)), name)
+    )
+    return HEADER + "".join(f"{name}=={_version(name)}\n" for name in names)
+
+
+def _version(name: str) -> str:
+    """Return the version without the mark of a local build, such as ``+cpu``."""
+    return re.sub(r"\+.*", "", importlib.metadata.version(name))
+
+
+if __name__ == "__main__":
+    print(constraints(), end="")
