@@ -22,7 +22,7 @@ from genbook.training import fit
 def main() -> None:
     """Train both models, measure them against the truth, and draw the curves."""
     args = example_parser(__doc__).parse_args()
-    steps = 100 if args.fast else 600
+    steps = 100 if args.fast else 300
     torch.manual_seed(args.seed)  # for the network's first weights
     generator = torch.Generator().manual_seed(args.seed)
     moons = TwoMoons(noise=0.1)
@@ -41,7 +41,7 @@ def main() -> None:
         run = fit(model, x, steps=steps, lr=0.02, seed=args.seed)
         weights = sum(p.numel() for p in model.parameters())
         above = nats_above_entropy(model, moons, fresh)
-        print(f"{name:9} {weights:6,} weights  {above} nats above the entropy")
+        print(f"{name:9} {weights:6,} numbers  {above} nats above the entropy")
         plotting.show_curve(curves, run.loss, smooth=5, linestyle=dash, label=name)
         plotting.show_density(ax, model, moons.low, moons.high, resolution=120)
         plotting.show_points(ax, x[:300], size=3, alpha=0.5)

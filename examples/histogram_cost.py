@@ -21,8 +21,8 @@ def main() -> None:
     parser = example_parser(__doc__)
     parser.add_argument("--bins", type=int, default=2, help="along each dimension")
     args = parser.parse_args()
-    if args.bins < 2:
-        parser.error("--bins must be at least 2")
+    if not 2 <= args.bins <= 256:
+        parser.error(f"--bins must be 2 to 256, got {args.bins}")
     train, test = (load_digits(split).x.flatten(1) for split in ("train", "test"))
     # Pixels that vary most first; equally varying ones in an order set by the seed.
     shuffle = torch.randperm(784, generator=torch.Generator().manual_seed(args.seed))

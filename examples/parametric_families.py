@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal, Weibull
+from torch.distributions import Distribution, Normal, Weibull
 
 from genbook import plotting
 from genbook.cli import example_parser
 from genbook.data.wind import SITES, load_wind
 
 
-def members(steps: int) -> dict[str, list[tuple[str, torch.distributions.Distribution]]]:
+def members(steps: int) -> dict[str, list[tuple[str, Distribution]]]:
     """Return families: for each, labelled members along a sweep of one parameter."""
     sweep = torch.linspace(1, 3, steps).double()
     four, two, middle = torch.tensor([4.0, 2.0, 3.5]).double()

@@ -51,8 +51,9 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     fig, axes = plotting.figure(1, len(densities), width="wide", height=1.5)
+    style = {"resolution": 100, "ceiling": moons.log_prob(x).exp().max()}
     for ax, (name, p) in zip(axes, densities.items(), strict=True):
-        plotting.show_density(ax, p.log_prob, low, high, resolution=100)
+        plotting.show_density(ax, p.log_prob, low, high, **style)
         ax.set(title=name, xticks=[], yticks=[])
     fig.savefig(args.out / "densities.png")
     print(f"Figure: {args.out}/densities.png")

@@ -39,8 +39,8 @@ def main() -> None:
     histogram = Histogram([top, 36], low, high).fit(x)
     kernel = KernelDensity(2, bandwidth=0.5).double().fit(on_rose(x))
 
-    cells = (4 if args.fast else 9) * top  # aligned with the whole metres a second
-    *_, grid = plotting.grid_points(low, high, cells)
+    cells = math.lcm(top, 36)  # aligned with the histogram's in both directions
+    *_, grid = plotting.grid_points(low, high, cells * (1 if args.fast else 2))
     area = (high - low).prod() / len(grid)
     stretch = grid[:, 0] * torch.pi / 180  # of the rose, at each point of the plane
     densities = {

@@ -410,10 +410,10 @@ def test_classifier_accuracy_comes_near_the_best_possible() -> None:
 def test_classifier_is_calibrated() -> None:
     g = seeded(3)
     p_values = []
-    for _ in range(150):
+    for _ in range(120):
         x = torch.randn(60, 2, generator=g)
         y = torch.randn(75, 2, generator=g)
-        p_values.append(classifier_two_sample_test(x, y, steps=30, generator=g).p_value)
+        p_values.append(classifier_two_sample_test(x, y, steps=20, generator=g).p_value)
     calibrated(p_values)
 
 

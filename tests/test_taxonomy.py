@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_place_follows_from_the_class(
 
 def test_sets_are_nested() -> None:
     inside = [set(names) for names in taxonomy.nested_sets().values()]
-    for outer, inner in zip(inside, inside[1:], strict=False):
+    for outer, inner in pairwise(inside):
         assert inner <= outer
     assert inside[0] == {m.name for m in taxonomy.MEMBERS}
 

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -114,8 +112,8 @@ RUN = {"steps": 40, "batch_size": 16, "lr": 0.02, "seed": 3, "checkpoint_every":
 # --- the loop -------------------------------------------------------------------------
 
 
-@settings(max_examples=10, deadline=None)
-@given(steps=st.integers(2, 100), peak=st.floats(1e-5, 1.0))
+@pytest.mark.parametrize("peak", [1e-5, 0.01, 1.0])
+@pytest.mark.parametrize("steps", [2, 3, 4, 10, 57, 100])
 def test_one_cycle_equals_pytorch(steps: int, peak: float) -> None:
     optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=peak)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(

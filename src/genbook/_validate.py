@@ -174,10 +174,12 @@ def check_corners(
         try:
             t = torch.as_tensor(corner).detach()
         except (TypeError, ValueError, RuntimeError):
+            t = None
+        if t is None or t.is_complex():
             raise TypeError(
                 f"{name} must be a tensor or a sequence of numbers, got "
                 f"{type(corner).__name__} {corner!r}"
-            ) from None
+            )
         t = t if t.is_floating_point() else t.to(torch.get_default_dtype())
         corners.append(check_tensor(t, name, ("dim",)).clone())
     a, b = corners

@@ -237,7 +237,7 @@ def number(name: str, value: Any, fmt: str = ".3g") -> None:
         text = "−" + text[1:] if text.startswith("-") else text
     prefix = GLUE_PREFIX
     _display(
-        {prefix + "text/plain": text},
+        {prefix + "text/plain": repr(text)},  # bare, "50,000" is read as a pair
         {"scrapbook": {"name": name, "mime_prefix": prefix}},
     )
 

@@ -88,8 +88,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         UniformBox,
         "foundations/world-map",
-        2019,
-        "Foster 2019",
+        2023,
+        "Foster 2023",
         "constant inside a box, zero outside",
     ),
     Member(
@@ -137,8 +137,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         Autoencoder,
         "foundations/representation-learning",
-        1986,
-        "Rumelhart, Hinton and Williams 1986",
+        2006,
+        "Hinton and Salakhutdinov 2006",
         "a network that draws its input again from a short code",
     ),
 )

@@ -154,14 +154,19 @@ class Run:
     history: History = field(default_factory=History)
 
 
-def descend(model: GenerativeModel, run: Run, after: Callable[[int], None]) -> None:
+def descend(
+    model: GenerativeModel,
+    run: Run,
+    after: Callable[[int], None],
+) -> None:
     """Lower the loss: take a batch, its gradient, and a step; repeat."""
     for step in range(run.history.steps, run.steps):
         x, y = run.batch(step)  # (batch, *event), (batch, ...) or None
         loss = model.loss(x, y, generator=run.generator)  # ()
         value, lr = loss.item(), run.schedule(step, run.steps, run.lr)
         if not math.isfinite(value):
-            raise FloatingPointError(f"the loss is {value} at step {step}, lr {lr:.3g}")
+            where = f"at step {step}, lr {lr:.3g}"
+            raise FloatingPointError(f"the loss is {value} {where}")
         run.optimiser.zero_grad()
         loss.backward()
         if run.grad_clip is not None:

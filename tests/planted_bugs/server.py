@@ -2,8 +2,8 @@
 
 Importing torch and the oracles takes longer than the tests. So they are imported here
 once; each job forks, puts its copy of the package first on the path, and runs pytest.
-Jobs come as lines of JSON, ``{"folder", "tests", "log"}``; each answers with a line, the
-exit code of pytest (negative for the signal that killed it).
+Jobs come as lines of JSON, ``{"folder", "tests", "log"}``; each answers with a line,
+the exit code of pytest (negative for the signal that killed it).
 """
 
 from __future__ import annotations

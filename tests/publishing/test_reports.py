@@ -167,3 +167,19 @@ def test_times_are_rounded_for_planning() -> None:
         "90 s",
         "2 min",
     ]
+
+
+def test_the_page_of_a_removed_chapter_leaves_the_site(tiny) -> None:
+    """Pages below the root only: there Sphinx writes pages of its own."""
+    (tiny.source / "part").mkdir()
+    for name in ("one", "two"):
+        (tiny.source / "part" / f"{name}.md").write_text(f"# {name}\n")
+    index = tiny.source / "index.md"
+    tiny.edit(index, "words\n", "words\npart/one\npart/two\n")
+    assert not tiny.build().failed
+    folder = tiny.root / "_build" / "html" / "part"
+    assert {page.stem for page in folder.iterdir()} == {"one", "two"}
+    (tiny.source / "part" / "two.md").unlink()
+    tiny.edit(index, "part/two\n", "")
+    assert not tiny.build().failed
+    assert {page.stem for page in folder.iterdir()} == {"one"}

@@ -1,1 +1,1 @@
-"""p_data: what we observe. One file a data set; each knows its truth where it has one."""
+"""p_data: what we observe. One file a data set; each knows its truth if it has one."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 NEGLIGIBLE = 40.0  # a million terms of exp(-40) add 4e-12
 ROWS = 64  # neighbours worked on together
+CLOSE = 1e4  # in so small a neighbourhood the squares of distances lose no digits
 LOG2_E = math.log2(math.e)  # powers of two are quicker than powers of e
 
 
@@ -44,7 +45,7 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         >>> log_sums(torch.zeros(1, 1), torch.tensor([[0.0], [3.0]])).exp()
         tensor([1.0111])
     """
-    out = q.new_empty(len(q))
+    out, d = q.new_empty(len(q)), q.shape[1]
     if len(q) == 0:
         return out
     q, x = q.double() / h, x.double() / h  # squares of distances need the digits
@@ -58,7 +59,7 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
     points = x[groups]  # (groups, ROWS, d)
     x_low, x_high = points.amin(dim=1), points.amax(dim=1)
     for rows in z_order(q).split(ROWS):
-        centre = q[rows].mean(dim=0)  # near it, squares lose no digits
+        centre = q[rows].mean(dim=0)
         a = q[rows] - centre
         low, high = q[rows].amin(dim=0), q[rows].amax(dim=0)
         least = torch.maximum(x_low - high, low - x_high).clamp_(min=0)
@@ -69,11 +70,14 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         reach = bound.min().item()  # D squared
         near = least.square_().sum(dim=1) <= reach + 2 * NEGLIGIBLE
         b = points[near].flatten(end_dim=1) - centre
-        half = weight[near].flatten() - 0.5 * (b * b) @ b.new_ones(b.shape[1])
-        one = a.new_ones(len(a), 1)
-        left = torch.cat([a, one, -0.5 * a.square().sum(dim=1, keepdim=True)], dim=1)
-        right = torch.cat([b.mT, half[None], torch.ones_like(half)[None]])
-        e = (LOG2_E * left) @ right  # -|a - b|^2 / 2 in base 2, (rows, near)
+        a2, b2 = a.square().sum(dim=1, keepdim=True), b.square() @ b.new_ones(d, 1)
+        w = weight[near].reshape(-1, 1)
+        if a2.max() < CLOSE:  # -|a - b|^2 / 2 as one product, (rows, near)
+            left = torch.cat([a, torch.ones_like(a2), -0.5 * a2], dim=1)
+            right = torch.cat([b, w - 0.5 * b2, torch.ones_like(b2)], dim=1)
+            e = (LOG2_E * left) @ right.mT
+        else:
+            e = LOG2_E * (w.mT - 0.5 * exact_distances(a, b).square_())
         if own is not None:
             group, slot = place[rows] // ROWS, place[rows] % ROWS
             column = (near.cumsum(dim=0)[group] - 1) * ROWS + slot
@@ -86,6 +90,11 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         log_sum = e.exp2_().sum(dim=1).log() + top.squeeze(1) / LOG2_E
         out[rows] = log_sum.to(out.dtype)
     return out
+
+
+def exact_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return the distance of each row of ``a`` to each of ``b``, from differences."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def z_order(x: Tensor) -> Tensor:

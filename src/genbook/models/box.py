@@ -36,6 +36,10 @@ class UniformBox(ExplicitModel):
         low: The lower corner, ``(dim,)``; NaN until the box is fitted.
         high: The upper corner, ``(dim,)``; NaN until the box is fitted.
 
+    Raises:
+        TypeError: If ``dim`` is not an integer.
+        ValueError: If ``dim`` is below one.
+
     Reference:
         D. Foster, *Generative Deep Learning*, 2nd edition, O'Reilly, 2023, chapter 1.
 
@@ -124,7 +128,7 @@ class UniformBox(ExplicitModel):
         return self
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return minus the log volume inside the box and minus infinity outside."""
+        """Return minus the log volume inside, minus infinity outside."""
         self._check_ready(y)
         self._check_x(x)
         inside = ((x >= self.low) & (x <= self.high)).all(dim=1)  # (n,)

@@ -72,6 +72,10 @@ class Gaussian(ExplicitModel):
         mu: The mean, ``(dim,)``.
         free: The Cholesky factor as free numbers, ``(dim, dim)``: see :func:`to_tril`.
 
+    Raises:
+        TypeError: If ``dim`` is not an integer.
+        ValueError: If ``dim`` is below one.
+
     Reference:
         C. F. Gauss, *Theoria motus corporum coelestium*, Perthes & Besser, 1809.
 
@@ -161,8 +165,8 @@ class Gaussian(ExplicitModel):
         """Return the exact log density of each observation in nats, ``(n,)``."""
         self._refuse_condition(y)
         self._check_x(x)
-        tril = self.tril
-        z = torch.linalg.solve_triangular(tril, (x - self.mu).mT, upper=False)  # (d, n)
+        tril, centred = self.tril, (x - self.mu).mT  # (d, d), (d, n)
+        z = torch.linalg.solve_triangular(tril, centred, upper=False)
         log_det = tril.diagonal().log().sum()
         return -0.5 * z.square().sum(dim=0) - log_det - 0.5 * len(z) * LOG_2PI
 

@@ -36,6 +36,11 @@ class GridNetwork(PiecewiseConstant):
         octaves: How many frequencies, each twice the one before; the first has its
             period twice the width of the box.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the corners do not enclose a volume, the bins make more than
+            2**20 cells, or ``hidden`` or ``octaves`` is below one.
+
     Reference:
         M. Tancik et al., *Fourier features let networks learn high frequency functions
         in low dimensional domains*, NeurIPS 2020, arXiv:2006.10739.

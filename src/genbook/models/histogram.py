@@ -39,6 +39,11 @@ class PiecewiseConstant(ExplicitModel):
         high: The upper corner of the box, ``(dim,)``.
         bins: How many cells along each dimension: one number for all, or one for each.
         max_cells: More cells than this are refused.
+
+    Raises:
+        TypeError: If a corner is not made of numbers, or ``bins`` not of integers.
+        ValueError: If the corners do not enclose a volume, or ``bins`` are too few, too
+            many, or not one for each dimension.
     """
 
     low: Tensor
@@ -153,9 +158,15 @@ class Histogram(PiecewiseConstant):
     Attributes:
         counts: How many observations fell into each cell, ``bins``.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the corners do not enclose a volume, the bins make more than
+            2**27 cells, or the pseudo-count is negative.
+
     Reference:
         K. Pearson, *Contributions to the mathematical theory of evolution II: skew
-        variation in homogeneous material*, Philosophical Transactions A 186, 1895.
+        variation in homogeneous material*, Philosophical Transactions A 186, 1895,
+        doi:10.1098/rsta.1895.0010.
 
     Example:
         >>> x = torch.tensor([[0.1], [0.2], [0.9]])

@@ -35,6 +35,9 @@ class KernelDensity(ExplicitModel):
     The kernel knows no borders: where the data stop at a line, half of the kernel of a
     point on that line lies beyond it, and that half is what a sharper model can win.
 
+    The kernel is as wide along one column as along another: bring columns of different
+    units to a common scale first.
+
     Args:
         dim: The dimension of an observation.
         bandwidth: The width ``h`` in the data's units; ``"scott"`` for Scott's rule; or
@@ -45,10 +48,15 @@ class KernelDensity(ExplicitModel):
         points: The observations, ``(m, dim)``; none until the model is fitted.
         h: The bandwidth, ``()``; NaN until it is known.
 
+    Raises:
+        TypeError: If ``dim`` is not an integer, or ``bandwidth`` of another type.
+        ValueError: If ``dim`` is below one, or ``bandwidth`` not positive or unknown.
+
     Reference:
         M. Rosenblatt, *Remarks on some nonparametric estimates of a density function*,
-        Annals of Mathematical Statistics 27, 1956; E. Parzen, *On estimation of a
-        probability density function and mode*, ibid. 33, 1962.
+        Annals of Mathematical Statistics 27, 1956, doi:10.1214/aoms/1177728190;
+        E. Parzen, *On estimation of a probability density function and mode*, ibid. 33,
+        1962, doi:10.1214/aoms/1177704472.
 
     Example:
         >>> x = torch.tensor([[0.0], [4.0]])
@@ -165,7 +173,8 @@ def scott(x: Tensor) -> float:
         ValueError: If ``x`` is not ``(m, d)``, or holds only one point over and over.
 
     Reference:
-        D. W. Scott, *Multivariate Density Estimation*, Wiley, 1992.
+        D. W. Scott, *Multivariate Density Estimation*, Wiley, 1992,
+        doi:10.1002/9780470316849.
 
     Example:
         >>> round(scott(torch.tensor([[-1.0], [1.0]])), 3)
@@ -173,9 +182,9 @@ def scott(x: Tensor) -> float:
     """
     check_tensor(x, "x", ("m", "d"))
     m, d = x.shape
-    sigma = x.var(dim=0, correction=0).mean().sqrt().item()
-    if not sigma > 0:
+    if (x == x[0]).all():
         raise ValueError(f"x must not be constant, got {m} times one point")
+    sigma = x.var(dim=0, correction=0).mean().sqrt().item()
     return sigma * m ** (-1 / (d + 4))
 
 
@@ -206,7 +215,8 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
 
     Reference:
         R. P. W. Duin, *On the choice of smoothing parameters for Parzen estimators of
-        probability density functions*, IEEE Transactions on Computers C-25, 1976.
+        probability density functions*, IEEE Transactions on Computers C-25, 1976,
+        doi:10.1109/TC.1976.1674577.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -224,7 +234,7 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
 
     low, high = math.log(widest / 50), math.log(widest * 2)
     log_h = golden_section(score, low, high, tolerance=0.02)
-    if log_h < low + 0.04:
+    if score(low) >= score(log_h):
         raise ValueError(
             "x must hold few equal points for a bandwidth to be chosen, got so many "
             "that the best one is zero; undo the rounding, or give a bandwidth"

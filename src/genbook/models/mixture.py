@@ -44,9 +44,14 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         history: The mean log-likelihood in nats before each step of the last ``fit``,
             and after the last step.
 
+    Raises:
+        TypeError: If ``dim`` or ``components`` is not an integer.
+        ValueError: If ``dim`` or ``components`` is below one.
+
     Reference:
         A. P. Dempster, N. M. Laird and D. B. Rubin, *Maximum likelihood from incomplete
-        data via the EM algorithm*, Journal of the Royal Statistical Society B 39, 1977.
+        data via the EM algorithm*, Journal of the Royal Statistical Society B 39, 1977,
+        doi:10.1111/j.2517-6161.1977.tb01600.x.
 
     Example:
         >>> g = torch.Generator().manual_seed(0)
@@ -231,12 +236,11 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
                 f"x must hold at least one point for each of the {k} components, got "
                 f"{len(x)}"
             )
+        if (x == x[0]).all():
+            raise ValueError(f"x must not be constant, got {len(x)} times one point")
         centre = x.mean(dim=0)
         x = x - centre  # so that rounding is small beside the spread
-        spread = x.square().mean().item()
-        if not spread > 0:
-            raise ValueError(f"x must not be constant, got {len(x)} times one point")
-        floor = min_variance * spread
+        floor = min_variance * x.square().mean().item()
 
         best: tuple[list[float], Theta] | None = None
         for _ in range(1 if warm_start else restarts):

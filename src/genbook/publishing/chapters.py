@@ -167,7 +167,7 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
         coalesce_streams=True,  # how prints are cut up is a matter of timing
         shutdown_kernel="immediate",
     )
-    execution = Execution()
+    execution, complaints = Execution(), []
     environment = {**os.environ, **ENVIRONMENT}
     with _sockets(client), client.setup_kernel(env=environment, cwd=str(folder)):
         kernel = psutil.Process(_process_id(client))
@@ -176,16 +176,22 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
             if cell.cell_type != "code":
                 continue
             started = time.perf_counter()
-            reason = _execute(client, cell, index, timeout)
-            if reason:
-                where = _where(notebook, index, len(execution.outputs) + 1)
-                raise ChapterFailed(f"{name}, {where}\n{reason}")
+            failure = _execute(client, cell, index, timeout)
             execution.cell_seconds.append(time.perf_counter() - started)
             execution.outputs.append(cell.outputs)
             execution.counts.append(cell.execution_count)
-        times = kernel.cpu_times()
-        execution.cpu_seconds = times.user + times.system
+            reason = failure or _objection(cell)
+            if reason:
+                where = _where(notebook, index, len(execution.outputs))
+                complaints.append(f"{name}, {where}\n{reason}")
+            if failure:
+                break
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = kernel.cpu_times()
+            execution.cpu_seconds = times.user + times.system
         del _KERNELS[kernel.pid]
+    if complaints:
+        raise ChapterFailed("\n\n".join(complaints))
     return execution
 
 
@@ -219,7 +225,7 @@ def stop_all() -> None:
 def _execute(
     client: NotebookClient, cell: NotebookNode, index: int, timeout: int
 ) -> str:
-    """Execute one cell; return why it failed, or nothing."""
+    """Execute one cell; return why it did not run to its end, or nothing."""
     try:
         client.execute_cell(cell, index)
     except CellExecutionError as error:
@@ -230,6 +236,11 @@ def _execute(
         return f"The cell was still running after {timeout} s."
     except DeadKernelError:
         return "The kernel died; was there enough memory?"
+    return ""
+
+
+def _objection(cell: NotebookNode) -> str:
+    """Return why what a cell shows cannot stand in the book, or nothing."""
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stderr":
             return f"The cell wrote to standard error:\n{output.text}"

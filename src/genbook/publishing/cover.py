@@ -64,9 +64,7 @@ def draw(file: Path, title: str = "", subtitle: str = "") -> None:
         lines = textwrap.wrap(title, 18)
         for row, line in enumerate(lines):
             height = 0.845 - 0.063 * row
-            figure.text(
-                0.09, height, line, color="#1a4173", fontsize=33, weight="bold"
-            )
+            figure.text(0.09, height, line, color="#1a4173", fontsize=33, weight="bold")
         below = 0.835 - 0.063 * len(lines)
         figure.text(0.09, below, subtitle, color=MUTED, fontsize=15)
         FigureCanvasAgg(figure)

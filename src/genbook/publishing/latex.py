@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -22,7 +23,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.math import wrap_displaymath
 from sphinx.writers.latex import LaTeXTranslator
 
-from genbook.publishing import statements
+from genbook.publishing import cover, statements
 from genbook.publishing.statements import Statement
 
 # Characters that TeX Gyre Pagella and Heros have, from U+2000 on. All others are set
@@ -37,6 +38,7 @@ _SPACES = {
 }
 _BOXES = {
     "note": "gbnote",
+    "genbook-opening": "gbopening",
     "seealso": "gbnote",
     "important": "gbnote",
     "tip": "gbhint",
@@ -522,8 +524,9 @@ class BookTranslator(LaTeXTranslator):
         """Write code under the website's number, where it has one."""
         self._mono += 1
         lines = node.astext().count("\n") + 1
-        if not self.table and not self.in_footnote:  # short code is never torn
-            self.body.append(rf"\needspace{{{min(lines, 12) + 2}\baselineskip}}" + "\n")
+        if not self.table and not self.in_footnote and not _leads(node):
+            # Short code is never torn; under a heading, the heading sees to it.
+            self.body.append(rf"\Needspace{{{min(lines, 8) + 2}\baselineskip}}" + "\n")
         try:
             if isinstance(node.parent, nodes.container | nodes.Element):
                 self._say_number("literalblock", node.parent, "code-block")
@@ -688,6 +691,21 @@ class BookTranslator(LaTeXTranslator):
         raise nodes.SkipNode
 
 
+def _leads(node: nodes.Node) -> bool:
+    """Return whether a node stands directly under a heading."""
+    while node.parent is not None:
+        before = node.parent.children[: node.parent.index(node)]
+        if any(not isinstance(child, _UNSEEN) for child in before):
+            return isinstance(before[-1], nodes.title)
+        node = node.parent
+        if isinstance(node, Statement | nodes.section):
+            return True
+    return False
+
+
+_UNSEEN = (nodes.raw, nodes.target, addnodes.index)
+
+
 def _without_numbers(tex: str) -> str:
     r"""Return an AMS environment as an inner one, which LaTeX does not number.
 
@@ -737,7 +755,10 @@ def _columns(table: nodes.Element) -> str | None:
 
 def _imprint(config: Config) -> Iterator[str]:
     yield rf"\textbf{{{_escape(config.html_title or config.project)}}}"
-    yield f"{_escape(config.author)}, version {_escape(config.release)}"
+    yield (
+        f"{_escape(config.author)}, version {_escape(config.release)}. "
+        r"This copy was made on \gbdate."
+    )
     yield (
         "Every figure, every number and every checked claim in this book was computed "
         "by the package that it teaches, while the book was built. Cells whose code "
@@ -750,9 +771,7 @@ def _imprint(config: Config) -> Iterator[str]:
         "Text, figures and code may be used under the licences named in the files "
         r"\texttt{LICENSE} and \texttt{DATA\_LICENSES.md} of the source."
     )
-    yield (
-        "Set in TeX Gyre Pagella, TeX Gyre Heros and DejaVu Sans Mono with XeLaTeX."
-    )
+    yield ("Set in TeX Gyre Pagella, TeX Gyre Heros and DejaVu Sans Mono with XeLaTeX.")
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -770,6 +789,9 @@ def configure(app: Sphinx, config: Config) -> None:
         [
             r"\usepackage{genbook}",
             rf"\renewcommand{{\gbsubtitle}}{{{_escape(config.genbook_subtitle)}}}",
+            r"\renewcommand{\gbcover}{\noindent\gbalt{FEFF"
+            + cover.alt(config.html_title).encode("utf-16-be").hex().upper()
+            + r"}{\includegraphics[width=\linewidth]{cover.pdf}}}",
             rf"\renewcommand{{\gbimprint}}{{{imprint}}}",
             rf"\hypersetup{{pdftitle={{{title}}},pdfauthor={{{_escape(config.author)}}},"
             rf"pdfsubject={{{_escape(config.genbook_subtitle)}}},pdflang=en-GB,"
@@ -784,9 +806,11 @@ def configure(app: Sphinx, config: Config) -> None:
 
 
 def use_translator(app: Sphinx) -> None:
-    """Take over the writing, in the LaTeX builder only."""
+    """Take over the writing, in the LaTeX builder only, and draw the title page."""
     if app.builder.name == "latex":
         app.set_translator("latex", BookTranslator, override=True)
+        Path(app.outdir).mkdir(parents=True, exist_ok=True)
+        cover.draw(Path(app.outdir, "cover.pdf"))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -153,9 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     widest = max(log.overfull, default=0.0)
-    print(
-        f"{options.target}: {len(log.overfull)} overfull line(s), widest {widest} pt"
-    )
+    print(f"{options.target}: {len(log.overfull)} overfull line(s), widest {widest} pt")
     return 0
 
 

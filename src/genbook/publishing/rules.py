@@ -11,6 +11,7 @@ import ast
 import re
 import statistics
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -273,7 +274,7 @@ def length(page: Page) -> Iterator[Problem]:
         yield _at(page, 1, f"{words:,} words")
     shown = [c for c in page.visible_cells if "hide-input" not in c.tags]
     code = sum(c.code_lines for c in shown)
-    code += sum(_included(page, d) for d in page.directives if _includes(d))
+    code += sum(len(_included(page, d)) for d in page.directives if _includes(d))
     if 10 * code > words:
         yield _at(page, 1, f"{words:,} words for {code} lines of code")
 
@@ -282,7 +283,7 @@ def _includes(d: Directive) -> bool:
     return d.name == "literalinclude"
 
 
-def _included(page: Page, d: Directive) -> int:
+def _included(page: Page, d: Directive) -> list[str]:
     path = page.path.parent / d.argument
     lines = path.read_text("utf8").splitlines()
     if wanted := d.options.get("pyobject"):
@@ -305,11 +306,13 @@ def _included(page: Page, d: Directive) -> int:
             stop = len(lines) if span.strip().endswith("-") else int(final or first)
             kept += lines[int(first) - 1 : stop]
         lines = kept
-    return len(lines)
+    if "dedent" in d.options:
+        lines = textwrap.dedent("\n".join(lines)).splitlines()
+    return lines
 
 
 def included_code(page: Page) -> Iterator[Problem]:
-    """Library code in a chapter is included from the package, 25 lines at most."""
+    """Library code is included from the package: 25 lines of 79 characters at most."""
     for d in page.directives:
         if _includes(d):
             try:
@@ -317,8 +320,10 @@ def included_code(page: Page) -> Iterator[Problem]:
             except (OSError, StopIteration, ValueError) as error:
                 yield _at(page, d.line, f"cannot include {d.argument}: {error!r}")
                 continue
-            if shown > 25:
-                yield _at(page, d.line, f"{shown} lines of {d.argument}")
+            if len(shown) > 25:
+                yield _at(page, d.line, f"{len(shown)} lines of {d.argument}")
+            if (widest := max(map(len, shown), default=0)) > 79:
+                yield _at(page, d.line, f"{widest} characters in {d.argument}")
     if page.is_chapter and not any(map(_includes, page.directives)):
         yield _at(page, 1, "a chapter shows the code that is its equation")
 

@@ -1,0 +1,124 @@
+"""The table of models, and what the battery needs: one line for each model.
+
+Every public generative model must stand in ``CASES`` (``test_battery.py`` fails on one
+that does not). A later model is one more line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.data.toy import TwoMoons
+from genbook.models.base import GenerativeModel
+from genbook.models.box import UniformBox
+from genbook.models.gaussian import Gaussian
+from genbook.models.grid import GridNetwork
+from genbook.models.histogram import Histogram
+from genbook.models.kernel import KernelDensity
+from genbook.models.mixture import GaussianMixture
+
+MOONS = TwoMoons(noise=0.1)
+CORNERS = MOONS.low, MOONS.high
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a new generator."""
+    return torch.Generator().manual_seed(seed)
+
+
+def closed_form(model: Any, x: Tensor) -> None:
+    """Train with the model's own ``fit``."""
+    model.fit(x)
+
+
+def em(model: Any, x: Tensor) -> None:
+    """Train a mixture."""
+    model.fit(x, generator=seeded(1), iterations=60)
+
+
+def adam(model: GenerativeModel, x: Tensor, steps: int = 150) -> None:
+    """Train by gradient, all data at every step."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    g = seeded(2)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        model.loss(x, generator=g).backward()
+        optimiser.step()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model of the table.
+
+    Attributes:
+        make: Makes it, untrained, in float32, for points of the plane.
+        train: Trains it on points ``(n, 2)``.
+        everywhere: Whether its density is positive in the whole plane.
+        smooth: Whether its density is continuous.
+        gradients: What the loss can be differentiated by: ``x``, ``theta``.
+    """
+
+    make: Callable[[], GenerativeModel]
+    train: Callable[[Any, Tensor], None] = closed_form
+    everywhere: bool = True
+    smooth: bool = True
+    gradients: tuple[str, ...] = ("x", "theta")
+
+
+CASES = {
+    "box": Case(lambda: UniformBox(2), everywhere=False, smooth=False, gradients=()),
+    "gaussian": Case(lambda: Gaussian(2)),
+    "gaussian-by-gradient": Case(lambda: Gaussian(2), adam),
+    "mixture": Case(lambda: GaussianMixture(2, 8), em),
+    "histogram": Case(
+        lambda: Histogram(12, *CORNERS), everywhere=False, smooth=False, gradients=()
+    ),
+    "kernel": Case(lambda: KernelDensity(2), gradients=("x",)),
+    "grid": Case(
+        lambda: GridNetwork(*CORNERS, bins=24, hidden=32),
+        adam,
+        everywhere=False,
+        smooth=False,
+        gradients=("theta",),
+    ),
+}
+
+
+@pytest.fixture(params=CASES, scope="session")
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each model of the table in turn."""
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="session")
+def moons() -> TwoMoons:
+    """The p_data of the battery: we own its density."""
+    return MOONS
+
+
+@pytest.fixture(scope="session")
+def x() -> Tensor:
+    """What the models are trained on, ``(3000, 2)``, float64."""
+    return MOONS.sample(3000, generator=seeded(0), dtype=torch.float64)
+
+
+@pytest.fixture(scope="session")
+def trained(case: Case, x: Tensor) -> GenerativeModel:
+    """The model of the case in float64, trained. Do not change it: copy it first."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = case.make().double()
+    case.train(model, x)
+    return model.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def cases() -> dict[str, Case]:
+    """The whole table."""
+    return CASES
