@@ -72,7 +72,7 @@ def _checksum(tensors: dict[str, Tensor]) -> int:
     crc = 0
     for name in sorted(tensors):
         crc = zlib.crc32(name.encode(), crc)
-        crc = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), crc)
+        crc = zlib.crc32(_bytes(tensors[name]), crc)
     return crc
 
 
@@ -179,6 +179,11 @@ def digest(t: Tensor | None) -> str | None:
     """Return a short text that changes when a tensor does."""
     if t is None:
         return None
-    data = t.detach().cpu().contiguous().view(torch.uint8).numpy()
-    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    digest = hashlib.blake2b(_bytes(t), digest_size=8).hexdigest()
     return f"{str(t.dtype).removeprefix('torch.')}{list(t.shape)} {digest}"
+
+
+def _bytes(t: Tensor) -> memoryview:
+    """Return the bytes of a tensor, wherever it lies."""
+    flat = t.detach().cpu().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy())

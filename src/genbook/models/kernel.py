@@ -211,7 +211,7 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
     Raises:
         TypeError: If ``x`` is not a floating-point tensor.
         ValueError: If ``x`` is not ``(m, d)``, holds fewer than two different points,
-            or so many equal ones that the best bandwidth is zero.
+            or more than one in ten that equal another.
 
     Reference:
         R. P. W. Duin, *On the choice of smoothing parameters for Parzen estimators of
@@ -224,22 +224,24 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
         >>> 0.1 < select_bandwidth(x) < 0.4
         True
     """
-    widest = scott(x)
-    own = torch.linspace(0, len(x) - 1, min(check_count(queries, "queries", 1), len(x)))
-    own = own.round().long().to(x.device)
+    check_count(queries, "queries", minimum=1)
+    wide = scott(x)
+    repeated = 1 - len(x.unique(dim=0)) / len(x)
+    if repeated > 0.1:
+        raise ValueError(
+            f"x must hold few equal points for a bandwidth to be chosen, got "
+            f"{repeated:.0%} that repeat another: each predicts its twin best with no "
+            f"width at all; undo the rounding, or give a bandwidth"
+        )
+    n = min(queries, len(x))
+    own = torch.arange(n, device=x.device) * len(x) // n
 
     def score(log_h: float) -> float:
         log_sum = log_sums(x[own], x, math.exp(log_h), own)
         return log_sum.mean().item() - x.shape[1] * log_h
 
-    low, high = math.log(widest / 50), math.log(widest * 2)
-    log_h = golden_section(score, low, high, tolerance=0.02)
-    if score(low) >= score(log_h):
-        raise ValueError(
-            "x must hold few equal points for a bandwidth to be chosen, got so many "
-            "that the best one is zero; undo the rounding, or give a bandwidth"
-        )
-    return math.exp(log_h)
+    low, high = math.log(wide / 50), math.log(wide * 2)
+    return math.exp(golden_section(score, low, high, tolerance=0.02))
 
 
 def golden_section(

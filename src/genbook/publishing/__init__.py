@@ -1,1 +1,1 @@
-"""The Sphinx extensions that turn the chapters into a site, a PDF, an EPUB and notebooks."""
+"""The Sphinx extensions: chapters to a site, a PDF, an EPUB and notebooks."""

@@ -75,9 +75,10 @@ def draw(file: Path, title: str = "", subtitle: str = "") -> None:
     else:
         raise ValueError(f"file must end in .png or .pdf, got {file.name}")
     land, sea = land_points()
-    axes.scatter(*land.T.numpy(), s=2.2, c=DATA, linewidths=0, clip_on=False)
-    cross = {"marker": "x", "linewidths": 1.1, "clip_on": False}
-    axes.scatter(*sea.T.numpy(), s=13, c=MODEL, **cross)
+    x, y = land.T.numpy()
+    axes.scatter(x, y, s=2.2, c=DATA, linewidths=0, clip_on=False)
+    x, y = sea.T.numpy()
+    axes.scatter(x, y, s=13, c=MODEL, marker="x", linewidths=1.1, clip_on=False)
     axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect=0.5)
     axes.set_axis_off()
     dates = {"CreationDate": None} if file.suffix == ".pdf" else {"Software": None}

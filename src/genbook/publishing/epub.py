@@ -14,6 +14,7 @@ import time
 import unicodedata
 import uuid
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,9 @@ class EpubBuilder(Epub3Builder):
             "<html ", f'<html lang="{lang}" xml:lang="{lang}" '
         )
 
-    def get_outdated_docs(self) -> list[str]:
+    def get_outdated_docs(self) -> Iterator[str]:
         """Write every page: an old one beside a new style would be a false book."""
-        return sorted(self.env.found_docs)
+        yield from sorted(self.env.found_docs)
 
     def init_css_files(self) -> None:
         """Use one style sheet."""

@@ -816,8 +816,8 @@ def use_translator(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the printed book with Sphinx."""
     app.setup_extension("genbook.publishing.statements")
-    app.add_config_value("genbook_subtitle", "", "latex", types=(str,))
-    app.add_config_value("genbook_print_preface", "About this book", "latex")
+    app.add_config_value("genbook_subtitle", "", "", types=(str,))
+    app.add_config_value("genbook_print_preface", "About this book", "")
     app.connect("config-inited", configure, priority=900)
     app.connect("builder-inited", use_translator, priority=100)
     app.add_post_transform(AssembleBook)

@@ -49,7 +49,7 @@ def expand_macros(tex: str, macros: Mapping[str, Any]) -> str:
         \mathbf{x} \in \mathbb{R}^d, \Re z
     """
     out, position = [], 0
-    for match in iter(lambda: _MACRO.search(tex, position), None):
+    while match := _MACRO.search(tex, position):
         out.append(tex[position : match.start()])
         position = match.end()
         name = match[1]
@@ -254,7 +254,7 @@ class Writer:
         width = max(map(len, rows), default=0)
         rows = [row + [""] * (width - len(row)) for row in rows]
         lines = ["| " + " | ".join(row) + " |" for row in rows]
-        entries = list(node.findall(nodes.row))[0].children if rows else []
+        entries = next(node.findall(nodes.row)).children if rows else []
         rule = [
             "---:" if "text-right" in entry.get("classes", ()) else "---"
             for entry in entries

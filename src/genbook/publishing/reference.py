@@ -1,8 +1,8 @@
 """Sphinx extension: the reference of the package, from its docstrings.
 
-Three corrections to what autodoc and napoleon make of them: a property's first line may
-hold a colon, a base class without a public name gives way to its own bases, and the
-attributes of a class are called so.
+Corrections to what autodoc and napoleon make of them: a property's first line may hold
+a colon, a base class without a public name gives way to its own bases, the attributes
+of a class are called so, and the fields of a named tuple are not listed twice.
 """
 
 from __future__ import annotations
@@ -53,12 +53,20 @@ def _show_public_bases(
         bases[:] = public_bases(tuple(bases)) or [object]
 
 
+def _skip_aliases(
+    app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of a named tuple, which say "Alias for field number 0"."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", _hide_colon, priority=400)
     app.connect("autodoc-process-docstring", _show_colon, priority=600)
     app.connect("autodoc-process-bases", _show_public_bases)
+    app.connect("autodoc-skip-member", _skip_aliases)
     app.setup_extension("sphinx.ext.napoleon")
     for field in PyObject.doc_field_types:
         if field.name == "variable":
