@@ -183,7 +183,7 @@ def digest(t: Tensor | None) -> str | None:
     return f"{str(t.dtype).removeprefix('torch.')}{list(t.shape)} {digest}"
 
 
-def _bytes(t: Tensor) -> memoryview:
+def _bytes(t: Tensor) -> bytes:
     """Return the bytes of a tensor, wherever it lies."""
     flat = t.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    return flat.view(torch.uint8).numpy().tobytes()

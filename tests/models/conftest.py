@@ -23,6 +23,8 @@ from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 
+torch.set_num_threads(1)  # two threads beside another busy process are far slower
+
 MOONS = TwoMoons(noise=0.1)
 CORNERS = MOONS.low, MOONS.high
 

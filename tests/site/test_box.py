@@ -216,7 +216,7 @@ def test_touch(live, points, explorer):
 def test_colours(live, colours, violations):
     page = live(color_scheme=colours)
     page.get_by_role("button", name="Left half").click()
-    assert violations(page, ".gb-explorable") == []
+    assert violations(page, within=".gb-explorable") == []
     stroke = page.locator(".gb-dots").evaluate("e => getComputedStyle(e).stroke")
     brightness = sum(int(v) for v in stroke[4:-1].split(","))
     assert (brightness > 450) == (colours == "dark")

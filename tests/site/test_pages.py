@@ -30,12 +30,21 @@ def open_all(page):
     page.wait_for_function("document.fonts.status === 'loaded'")
 
 
+# Drawn formulas are hidden from screen readers, which read the MathML beside them, and
+# the entries of a long reference are all alike: axe need not visit thousands of these.
+SHORTEN = """
+  document.querySelectorAll(".katex-html").forEach((e) => e.remove());
+  document.querySelectorAll("main section > dl.py").forEach((e, i) => i < 12 || e.remove());
+"""
+
+
 def test_accessible(open_page, address, page_name, violations):
     page = open_page(address + page_name, color_scheme="light")
     open_all(page)
+    page.evaluate(SHORTEN)
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
-    assert violations(page) == [], "in dark"
+    assert violations(page, "color-contrast") == []
 
 
 def test_narrow(open_page, address, page_name):
@@ -128,12 +137,12 @@ def test_chapters_on_a_telephone(open_page, address, site):
 
 
 def test_answers_open(open_page, address, site):
-    names = [p for p in site.rglob("*.html") if "<details" in p.read_text("utf-8")]
-    if not names:
-        pytest.skip("no page has an answer")
-    solved = next((p for p in names if "solution" in p.read_text("utf-8")), names[0])
-    url = address + str(solved.relative_to(site))
-    page = open_page(url, java_script_enabled=False)
+    solved = [
+        str(p.relative_to(site))
+        for p in site.rglob("*.html")
+        if '<details class="solution' in p.read_text("utf-8")
+    ]
+    page = open_page(address + solved[0], java_script_enabled=False)
     box = page.locator("details.solution").first
     hidden = box.locator(":scope > :not(summary)").first
     assert not hidden.is_visible()

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-
-import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from genbook.plotting import DATA, MODEL, MUTED, PAPER
+
+if TYPE_CHECKING:
+    import torch
 
 _POINTS = 4_000
 
@@ -37,6 +36,8 @@ def land_points(count: int = _POINTS, seed: int = 1) -> tuple[torch.Tensor, ...]
     Returns:
         ``(count, 2)`` and ``(k, 2)``, in map coordinates.
     """
+    import torch
+
     from genbook.data.world import WorldMap
 
     world = WorldMap()
@@ -57,6 +58,11 @@ def draw(file: Path, title: str = "", subtitle: str = "") -> None:
     Raises:
         ValueError: if the file is neither.
     """
+    # Here, and not above, because every build imports this module and few draw.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.figure import Figure
+
     if file.suffix == ".png":
         figure = Figure(figsize=(6.4, 9.6), dpi=250, facecolor=PAPER)
         axes = figure.add_axes((0.05, 0.12, 0.9, 0.3))

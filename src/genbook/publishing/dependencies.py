@@ -284,6 +284,12 @@ def _file_imports(source: Path, mtime: int, package: str) -> Imports:
 
 
 def _file_digest(path: Path) -> str:
+    stat = path.stat()
+    return _digest_at(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.cache
+def _digest_at(path: Path, mtime: int, size: int) -> str:
     return _sha(path.read_bytes())
 
 

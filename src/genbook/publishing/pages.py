@@ -214,12 +214,13 @@ class PlainBoxes(SphinxPostTransform):
     def fold(self, box: nodes.Element) -> None:
         """Turn a box with the class ``dropdown`` into a :class:`disclosure`."""
         classes = [name for name in box["classes"] if name != "dropdown"]
-        folded = disclosure("", ids=box["ids"], classes=classes)
+        folded = disclosure("")
         title = box.next_node(nodes.title)
         words = unlinked(title) if title is not None else [nodes.Text("More")]
         folded += disclosure_title("", "", *words)
         folded += [child for child in box.children if child is not title]
-        box.replace_self(folded)
+        box.replace_self(folded)  # which hands over ids and classes
+        folded["classes"] = classes
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:

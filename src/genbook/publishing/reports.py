@@ -74,25 +74,25 @@ def reading_order(env: BuildEnvironment) -> list[str]:
 
 
 def claims_table(env: BuildEnvironment, here: str) -> list[nodes.Node]:
-    """Return the claims of all chapters as a table, or a sentence if there are none."""
-    rows = []
-    for docname, chapter in _chapters(env):
-        for claim in chapter.claims:
-            rows.append(
-                [
-                    _page(env, docname, here),
-                    nodes.Text(claim["says"]),
-                    nodes.Text(f"{show(claim['value'])} {claim['unit']}".rstrip()),
-                    nodes.Text(claim["band"]),
-                ]
-            )
-    if not rows:
+    """Return the claims of each page as a table, or a sentence if there are none."""
+    found = [(name, chapter) for name, chapter in _chapters(env) if chapter.claims]
+    if not found:
         return [nodes.paragraph("", "No chapter makes a claim yet.")]
-    count = _count(len(rows), "claim")
-    pages = _count(sum(bool(c.claims) for _, c in _chapters(env)), "page")
-    text = f"{count} on {pages}; each was checked when this copy was built."
-    header = ["Page", "Claim", "Value", "Wanted"]
-    return [nodes.paragraph("", text), _table(header, rows, [22, 44, 17, 17])]
+    claims = _count(sum(len(chapter.claims) for _, chapter in found), "claim")
+    text = f"{claims} on {_count(len(found), 'page')}, each checked for this copy."
+    shown: list[nodes.Node] = [nodes.paragraph("", text)]
+    for docname, chapter in found:
+        rows = [
+            [
+                nodes.Text(claim["says"]),
+                nodes.Text(f"{show(claim['value'])} {claim['unit']}".rstrip()),
+                nodes.Text(claim["band"]),
+            ]
+            for claim in chapter.claims
+        ]
+        shown.append(nodes.rubric("", "", _page(env, docname, here)))
+        shown.append(_table(["Claim", "Value", "Wanted"], rows, [54, 23, 23]))
+    return shown
 
 
 def build_report(env: BuildEnvironment, here: str) -> list[nodes.Node]:
@@ -116,7 +116,7 @@ def build_report(env: BuildEnvironment, here: str) -> list[nodes.Node]:
     return [
         nodes.paragraph("", _summary(env)),
         _table(header, rows, [44, 13, 11, 12, 20]),
-        nodes.paragraph("", "Versions that the outputs depend on, and the builders':"),
+        nodes.paragraph("", "The versions behind the outputs, and of the builders:"),
         _table(["Package", "Version"], _versions(env), [50, 50]),
         nodes.paragraph("", f"Platform: {platform.system()}, {platform.machine()}."),
     ]
