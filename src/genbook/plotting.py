@@ -106,13 +106,20 @@ def setup() -> None:
         "pdf.fonttype": 42,
     }
     mpl.rcParams.update(style)
+    if _in_notebook():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", "pdf")
+    else:  # a file of its own lies on white paper
+        mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def _in_notebook() -> bool:
     try:
         from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:
-        return
-    if get_ipython() is not None:
-        set_matplotlib_formats("svg", "pdf")
+        return False
+    return get_ipython() is not None
 
 
 def figure(

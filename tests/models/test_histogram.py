@@ -76,9 +76,20 @@ def test_too_many_cells_are_refused_with_their_number() -> None:
         ValueError, match=r"64 \* 64 \* 64 \* 64 \* 64 \* 64 = 68,719,476,736 .*256 GiB"
     ):
         Histogram(64, torch.zeros(6), torch.ones(6))
-    with pytest.raises(ValueError, match="EiB"):
-        Histogram(10, torch.zeros(40), torch.ones(40))
-    assert Histogram(8, torch.zeros(6), torch.ones(6)).cells == 8**6
+    with pytest.raises(ValueError, match=r"10\^20, in 20 dimensions \(347 EiB"):
+        Histogram(10, torch.zeros(20), torch.ones(20))
+    with pytest.raises(ValueError, match=r"10\^784, in 784 dim.*10\^785 bytes") as e:
+        Histogram(10, torch.zeros(784), torch.ones(784))
+    assert len(str(e.value)) < 200
+
+
+def test_float64_is_exact_to_its_own_precision() -> None:
+    """Counts are whole numbers; dividing them as such would give float32."""
+    g = torch.Generator().manual_seed(5)
+    x = torch.rand(1000, 1, generator=g, dtype=torch.float64)
+    model = Histogram(7, torch.zeros(1), torch.ones(1)).double().fit(x)
+    assert model.log_mass().dtype == torch.float64
+    assert abs(model.log_mass().exp().sum().item() - 1) < 1e-14
 
 
 def test_points_outside_are_refused() -> None:

@@ -91,7 +91,8 @@ def test_the_code_of_drawing_cells_goes_but_not_what_they_drew(source: str) -> N
 
 
 def test_every_figure_carries_its_alternative_text(source: str) -> None:
-    texts = [bytes.fromhex(code) for code in re.findall(r"\\gbalt\{FEFF(\w+)\}", source)]
+    codes = re.findall(r"\\gbalt\{FEFF(\w+)\}", source)
+    texts = [bytes.fromhex(code) for code in codes]
     assert [text.decode("utf-16-be") for text in texts] == [
         "A line that rises from left to right.",
         "Dots whose plumbing nobody needs to read.",

@@ -34,7 +34,8 @@ def open_all(page):
 # the entries of a long reference are all alike: axe need not visit thousands of these.
 SHORTEN = """
   document.querySelectorAll(".katex-html").forEach((e) => e.remove());
-  document.querySelectorAll("main section > dl.py").forEach((e, i) => i < 12 || e.remove());
+  const entries = [...document.querySelectorAll("main section > dl.py")];
+  entries.slice(12).forEach((e) => e.remove());
 """
 
 

@@ -68,9 +68,8 @@ class PiecewiseConstant(ExplicitModel):
         if self.cells > max_cells:
             raise ValueError(
                 f"bins must make at most {max_cells:,} cells, got "
-                f"{' * '.join(map(str, self.bins))} = {self.cells:,} "
-                f"({_bytes(4 * self.cells)} in float32): the number of cells grows "
-                f"exponentially with the dimension"
+                f"{_product(self.bins)} ({_bytes(4 * self.cells)} in float32): the "
+                f"number of cells grows exponentially with the dimension"
             )
         self.config: dict[str, Any] = {
             "bins": list(self.bins),
@@ -224,10 +223,18 @@ class Histogram(PiecewiseConstant):
         return (counts / (n + self.pseudo_count * self.cells)).log()
 
 
-def _bytes(n: float) -> str:
+def _product(bins: Sequence[int]) -> str:
+    """Write how many cells there are, in a line however many dimensions."""
+    cells = math.prod(bins)
+    if cells < 10**15:
+        return f"{' * '.join(map(str, bins))} = {cells:,}"
+    return f"about 10^{math.log10(cells):.0f}, in {len(bins)} dimensions"
+
+
+def _bytes(n: int) -> str:
     """Write a size in memory with a binary prefix."""
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if n < 1024:
-            return f"{n:.3g} {unit}"
-        n /= 1024
-    return f"{n:.3g} EiB"
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    power = min(max(n.bit_length() - 1, 0) // 10, len(units) - 1)
+    if n >= 1024 ** len(units):
+        return f"about 10^{math.log10(n):.0f} bytes"
+    return f"{n / 1024**power:.3g} {units[power]}"

@@ -11,6 +11,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
 
 _COLON = "\ue000"  # a character that no docstring holds
 
@@ -60,6 +62,21 @@ def _skip_aliases(
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def _analyse_only(package: str) -> None:
+    """Keep autodoc from parsing the sources of base classes that are not ours.
+
+    For PyTorch's ``Module`` and its like that takes seconds, and finds nothing to show.
+    """
+    analyse = ModuleAnalyzer.for_module
+
+    def for_module(name: str) -> ModuleAnalyzer:
+        if name.partition(".")[0] != package:
+            raise PycodeError(f"{name} is not documented here")
+        return analyse(name)
+
+    ModuleAnalyzer.for_module = for_module  # type: ignore[method-assign,assignment]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.setup_extension("sphinx.ext.autodoc")
@@ -68,6 +85,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-bases", _show_public_bases)
     app.connect("autodoc-skip-member", _skip_aliases)
     app.setup_extension("sphinx.ext.napoleon")
+    _analyse_only("genbook")
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
