@@ -81,6 +81,7 @@ def test_too_many_cells_are_refused_with_their_number() -> None:
     with pytest.raises(ValueError, match=r"10\^784, in 784 dim.*10\^785 bytes") as e:
         Histogram(10, torch.zeros(784), torch.ones(784))
     assert len(str(e.value)) < 200
+    assert Histogram(8, torch.zeros(6), torch.ones(6)).cells == 8**6
 
 
 def test_float64_is_exact_to_its_own_precision() -> None:
