@@ -48,7 +48,7 @@ MODELS: dict[str, Callable[[], ExplicitModel]] = {
     "network": lambda: GridNetwork([-6.0, -6.0], [6.0, 6.0], bins=32),
     "wide": Wide,
 }
-STEPS = {"gaussian": 1500, "network": 400, "wide": 100}
+STEPS = {"gaussian": 500, "network": 200, "wide": 50}
 
 
 def bare(model: ExplicitModel, x: Tensor, steps: int) -> None:
@@ -115,7 +115,7 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=15, help="of runs, taken in turn")
+    parser.add_argument("--pairs", type=int, default=25, help="of runs, taken in turn")
     parser.add_argument("--processes", type=int, default=5, help="pairs of processes")
     parser.add_argument("--once", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -132,7 +132,7 @@ def main() -> None:
         b, f = 1e6 * b / steps, 1e6 * f / steps
         print(f"{name:10}{'a step':16}{b:9.0f} µs{f:9.0f} µs{ratio:8.3f}")
     for name, steps in STEPS.items():
-        b, f, ratio = compare(process, name, 2 * steps, args.processes)
+        b, f, ratio = compare(process, name, 4 * steps, args.processes)
         print(f"{name:10}{'whole process':16}{b:10.2f} s{f:10.2f} s{ratio:8.3f}")
 
 

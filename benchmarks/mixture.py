@@ -1,10 +1,10 @@
-"""The Gaussian mixture against scikit-learn and pomegranate: the same EM, the same start.
+"""The Gaussian mixture against scikit-learn and pomegranate: one EM, one start.
 
     python benchmarks/mixture.py
 
 Points of the world map, one random start for all. Each library is timed in turn in one
 process (CPU time a step of EM, at the same number of steps), then in whole processes
-that read the data, import the library and climb until a step gains less than 1e-4 nats.
+that read the data, import the library and climb until a step gains less than 1e-3 nats.
 The ratios are medians over the rounds; the aim is at most 0.7 of scikit-learn's time at
 a mean log-likelihood that agrees to 1e-3. A library that is not installed is left out.
 """
@@ -30,10 +30,11 @@ import numpy as np
 
 AIM, SAME = 0.7, 1e-3
 Data = dict[str, np.ndarray]
+Score = Callable[[], float]  # the mean log-likelihood reached, in nats
 
 
-def ours(data: Data, steps: int, tolerance: float, dtype: str = "float64") -> float:
-    """Climb with genbook, and return the mean log-likelihood."""
+def ours(data: Data, steps: int, tolerance: float, dtype: str = "float64") -> Score:
+    """Climb with genbook."""
     import torch
 
     from genbook.models.mixture import GaussianMixture
@@ -45,16 +46,16 @@ def ours(data: Data, steps: int, tolerance: float, dtype: str = "float64") -> fl
     )
     model = GaussianMixture.from_parameters(pi, mu, sigma)
     model.fit(x, iterations=steps, tolerance=tolerance, warm_start=True)
-    return model.history[-1]
+    return lambda: -model.loss(x).item()
 
 
-def ours32(data: Data, steps: int, tolerance: float) -> float:
+def ours32(data: Data, steps: int, tolerance: float) -> Score:
     """Climb with genbook in float32."""
     return ours(data, steps, tolerance, "float32")
 
 
-def sklearn(data: Data, steps: int, tolerance: float) -> float:
-    """Climb with scikit-learn, and return the mean log-likelihood."""
+def sklearn(data: Data, steps: int, tolerance: float) -> Score:
+    """Climb with scikit-learn."""
     from sklearn.mixture import GaussianMixture
 
     model = GaussianMixture(
@@ -69,11 +70,11 @@ def sklearn(data: Data, steps: int, tolerance: float) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged
         model.fit(data["x"])
-    return float(model.lower_bound_)
+    return lambda: float(model.score(data["x"]))
 
 
-def pomegranate(data: Data, steps: int, tolerance: float) -> float:
-    """Climb with pomegranate, and return the mean log-likelihood."""
+def pomegranate(data: Data, steps: int, tolerance: float) -> Score:
+    """Climb with pomegranate."""
     import torch
     from pomegranate.distributions import Normal
     from pomegranate.gmm import GeneralMixtureModel
@@ -82,15 +83,15 @@ def pomegranate(data: Data, steps: int, tolerance: float) -> float:
     x, pi, mu, sigma = (
         torch.from_numpy(data[k]).float() for k in ("x", "pi", "mu", "sigma")
     )
-    parts = [Normal(m, s, covariance_type="full") for m, s in zip(mu, sigma)]
+    parts = [Normal(m, s) for m, s in zip(mu, sigma, strict=True)]
     model = GeneralMixtureModel(
         parts, priors=pi, max_iter=steps, tol=tolerance * len(x)
     )
     model.fit(x)
-    return model.log_probability(x).double().mean().item()
+    return lambda: model.log_probability(x).double().mean().item()
 
 
-LIBRARIES: dict[str, Callable[[Data, int, float], float]] = {
+LIBRARIES: dict[str, Callable[[Data, int, float], Score]] = {
     "scikit-learn": sklearn,
     "genbook": ours,
     "genbook float32": ours32,
@@ -118,8 +119,8 @@ def problem(n: int, k: int) -> Data:
 def once(name: str, data: Data, steps: int, tolerance: float) -> tuple[float, float]:
     """Return the CPU time of one climb in seconds, and the likelihood it reached."""
     start = time.process_time()
-    reached = LIBRARIES[name](data, steps, tolerance)
-    return time.process_time() - start, reached
+    score = LIBRARIES[name](data, steps, tolerance)
+    return time.process_time() - start, score()
 
 
 def process(name: str, file: Path, steps: int, tolerance: float) -> tuple[float, float]:
@@ -151,7 +152,7 @@ def report(
 ) -> None:
     """Print the median times, and the ratios to scikit-learn's."""
     for name, spent in times.items():
-        line = f"{title:16}{name:18}{unit * statistics.median(spent):10.1f}"
+        line = f"{title:18}{name:18}{unit * statistics.median(spent):10.1f}"
         if "scikit-learn" in times:
             pairs = zip(spent, times["scikit-learn"], strict=True)
             ratio = statistics.median(a / b for a, b in pairs)
@@ -176,7 +177,7 @@ def main() -> None:
         name, file, steps, tolerance = args.once
         with np.load(file) as arrays:
             data = dict(arrays)
-        print(LIBRARIES[name](data, int(steps), float(tolerance)))
+        print(LIBRARIES[name](data, int(steps), float(tolerance))())
         return
 
     names = [n for n in LIBRARIES if find_spec(PACKAGES.get(n, "genbook"))]
@@ -187,7 +188,7 @@ def main() -> None:
         f"{args.points:,} points, {args.components} components; "
         f"aim {AIM} of scikit-learn's time, likelihood to {SAME}"
     )
-    print(f"{'':34}{'time':>10}{'ratio':>8}{'nats':>14}{'difference':>12}")
+    print(f"{'':36}{'time'':>10}{'ratio':>8}{'nats':>14}{'difference':>12}")
     for name in names:
         once(name, data, 1, 0.0)  # imports and caches
     times, reached = compare(
@@ -198,7 +199,7 @@ def main() -> None:
         file = Path(folder) / "problem.npz"
         np.savez(file, **data)
         times, reached = compare(
-            lambda name: process(name, file, 500, 1e-4), names, args.processes
+            lambda name: process(name, file, 500, 1e-3), names, args.processes
         )
     report("whole process, s", times, reached, 1.0)
 

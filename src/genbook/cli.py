@@ -111,7 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process when ``None``.
 
     Returns:
-        The exit code: 0, that of the example, or 2 for a wrong name or no examples.
+        The exit code, which is 0, that of the example, or 2 for a wrong name or no
+            examples.
     """
     parser = argparse.ArgumentParser(
         prog="genbook", description="List and run the examples of the book genbook."

@@ -254,7 +254,7 @@ class Coverage:
 
     @property
     def distance(self) -> float:
-        """The total variation between the two lists of shares: 0 equal, 1 apart."""
+        """The total variation between the two lists of shares, from 0 to 1 (apart)."""
         if self.data_shares is None:
             raise ValueError("distance needs the data: pass data= to coverage")
         return 0.5 * (self.shares - self.data_shares).abs().sum().item()
@@ -509,7 +509,8 @@ def classifier_two_sample_test(
         generator: The source of randomness; the global one when ``None``.
 
     Returns:
-        The accuracy on the held-out halves (0.5: indistinguishable) and the p-value.
+        The accuracy on the held-out halves, 0.5 where they cannot be told apart, and
+            the p-value.
 
     Raises:
         ValueError: If a sample has fewer than four points, is not finite, or is shaped

@@ -142,6 +142,7 @@ class Run:
         generator: The randomness of the loss.
         grad_clip: The largest norm of a gradient, or ``None``.
         history: What happened so far; the loop goes on where it ends.
+        after: Called after each step with the number of steps taken.
     """
 
     batch: Batches
@@ -152,21 +153,17 @@ class Run:
     generator: torch.Generator
     grad_clip: float | None = None
     history: History = field(default_factory=History)
+    after: Callable[[int], None] = lambda done: None
 
 
-def descend(
-    model: GenerativeModel,
-    run: Run,
-    after: Callable[[int], None],
-) -> None:
+def descend(model: GenerativeModel, run: Run) -> None:
     """Lower the loss: take a batch, its gradient, and a step; repeat."""
     for step in range(run.history.steps, run.steps):
         x, y = run.batch(step)  # (batch, *event), (batch, ...) or None
         loss = model.loss(x, y, generator=run.generator)  # ()
         value, lr = loss.item(), run.schedule(step, run.steps, run.lr)
         if not math.isfinite(value):
-            where = f"at step {step}, lr {lr:.3g}"
-            raise FloatingPointError(f"the loss is {value} {where}")
+            raise FloatingPointError(f"the loss is {value} at step {step}")
         run.optimiser.zero_grad()
         loss.backward()
         if run.grad_clip is not None:
@@ -176,7 +173,7 @@ def descend(
         run.optimiser.step()
         run.history.loss.append(value)
         run.history.lr.append(lr)
-        after(step + 1)
+        run.after(step + 1)
 
 
 class Batches:
@@ -368,9 +365,10 @@ def fit(
                 if last or done % 50 == 0:
                     bar.set_postfix(loss=f"{run.history.loss[-1]:.4f}", refresh=False)
 
+        run.after = after
         model.train()
         try:
-            descend(model, run, after)
+            descend(model, run)
         finally:
             model.eval()
             if bar is not None:

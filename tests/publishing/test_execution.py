@@ -219,6 +219,24 @@ def test_two_builds_of_the_same_book_show_the_same(tiny, tmp_path: Path) -> None
     assert shown[0] == shown[1]
 
 
+def test_a_readers_own_settings_change_nothing(
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tiny.source / "words.md").unlink()
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "mine.py").write_text("mine = 1\n")
+    style = tmp_path / "matplotlibrc"
+    style.write_text("font.size: 30\n")
+    monkeypatch.setenv("IPYTHONDIR", str(startup.parents[1]))
+    monkeypatch.setenv("MATPLOTLIBRC", str(style))
+    code = (
+        "import matplotlib\n\nprint('mine' in dir(), matplotlib.rcParams['font.size'])"
+    )
+    tiny.chapter("sums", code)
+    assert "False 10.0" in tiny.build().pages["sums"]
+
+
 def test_only_so_many_executions_are_kept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for number in range(30):

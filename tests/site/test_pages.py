@@ -30,12 +30,15 @@ def open_all(page):
     page.wait_for_function("document.fonts.status === 'loaded'")
 
 
-# Drawn formulas are hidden from screen readers, which read the MathML beside them, and
-# the entries of a long reference are all alike: axe need not visit thousands of these.
+# Drawn formulas are hidden from screen readers, which read the MathML beside them. The
+# listings of a page are all alike, and so are the entries of a reference. So axe need
+# not visit thousands of these.
 SHORTEN = """
   document.querySelectorAll(".katex-html").forEach((e) => e.remove());
   const entries = [...document.querySelectorAll("main section > dl.py")];
   entries.slice(12).forEach((e) => e.remove());
+  const listings = [...document.querySelectorAll("pre, .sig")];
+  listings.slice(8).forEach((e) => { e.textContent = e.textContent; });
 """
 
 

@@ -40,7 +40,7 @@ class KnownDensity(ABC):
     @property
     @abstractmethod
     def entropy(self) -> float:
-        """The entropy of p_data in nats: the floor of any model's loss."""
+        """The entropy of p_data in nats, the floor of any model's loss."""
 
     def on_support(self, x: Tensor) -> Tensor:
         """Return whether each observation can occur, a boolean ``(n,)``."""

@@ -6,13 +6,14 @@ kept under its key, one JSON file each, written in one step.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib.util
 import json
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else a debugger's advice on the terminal
 }
-_KERNELS: dict[int, psutil.Process] = {}  # those running now, to stop on Ctrl-C
+_KERNELS: dict[int, psutil.Process] = {}  # those running now
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -168,8 +169,12 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
         shutdown_kernel="immediate",
     )
     execution, complaints = Execution(), []
-    environment = {**os.environ, **ENVIRONMENT}
-    with _sockets(client), client.setup_kernel(env=environment, cwd=str(folder)):
+    with contextlib.ExitStack() as stack:
+        own = tempfile.TemporaryDirectory(prefix="genbook-", ignore_cleanup_errors=True)
+        private = stack.enter_context(own)
+        _talk_through_files(client, Path(private))
+        environment = {**os.environ, **ENVIRONMENT, **_settings(private)}
+        stack.enter_context(client.setup_kernel(env=environment, cwd=str(folder)))
         kernel = psutil.Process(_process_id(client))
         _KERNELS[kernel.pid] = kernel
         for index, cell in enumerate(notebook.cells):
@@ -195,17 +200,21 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
     return execution
 
 
-@contextlib.contextmanager
-def _sockets(client: NotebookClient) -> Iterator[None]:
-    """Let the kernel talk through files: ports are open to others, and collide."""
+def _talk_through_files(client: NotebookClient, folder: Path) -> None:
+    """Give the kernel sockets in a folder: ports are open to others, and collide."""
     manager = client.create_kernel_manager()
-    if os.name == "nt":
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="genbook-") as folder:
+    if os.name != "nt":
         manager.transport = "ipc"
-        manager.ip = str(Path(folder, "kernel"))  # short: such names have a limit
-        yield
+        manager.ip = str(folder / "kernel")  # short: such names have a limit
+
+
+def _settings(folder: str) -> dict[str, str]:
+    """Keep a reader's own settings of IPython and Matplotlib out of the book."""
+    found = importlib.util.find_spec("matplotlib")
+    assert found is not None
+    assert found.origin is not None
+    style = Path(found.origin).with_name("mpl-data") / "matplotlibrc"
+    return {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(style)}
 
 
 def _process_id(client: NotebookClient) -> int:
@@ -215,8 +224,9 @@ def _process_id(client: NotebookClient) -> int:
     return provisioner.pid
 
 
-def stop_all() -> None:
-    """Kill the kernels that are running, so that every :func:`run` returns."""
+@atexit.register
+def _stop_all() -> None:
+    """Kill the kernels that still run when the build is interrupted."""
     for kernel in list(_KERNELS.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             kernel.kill()

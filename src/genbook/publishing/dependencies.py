@@ -312,7 +312,7 @@ def _versions(imports: Imports, package: str) -> tuple[tuple[str, str], ...]:
 def _distributions(module: str) -> tuple[str, ...]:
     """Return the distributions that hold a top-level module: usually its name."""
     if _version(module) is not None:
-        return (module,)
+        return (importlib.metadata.metadata(module)["Name"],)
     return tuple(sorted(set(_packages().get(module, ()))))
 
 

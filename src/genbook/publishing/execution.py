@@ -2,17 +2,20 @@
 
 Before Sphinx reads the chapters, each gets its key (``dependencies``). Those whose key
 is known take their outputs from the store; the rest run at once (``chapters``), the
-longest first, one thread each. A failure fails the build after the others have
-finished, and what they showed is kept.
+longest first, one thread each, while Sphinx reads the pages that need not wait. A
+failure fails the build after the others have finished, and what they showed is kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,7 +78,7 @@ def _cells(notebook: NotebookNode) -> list[tuple[str, list[str]]]:
     return [(cell.source, list(cell.metadata.get("tags", []))) for cell in found]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """A chapter of this build on its way to its outputs."""
 
@@ -84,6 +87,7 @@ class _Run:
     code: Code
     key: Key
     execution: Execution | None = None
+    done: Future[None] = field(default_factory=Future)
 
     @property
     def executed(self) -> Execution:
@@ -107,6 +111,8 @@ class _Session:
     def __init__(self, app: Sphinx) -> None:
         self.app = app
         self.runs: dict[str, _Run] = {}
+        self.running: list[_Run] = []
+        self.failures: list[str] = []
 
     @property
     def env(self) -> SphinxEnvType:
@@ -130,7 +136,7 @@ class _Session:
         ]
 
     def execute(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-        """Run what is not in the store, before any of it is read."""
+        """Start what is not in the store; what need not wait is read first."""
         if not self.enabled:
             return
         self.store = Store(Path(self.env.mystnb_config.execution_cache_path))
@@ -140,10 +146,19 @@ class _Session:
                 self.look_up(docname, notebook)
         todo = [run for run in self.runs.values() if run.execution is None]
         if todo:
-            self.run_all(todo)
+            self.start(todo)
+        order = {run.docname: self.took(run) for run in todo}
+        docnames.sort(key=lambda docname: order.get(docname, (0.0, 0, docname)))
+        if app.parallel > 1:  # Sphinx will fork, and threads do not survive that
+            for run in todo:
+                self.wait_for(run)
 
     def purge(self, app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+        """Forget a page that is about to be read, once its outputs are there."""
         chapters_of(env).pop(docname, None)
+        run = self.runs.get(docname)
+        if run in self.running:
+            self.wait_for(run)
 
     def merge(
         self,
@@ -175,35 +190,63 @@ class _Session:
             execution = self.store.load(docname, key.digest)
             self.runs[docname] = _Run(docname, notebook, code, key, execution)
 
-    def run_all(self, todo: list[_Run]) -> None:
-        """Run chapters side by side; when all are done, leave if any failed.
+    def start(self, todo: list[_Run]) -> None:
+        """Let chapters run side by side, the longest first, while Sphinx goes on."""
+        todo = sorted(todo, key=self.took, reverse=True)
+        workers = min(len(todo), _cores())
+        pages = "1 page" if len(todo) == 1 else f"{len(todo)} pages"
+        log.info(f"\nrunning the code of {pages}, {workers} at a time")
+        _find_fonts()
+        self.running += todo
+        waiting = deque(todo)
+
+        def work() -> None:
+            with contextlib.suppress(IndexError):
+                while True:
+                    run = waiting.popleft()
+                    try:
+                        self.run_one(run)
+                        run.done.set_result(None)
+                    except BaseException as error:
+                        run.done.set_exception(error)
+
+        for _ in range(workers):
+            threading.Thread(target=work, daemon=True).start()
+
+    def took(self, run: _Run) -> tuple[float, int, str]:
+        """Return how long a chapter took last time, or else how long it looks."""
+        cells = len(_cells(run.notebook))
+        return self.store.seconds(run.docname), cells, run.docname
+
+    def wait_for(self, run: _Run) -> None:
+        """Wait for a chapter, and say meanwhile which ones have finished."""
+        while not run.done.done():
+            wait([other.done for other in self.running], return_when=FIRST_COMPLETED)
+            self.report()
+        self.report()
+
+    def report(self) -> None:
+        """Say which chapters have finished; if one failed, let the others and leave.
 
         Leaving at once keeps the reason in sight: Jupyter Book would print sixty lines
         of traceback after it.
         """
-        todo.sort(key=lambda run: (-self.store.seconds(run.docname), run.docname))
-        workers = min(len(todo), _cores())
-        log.info(f"\nrunning the code of {len(todo)} pages, {workers} at a time")
-        _find_fonts()
-        failures = []
-        pool = ThreadPoolExecutor(workers)
-        try:
-            waiting = {pool.submit(self.run_one, run): run for run in todo}
-            for future in as_completed(waiting):
-                run, error = waiting[future], future.exception()
-                if error is None:
-                    log.info(f"  {run.docname}: ran in {run.record().seconds:.1f} s")
-                else:
-                    failures.append(str(error) or repr(error))
-                    log.info(f"  {run.docname}: failed")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            chapters.stop_all()
-            raise
-        finally:
-            pool.shutdown()
-        if failures:
-            log.error("the code of the book fails\n\n" + "\n\n".join(failures))
+        finished = [run for run in self.running if run.done.done()]
+        self.running = [run for run in self.running if run not in finished]
+        for run in finished:
+            error = run.done.exception()
+            if error is None:
+                again = "" if run.key.digest else "; the package changed, so again soon"
+                seconds = run.record().seconds
+                log.info(f"  {run.docname}: ran in {seconds:.1f} s{again}")
+            else:
+                log.info(f"  {run.docname}: failed")
+                self.failures.append(str(error) or repr(error))
+        if self.failures and self.running:
+            wait([run.done for run in self.running])
+            self.report()
+        if self.failures:
+            log.error("the code of the book fails\n\n" + "\n\n".join(self.failures))
             raise SystemExit(1)
 
     def run_one(self, run: _Run) -> None:
@@ -256,7 +299,8 @@ class _Session:
             self.look_up(docname, notebook)
             run = self.runs.get(docname)
             if run is not None and run.execution is None:
-                self.run_all([run])
+                self.start([run])
+                self.wait_for(run)
         return run
 
 

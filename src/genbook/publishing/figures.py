@@ -26,6 +26,8 @@ from genbook.plotting import ACCENT, BAD, DARK, DATA, GOOD, INK, LAND, MODEL
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
 _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 _NOISE = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+_PLACES = re.compile(r'(\s(?:d|x|y)=")([^"]*)"')
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
 _MARKS = (DATA, MODEL, ACCENT, GOOD, BAD, LAND)  # what pixels may be drawn in
 
 
@@ -101,13 +103,21 @@ def dark_svg(svg: str, colours: Mapping[str, str] = DARK) -> str:
 
 
 def tidy_svg(svg: str) -> str:
-    """Return a figure without comments, metadata and the space between its elements.
+    """Return a figure without comments, metadata, and digits that nobody sees.
+
+    Matplotlib writes six decimals of a point; two are kept, which is a tenth of a
+    pixel on the sharpest screen.
 
     Example:
-        >>> tidy_svg("<svg><!-- a -->  <g>  </g> </svg>")
-        '<svg><g></g></svg>'
+        >>> tidy_svg('<svg><!-- a -->  <path d="M1.234567 8"/> </svg>')
+        '<svg><path d="M1.23 8"/></svg>'
     """
-    return re.sub(r">\s+<", "><", _NOISE.sub("", svg)).strip()
+    svg = re.sub(r">\s+<", "><", _NOISE.sub("", svg)).strip()
+
+    def shorter(match: re.Match[str]) -> str:
+        return match[1] + _DECIMALS.sub(r"\1", " ".join(match[2].split())) + '"'
+
+    return _PLACES.sub(shorter, svg)
 
 
 def svg_size(svg: str) -> tuple[int, int] | None:

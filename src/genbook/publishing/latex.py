@@ -547,8 +547,10 @@ class BookTranslator(LaTeXTranslator):
 
     def visit_BibliographyEntry(self, node: BibliographyEntry) -> None:
         """Open a work in the list of references."""
+        names = [f"cite.{self.curfilestack[-1]}:{i}" for i in node["ids"]]
+        anchors = "".join(rf"\hypertarget{{{name}}}{{}}" for name in names)
         labels = "".join(self._label(node_id) for node_id in node["ids"])
-        self.body.append("\n\n" + rf"\gbreference\phantomsection{labels}")
+        self.body.append(f"\n\n\\gbreference{anchors}\\phantomsection{labels}")
 
     def depart_BibliographyEntry(self, node: BibliographyEntry) -> None:
         """Close it."""
@@ -710,7 +712,7 @@ def _without_numbers(tex: str) -> str:
     r"""Return an AMS environment as an inner one, which LaTeX does not number.
 
     Example:
-        >>> print(_without_numbers(r"\\begin{align}a &= b\\end{align}"))
+        >>> print(_without_numbers(r"\begin{align}a &= b\end{align}"))
         \begin{aligned}a &= b\end{aligned}
     """
     inner = {"align": "aligned", "gather": "gathered", "alignat": "alignedat"}

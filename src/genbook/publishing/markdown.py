@@ -44,8 +44,8 @@ def expand_macros(tex: str, macros: Mapping[str, Any]) -> str:
         ValueError: if a macro lacks an argument.
 
     Example:
-        >>> table = {"R": r"\\mathbb{R}", "vect": [r"\\mathbf{#1}", 1]}
-        >>> print(expand_macros(r"\\vect{x} \\in \\R^d, \\Re z", table))
+        >>> table = {"R": r"\mathbb{R}", "vect": [r"\mathbf{#1}", 1]}
+        >>> print(expand_macros(r"\vect{x} \in \R^d, \Re z", table))
         \mathbf{x} \in \mathbb{R}^d, \Re z
     """
     out, position = [], 0

@@ -49,7 +49,7 @@ _NOTE = (
 #: What no reader may ever see: markup that only MyST understands.
 LEFTOVERS = re.compile(
     r"^\s*(?:`{3,}|:{3,})\{[\w:+-]+\}"  # a directive
-    r"|\{[\w:+-]+\}`"  # a role
+    r"|(?<!`)\{[\w:+-]+\}`[^`]"  # a role
     r"|^\([\w.:-]+\)=\s*$"  # a label
     r"|\{\{.*?\}\}",  # a substitution
     re.MULTILINE,
@@ -81,7 +81,12 @@ class NotebookBuilder(Builder):
 
 
 def source_of(env: BuildEnvironment, docname: str) -> NotebookNode | None:
-    """Return a chapter's source as a notebook; None for a page without code."""
+    """Return a chapter's source as a notebook; None for any other page.
+
+    A chapter says in its front matter which rows of the course it covers.
+    """
+    if "course" not in env.metadata.get(docname, {}):
+        return None
     path = env.doc2path(docname)
     text = Path(path).read_text("utf-8")
     reader = create_nb_reader(
@@ -121,11 +126,12 @@ def make(
     if parts and isinstance(parts[0], str):
         title = env.config.html_title or env.config.project
         parts[0] = parts[0].replace("\n\n", _NOTE.format(title=title), 1)
+    parts = _with_all_cells(parts, source)
     references = _references(env, docname)
     if references:
         parts.append("## References\n\n" + "\n\n".join(references))
     cells = [new_code_cell(_INSTALL.format(requirement=requirement).rstrip())]
-    for part in _with_all_cells(parts, source):
+    for part in parts:
         if isinstance(part, str):
             if found := LEFTOVERS.search(_without_code(part)):
                 raise ExtensionError(
@@ -152,10 +158,11 @@ def make(
 
 
 def _without_code(text: str) -> str:
+    """Return a text without fenced code and without code that holds backticks."""
     text = re.sub(
         r"^(\s*(?:> )*)(`{3,})[\w+-]*\n.*?\n\1\2$", "", text, flags=re.M | re.S
     )
-    return re.sub(r"(`+)(?!`).+?\1", "", text)
+    return re.sub(r"(``+)(?!`).+?\1", "", text)
 
 
 def _code_cell(cell: NotebookNode) -> NotebookNode:
@@ -224,20 +231,19 @@ def _write_beside_pages(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.name != "html":
         return
     folder, website = Path(app.outdir, FOLDER), app.builder
-    chapters = {d.rpartition("/")[2]: d for d in sorted(app.env.found_docs)}
+    chapters = [d for d in sorted(app.env.found_docs) if source_of(app.env, d)]
+    names = {docname.rpartition("/")[2] for docname in chapters}
     for old in folder.glob("*.ipynb"):
-        if old.stem not in chapters:
+        if old.stem not in names:
             old.unlink()
     builder = NotebookBuilder(app, app.env)
     builder.init()
     app.builder = builder  # what resolves references asks the application for it
     try:
-        for docname in sorted(app.env.found_docs):
+        for docname in chapters:
             there = (folder / f"{docname.rpartition('/')[2]}.ipynb").is_file()
             written = docname in app.genbook_written  # type: ignore[attr-defined]
             if written or not there:
-                if source_of(app.env, docname) is None:
-                    continue
                 doctree = app.env.get_and_resolve_doctree(docname, builder)
                 write(app, docname, doctree, folder)
     finally:

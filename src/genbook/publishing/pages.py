@@ -2,7 +2,7 @@
 
 A page has a plain title, a description written by hand, a canonical address, a list of
 chapters that says where the reader is, and answers that open without a script. The
-site has a redirect, a site map and a page for addresses that do not exist.
+site has a root that leads to the first page, and a map for search engines.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ THEME = Path(__file__).parent / "theme"
 _GENERATED = {
     "genindex": "Every term, model and function of the book, and where it stands.",
     "search": "Search the text of the book.",
-    "404": "There is no page at this address.",
 }
 
 
