@@ -4,9 +4,9 @@
 
 Both evaluate the sum over all pairs with nothing left to a tolerance (scikit-learn with
 ``rtol=0, atol=0``), on the world map with the bandwidth that genbook chooses, and on a
-Gaussian with Scott's bandwidth, where kernels are so wide that nearly every pair counts.
-They are timed in turn in one process (CPU time, fit included), then in whole processes,
-imports included. The ratios are medians over the rounds; the aim is at least 15.
+Gaussian with Scott's bandwidth, so wide that nearly every pair counts.
+They are timed in turn in one process (CPU time, fit included), then in processes of
+their own, imports included. The ratios are medians over the rounds; the aim is 15.
 
 Values are compared with scikit-learn's in one leaf: with several it subtracts bounds of
 nodes from one another, and its logarithms are wrong in the tails (see ``tree``).

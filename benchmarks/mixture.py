@@ -188,7 +188,7 @@ def main() -> None:
         f"{args.points:,} points, {args.components} components; "
         f"aim {AIM} of scikit-learn's time, likelihood to {SAME}"
     )
-    print(f"{'':36}{'time'':>10}{'ratio':>8}{'nats':>14}{'difference':>12}")
+    print(f"{'':36}{'time':>10}{'ratio':>8}{'nats':>14}{'difference':>12}")
     for name in names:
         once(name, data, 1, 0.0)  # imports and caches
     times, reached = compare(

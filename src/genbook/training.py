@@ -355,8 +355,8 @@ def fit(
                     value = _mean_loss(model, x_val, y_val, batch_size, noise_seed)
                 run.history.val_steps.append(done)
                 run.history.val_loss.append(value)
-            run.history.seconds = time.perf_counter() - start
             if last or (path is not None and done % checkpoint_every == 0):
+                run.history.seconds = time.perf_counter() - start
                 _check_weights(model, done)
                 if path is not None:
                     _suspend(model, run, path, identity)

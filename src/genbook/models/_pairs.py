@@ -1,8 +1,8 @@
 """Sums over all pairs of a query and a point: exact, in little time and memory.
 
 Three habits make it quick: pairs too far apart to matter are not looked at, squared
-distances come from one matrix product, and exponents are cut off before the power,
-which is slow where its result is next to nothing.
+distances come from one matrix product, and very negative exponents are cut off, since
+a power is slow where its result is next to nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-NEGLIGIBLE = 40.0  # a million terms of exp(-40) add 4e-12
+LEFT_OUT = 1e-12  # the largest share of a sum that is not looked at
+CUT = -80.0  # exp of less is slow, and adds nothing
 ROWS = 64  # neighbours worked on together
 CLOSE = 1e4  # in so small a neighbourhood the squares of distances lose no digits
 LOG2_E = math.log2(math.e)  # powers of two are quicker than powers of e
@@ -28,9 +29,8 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         -\frac{\lVert \mathbf q_i - \mathbf x_j \rVert^2}{2 h^2} \Bigr)
 
     Neighbouring rows are worked on together, and points in groups of neighbours. The
-    boxes that hold them say which groups can matter: if each row has a point within a
-    distance :math:`D`, a point beyond :math:`\sqrt{D^2 + 80 h^2}` adds less than
-    :math:`e^{-40}` of the largest term.
+    boxes that hold them say how large each row's sum is at least, and how much a group
+    adds at most. What all groups left out add is less than 1e-12 of the sum.
 
     Args:
         q: Where to evaluate, ``(n, d)``.
@@ -54,39 +54,43 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
     weight = torch.cat([x.new_zeros(len(x)), x.new_full((spare,), -torch.inf)])
     weight = weight.unflatten(0, (-1, ROWS))
     groups = torch.cat([groups, groups[-1:].expand(spare)]).unflatten(0, (-1, ROWS))
+    count = (weight == 0).sum(dim=1, dtype=x.dtype)
     if own is not None:
         place = groups.flatten()[: len(x)].argsort()[own]
+        count -= 1  # of a row's own group
     points = x[groups]  # (groups, ROWS, d)
     x_low, x_high = points.amin(dim=1), points.amax(dim=1)
     for rows in z_order(q).split(ROWS):
         centre = q[rows].mean(dim=0)
         a = q[rows] - centre
         low, high = q[rows].amin(dim=0), q[rows].amax(dim=0)
-        least = torch.maximum(x_low - high, low - x_high).clamp_(min=0)
-        most = torch.maximum(x_high - low, high - x_low)
-        bound = most.square_().sum(dim=1)
-        if own is not None and len(bound) > 1:  # one group may hold only the row itself
-            bound = bound.topk(2, largest=False).values[1:]
-        reach = bound.min().item()  # D squared
-        near = least.square_().sum(dim=1) <= reach + 2 * NEGLIGIBLE
+        nearest = torch.maximum(x_low - high, low - x_high).clamp_(min=0)
+        farthest = torch.maximum(x_high - low, high - x_low)
+        most = -0.5 * nearest.square_().sum(dim=1)  # the exponents of a group
+        least = -0.5 * farthest.square_().sum(dim=1)
+        at_least = (count.log() + least).logsumexp(dim=0).item()  # each row's log sum
+        near = most >= at_least + math.log(LEFT_OUT / len(x))
         b = points[near].flatten(end_dim=1) - centre
-        a2, b2 = a.square().sum(dim=1, keepdim=True), b.square() @ b.new_ones(d, 1)
-        w = weight[near].reshape(-1, 1)
+        w = weight[near].flatten()
+        a2 = a.square().sum(dim=1, keepdim=True)
         if a2.max() < CLOSE:  # -|a - b|^2 / 2 as one product, (rows, near)
+            b2 = b.square() @ b.new_ones(d)
             left = torch.cat([a, torch.ones_like(a2), -0.5 * a2], dim=1)
-            right = torch.cat([b, w - 0.5 * b2, torch.ones_like(b2)], dim=1)
-            e = (LOG2_E * left) @ right.mT
+            right = torch.cat([b.mT, (w - 0.5 * b2)[None], torch.ones_like(w)[None]])
+            e = (LOG2_E * left) @ right
         else:
-            e = LOG2_E * (w.mT - 0.5 * exact_distances(a, b).square_())
+            e = LOG2_E * (w - 0.5 * exact_distances(a, b).square_())
         if own is not None:
             group, slot = place[rows] // ROWS, place[rows] % ROWS
             column = (near.cumsum(dim=0)[group] - 1) * ROWS + slot
             e.scatter_(1, column[:, None], -torch.inf)
         top = torch.zeros_like(e[:, :1])
-        if reach > NEGLIGIBLE:  # else the largest term is at least exp(-20)
+        if at_least < CUT / 2:
             top = e.amax(dim=1, keepdim=True)
             e.sub_(top)
-        e = e.to(out.dtype).clamp_(min=-2 * LOG2_E * NEGLIGIBLE)
+        e = e.to(out.dtype)
+        if at_least < CUT / 2 or least[near].min() < CUT:
+            e.clamp_(min=LOG2_E * CUT)
         log_sum = e.exp2_().sum(dim=1).log() + top.squeeze(1) / LOG2_E
         out[rows] = log_sum.to(out.dtype)
     return out

@@ -413,11 +413,15 @@ class BookTranslator(LaTeXTranslator):
             )
             self._index_definition(node)
         self.no_latex_floats += 1
-        self.context.append(f"\n\\end{{{environment}}}\n")
+        self.context.append(f"\\end{{{environment}}}\n")
 
     def depart_Statement(self, node: Statement) -> None:
         """Close it."""
         self.no_latex_floats -= 1
+        if node["kind"] == "proof":  # its square stands in its last line
+            while self.body and not self.body[-1].strip():
+                self.body.pop()
+            self.body[-1] = self.body[-1].rstrip()
         self.body.append(self.context.pop())
 
     def _other_half(self, node: Statement) -> str:
