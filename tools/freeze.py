@@ -27,10 +27,15 @@ FIRST = {"torch": 0, "numpy": 1, "matplotlib": 2}
 
 
 def wanted() -> list[str]:
-    """Return what the project asks for, with all its extras."""
+    """Return what the book and its tests ask for.
+
+    The libraries that ``benchmarks/`` compares with are left out: they are not
+    installed with the rest, and nothing built or tested depends on them.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
-    extras = project["optional-dependencies"].values()
-    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    extras = project["optional-dependencies"]
+    needed = [extras[name] for name in extras if name != "benchmarks"]
+    lines = [*project["dependencies"], *(line for extra in needed for line in extra)]
     return [line for line in lines if not line.startswith(project["name"])]
 
 

@@ -102,6 +102,8 @@ def build(tmp_path, text, builder="html"):
         "html_math_renderer": "genbook",
         "html_theme": "basic",
         "root_doc": "index",
+        # Said here, because Sphinx shares its default among all books of a process.
+        "source_suffix": {".md": "markdown"},
     }
     with patch_docutils(str(source)), docutils_namespace():
         app = Sphinx(
