@@ -510,7 +510,7 @@ def classifier_two_sample_test(
 
     Returns:
         The accuracy on the held-out halves, 0.5 where they cannot be told apart, and
-            the p-value.
+        the p-value.
 
     Raises:
         ValueError: If a sample has fewer than four points, is not finite, or is shaped

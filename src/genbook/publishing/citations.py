@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from docutils import nodes
 from pybtex.plugin import register_plugin as register_pybtex_plugin
 from pybtex.style.formatting.plain import Style
 from pybtex.style.template import field as bib_field
@@ -58,6 +59,22 @@ def _edition(text: Any) -> str:
         teens = 10 < n % 100 < 20
         word += "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
     return f"{word} edition"
+
+
+class BibliographyEntry(nodes.General, nodes.TextElement):
+    """One work in the list of references."""
+
+
+def unlabel_references(document: nodes.Element) -> None:
+    """Turn the list of references into paragraphs without labels, in their place."""
+    for citation in list(document.findall(nodes.citation)):
+        entry = BibliographyEntry("", "", ids=citation["ids"])
+        for child in citation.children:
+            if isinstance(child, nodes.paragraph):
+                entry.extend(child.children)
+            elif not isinstance(child, nodes.label):
+                entry += child
+        citation.replace_self(entry)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -26,12 +26,9 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxTranslator
 
 from genbook.publishing import cover, statements
+from genbook.publishing.citations import BibliographyEntry, unlabel_references
 from genbook.publishing.figures import tidy_svg
-from genbook.publishing.latex import (
-    BibliographyEntry,
-    hide_plumbing,
-    unlabel_references,
-)
+from genbook.publishing.latex import hide_plumbing
 from genbook.publishing.pages import plain
 from genbook.publishing.statements import Statement
 
@@ -222,10 +219,10 @@ class PreparePage(SphinxPostTransform):
         chapter += section
 
 
-class PrepareReferences(SphinxPostTransform):
+class PrepareLists(SphinxPostTransform):
     """Take the labels off the list of references: works are cited by author and year.
 
-    Runs late: the list has to be there.
+    Runs late, when the list is there. Lists that stand in a paragraph leave it.
     """
 
     default_priority = 760
@@ -234,6 +231,13 @@ class PrepareReferences(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Change the page in place."""
         unlabel_references(self.document)
+        for paragraph in list(self.document.findall(nodes.paragraph)):
+            # A list that a docstring's field holds alone; HTML has none in paragraphs.
+            if paragraph.children and isinstance(paragraph[0], _LISTS):
+                paragraph.replace_self(paragraph.children)
+
+
+_LISTS = (nodes.definition_list, nodes.bullet_list, nodes.enumerated_list)
 
 
 def visit_reference_entry(self: SphinxTranslator, node: BibliographyEntry) -> None:
@@ -380,7 +384,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     entry = (visit_reference_entry, depart_reference_entry)
     app.add_node(BibliographyEntry, html=entry)
     app.add_post_transform(PreparePage)
-    app.add_post_transform(PrepareReferences)
+    app.add_post_transform(PrepareLists)
     app.connect("config-inited", configure, priority=700)
     app.connect("html-page-context", prepare_context, priority=900)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}
