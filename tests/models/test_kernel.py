@@ -76,6 +76,16 @@ def test_log_prob_equals_scipy() -> None:
     assert np.allclose(ours.log_prob(q), theirs.logpdf(q.numpy().T), atol=1e-10)
 
 
+@pytest.mark.parametrize("h", [0.03, 0.1])
+def test_nothing_that_counts_is_left_out(h: float) -> None:
+    # So many points that groups are small beside the kernel, and many are left out.
+    x = torch.rand(8000, 1, generator=seeded(0)).double()
+    q = torch.rand(1000, 1, generator=seeded(1)).double()
+    model = KernelDensity(1, h).double().fit(x)
+    wanted = brute_force(q, x, h)
+    assert np.allclose(model.log_prob(q), wanted, rtol=0, atol=1e-11)
+
+
 @pytest.mark.parametrize("far", [10.0, 1e3, 1e6])
 def test_log_prob_is_exact_far_away(far: float) -> None:
     x = points(2000)
