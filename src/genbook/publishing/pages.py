@@ -235,6 +235,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             f'<meta charset="utf-8">\n<title>{title}</title>\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="description" content="{title}: go to the first page.">\n'
+            '<link rel="icon" href="data:,">\n'  # else browsers ask for favicon.ico
             f'<meta http-equiv="refresh" content="0; url={root}.html">\n'
             f'<link rel="canonical" href="{escape(base)}{root}.html">\n</head>\n'
             f'<body><main><h1>{title}</h1><p><a href="{root}.html">Go to the first '
