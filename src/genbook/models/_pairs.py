@@ -60,7 +60,8 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         count -= 1  # of a row's own group
     points = x[groups]  # (groups, ROWS, d)
     x_low, x_high = points.amin(dim=1), points.amax(dim=1)
-    for rows in z_order(q).split(ROWS):
+    few = max(8, min(ROWS, ROWS * len(q) // len(x)))  # sparse queries: smaller boxes
+    for rows in z_order(q).split(few):
         centre = q[rows].mean(dim=0)
         a = q[rows] - centre
         low, high = q[rows].amin(dim=0), q[rows].amax(dim=0)
