@@ -135,7 +135,8 @@ def draw_grid(
         colour: The colour of the arrows.
 
     Raises:
-        ValueError: If the rows differ in length, or an array is not one number a tile.
+        ValueError: If the rows differ in length, an array is not one number a tile, or
+            an action is unknown.
     """
     rows, columns = len(tiles), len(tiles[0]) if tiles else 0
     if not columns or any(len(row) != columns for row in tiles):
@@ -145,6 +146,8 @@ def draw_grid(
             raise ValueError(
                 f"{name} must be ({rows * columns},), got {np.shape(array)}"
             )
+    if policy is not None and not np.isin(policy, range(len(ACTIONS))).all():
+        raise ValueError(f"policy must name actions from 0 to 3, got {policy}")
     for state, tile in enumerate("".join(tiles)):
         y, x = divmod(state, columns)
         over = tile in "GH"

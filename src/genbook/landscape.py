@@ -76,6 +76,7 @@ METHODS: tuple[Method, ...] = (
     Method("t-SNE", (LEARNING,), _TYPES),
     Method("logistic regression", (LEARNING,), _DISCRIMINATIVE),
     Method("decision tree", (LEARNING,), _DISCRIMINATIVE),
+    Method("conditional random field", (LEARNING,), _DISCRIMINATIVE),
     Method("principal components", (LEARNING,), _CODES),
     Method("image classifier", (DEEP,), "learning/generative-models"),
     Method("autoencoder", (DEEP,), _CODES),
@@ -93,29 +94,30 @@ METHODS: tuple[Method, ...] = (
 
 # Where each set is drawn: left, bottom, width, height, colour, thickness of the line.
 _FRAMES = {
-    AI: (0.0, 0.0, 12.0, 8.0, plotting.MUTED, 1.0),
-    LEARNING: (0.25, 0.25, 11.5, 6.55, plotting.INK, 1.2),
-    DEEP: (0.5, 0.5, 7.45, 4.1, plotting.DATA, 1.6),
-    GENERATIVE: (4.05, 0.75, 7.45, 4.1, plotting.MODEL, 1.6),
-    TODAY: (4.3, 1.0, 3.4, 1.75, plotting.ACCENT, 1.6),
+    AI: (0.0, 0.0, 12.0, 9.5, plotting.MUTED, 1.0),
+    LEARNING: (0.25, 0.25, 11.5, 8.3, plotting.INK, 1.2),
+    DEEP: (0.5, 0.5, 7.8, 4.4, plotting.DATA, 1.6),
+    GENERATIVE: (3.9, 0.8, 7.6, 5.0, plotting.MODEL, 1.6),
+    TODAY: (4.1, 1.05, 3.95, 1.95, plotting.ACCENT, 1.6),
 }
-# Where each set's name stands, and its methods: left, top, methods a column, spacing.
+# Where each set's name stands.
 _NAMES = {
-    AI: (0.3, 7.4),
-    LEARNING: (0.55, 6.2),
-    DEEP: (0.8, 4.05),
-    GENERATIVE: (11.2, 4.3),
-    TODAY: (6.0, 2.3),
+    AI: (0.6, 9.02),
+    LEARNING: (0.6, 8.05),
+    DEEP: (0.8, 4.4),
+    GENERATIVE: (11.2, 5.35),
+    TODAY: (6.075, 2.55),
 }
+# Where each region's methods stand: left, top, methods a column, width of a column.
 _LISTS = {
-    frozenset({AI}): (3.7, 7.4, 1, 0.0),
-    frozenset({LEARNING}): (3.7, 6.2, 3, 2.65),
-    frozenset({DEEP}): (0.8, 3.2, 9, 0.0),
-    frozenset({GENERATIVE}): (8.3, 3.55, 9, 0.0),
-    frozenset({DEEP, GENERATIVE}): (4.45, 3.95, 9, 0.0),
-    frozenset({TODAY}): (4.75, 1.85, 9, 0.0),
+    frozenset({AI}): (5.2, 9.02, 1, 0.0),
+    frozenset({LEARNING}): (0.6, 7.4, 3, 3.7),
+    frozenset({DEEP}): (0.8, 3.7, 9, 0.0),
+    frozenset({GENERATIVE}): (8.6, 4.5, 9, 0.0),
+    frozenset({DEEP, GENERATIVE}): (4.3, 4.35, 9, 0.0),
+    frozenset({TODAY}): (4.4, 1.95, 9, 0.0),
 }
-_LINE = 0.5
+_LINE = 0.56
 
 
 def region(methods: tuple[Method, ...], *fields: str) -> list[Method]:
@@ -151,11 +153,11 @@ def draw_landscape(ax: Axes, methods: tuple[Method, ...] = METHODS) -> None:
         )
         side = {GENERATIVE: "right", TODAY: "center"}.get(field, "left")
         x, y = _NAMES[field]
-        ax.text(x, y, field, ha=side, va="center", color=colour, weight="bold", size=8)
+        ax.text(x, y, field, ha=side, va="center", color=colour, weight="bold", size=9)
     for fields, (left, top, most, apart) in _LISTS.items():
         for i, m in enumerate(region(methods, *fields)):
             column, row = divmod(i, most)
             at = left + apart * column, top - _LINE * row
-            ax.text(*at, m.name, ha="left", va="center", size=7.5)
-    ax.set(xlim=(-0.05, 12.05), ylim=(-0.05, 8.05))
+            ax.text(*at, m.name, ha="left", va="center", size=9)
+    ax.set(xlim=(-0.05, 12.05), ylim=(-0.05, 9.55))
     ax.set_axis_off()
