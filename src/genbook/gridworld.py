@@ -78,6 +78,7 @@ class GuessingGame(gymnasium.Env[np.int64, np.int64]):
         actions = int(self._labels.max()) + 1
         self.observation_space = Discrete(size)
         self.action_space = Discrete(actions)
+        self._actions = actions
         self._round = 0
         counts = np.zeros((size, actions))
         np.add.at(counts, (self._states, self._labels), 1)
@@ -106,10 +107,9 @@ class GuessingGame(gymnasium.Env[np.int64, np.int64]):
         Raises:
             ValueError: If there is no such label.
         """
-        if not 0 <= action < self.action_space.n:
+        if not 0 <= action < self._actions:
             raise ValueError(
-                f"action must be a label from 0 to {self.action_space.n - 1}, got "
-                f"{action}"
+                f"action must be a label from 0 to {self._actions - 1}, got {action}"
             )
         reward = float(action == self._labels[self._round])
         return self._states[self._round], reward, True, False, {}
@@ -160,12 +160,12 @@ def draw_grid(
             ax.text(x + 0.5, y + 0.8, f"{values[state]:.2f}", ha="center", va="center")
         if policy is not None and not over:
             right, down = _STEPS[int(policy[state])]
-            middle = np.array([x + 0.5, y + (0.4 if values is not None else 0.5)])
-            half = 0.22 * np.array([right, down])
+            dx, dy = 0.22 * right, 0.22 * down
+            cx, cy = x + 0.5, y + (0.4 if values is not None else 0.5)
             ax.annotate(
                 "",
-                middle + half,
-                middle - half,
+                (cx + dx, cy + dy),
+                (cx - dx, cy - dy),
                 arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.6},
             )
     ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
