@@ -121,7 +121,6 @@ def draw_grid(
     *,
     values: np.ndarray | None = None,
     policy: np.ndarray | None = None,
-    colour: str = plotting.MODEL,
 ) -> None:
     """Draw a frozen lake seen from above, with what an agent thinks of it.
 
@@ -132,7 +131,6 @@ def draw_grid(
         values: The value of each state, a number and a wash in its tile, ``(S,)``.
         policy: The action in each state, an index of ``ACTIONS`` and an arrow in its
             tile, ``(S,)``.
-        colour: The colour of the arrows.
 
     Raises:
         ValueError: If the rows differ in length, an array is not one number a tile, or
@@ -166,7 +164,7 @@ def draw_grid(
                 "",
                 (cx + dx, cy + dy),
                 (cx - dx, cy - dy),
-                arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.6},
+                arrowprops={"arrowstyle": "-|>", "color": plotting.MODEL, "lw": 1.6},
             )
     ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
