@@ -1,7 +1,7 @@
 """Generative models in the order of their invention, on the same images.
 
-Each method gets the same images and about the same time, and is judged by the same three
-numbers. The list :data:`METHODS` grows with the book: a method is one more entry.
+Each method gets the same images and about the same time, and is judged by the same
+three numbers. The list :data:`METHODS` grows with the book: a method is one more entry.
 """
 
 from __future__ import annotations
@@ -178,9 +178,9 @@ def measure(
         seed: Decides the shuffles of the test for copies.
 
     Returns:
-        The share that the judge reads as some digit, the energy distance to the held-out
-        images, and the share that lies nearest to an image learned from, one half for a
-        model that remembers none.
+        The share that the judge reads as some digit, the energy distance to the
+        held-out images, and the share that lies nearest to an image learned from: one
+        half for a model that remembers none.
     """
     g = torch.Generator().manual_seed(seed)
     copies = metrics.nearest_neighbour_memorisation(

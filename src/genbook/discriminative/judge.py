@@ -1,8 +1,8 @@
 """A judge of images: a classifier that never sees a generated one.
 
-Asked for an apple, did the model draw an apple? A small network that was trained on real
-images only says what it sees. It can also be taught that most images show nothing: see
-:func:`not_an_image`.
+Asked for an apple, did the model draw an apple? A small network that was trained on
+real images only says what it sees. It can also be taught that most images show nothing:
+see :func:`not_an_image`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One density a class: what to draw is asked for, and Bayes' rule names what was drawn."""
+"""One density a class: draw what is asked for, and name what is seen by Bayes' rule."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ClassConditional(ExplicitModel):
         p(\mathbf x) = \sum_y p(y)\, p(\mathbf x \mid y), \qquad
         p(y \mid \mathbf x) = \frac{p(y)\, p(\mathbf x \mid y)}{p(\mathbf x)}
 
-    Each :math:`p(\mathbf x \mid y)` is a mixture of probabilistic PCAs. With a condition
-    the methods speak of :math:`p(\mathbf x \mid y)`, without one of :math:`p(\mathbf x)`.
+    Each :math:`p(\mathbf x \mid y)` is a mixture of probabilistic PCAs. With a
+    condition the methods speak of that density, without one of :math:`p(\mathbf x)`.
 
     Args:
         event_shape: The shape of one observation.
@@ -39,8 +39,8 @@ class ClassConditional(ExplicitModel):
             features.
 
     Reference:
-        R. A. Fisher, *The use of multiple measurements in taxonomic problems*, Annals of
-        Eugenics 7, 1936, doi:10.1111/j.1469-1809.1936.tb02137.x, for one Gaussian a
+        R. A. Fisher, *The use of multiple measurements in taxonomic problems*, Annals
+        of Eugenics 7, 1936, doi:10.1111/j.1469-1809.1936.tb02137.x, for one Gaussian a
         class.
 
     Example:
@@ -66,7 +66,7 @@ class ClassConditional(ExplicitModel):
         self.models = nn.ModuleList(
             PPCAMixture(event_shape, clusters, components) for _ in range(classes)
         )
-        self.event_shape = self._model(0).event_shape
+        self.event_shape = self._each()[0].event_shape
         self.config = {
             "event_shape": self.event_shape,
             "classes": classes,
@@ -75,10 +75,8 @@ class ClassConditional(ExplicitModel):
         }
         self.logits = nn.Parameter(torch.zeros(classes))
 
-    def _model(self, j: int) -> PPCAMixture:
-        model = self.models[j]
-        assert isinstance(model, PPCAMixture)
-        return model
+    def _each(self) -> list[PPCAMixture]:
+        return [m for m in self.models if isinstance(m, PPCAMixture)]
 
     @property
     def frequencies(self) -> Tensor:
@@ -116,7 +114,7 @@ class ClassConditional(ExplicitModel):
         check_count(iterations, "iterations")
         check_generator(generator)
         counts = torch.bincount(y, minlength=self.classes)
-        wanted = max(2, len(self._model(0).mu))
+        wanted = max(2, len(self._each()[0].mu))
         if (short := counts < wanted).any():
             j = int(short.nonzero()[0])
             raise ValueError(
@@ -128,27 +126,29 @@ class ClassConditional(ExplicitModel):
             if (own == own[0]).all():
                 raise ValueError(f"x must not be constant within class {j}")
         for j in range(self.classes):
-            self._model(j).fit(x[y == j], iterations=iterations, generator=generator)
+            self._each()[j].fit(x[y == j], iterations=iterations, generator=generator)
         self.logits.copy_((counts / len(y)).log())
         return self
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return log p(x, y) of each observation and class, ``(n, classes)``."""
         self._check_x(x)
-        each = [self._model(j).log_prob(x) for j in range(self.classes)]
-        return torch.stack(each, dim=1) + self.logits.log_softmax(dim=0)
+        each = torch.stack([m.log_prob(x) for m in self._each()], dim=1)
+        return each + self.logits.log_softmax(dim=0)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return log p(x | y), or log p(x) where no class is given, in nats, ``(n,)``."""
+        """Return log p(x | y), or log p(x) without a class, in nats, ``(n,)``."""
         self._check_x(x)
         if y is None:
             return self.log_joint(x).logsumexp(dim=1)
         check_labels(y, "y", self.classes, len(x))
-        log_p = torch.stack([self._model(j).log_prob(x) for j in range(self.classes)], 1)
+        log_p = torch.stack(
+            [self._each()[j].log_prob(x) for j in range(self.classes)], 1
+        )
         return log_p.gather(1, y[:, None]).squeeze(1)
 
     def class_probabilities(self, x: Tensor) -> Tensor:
-        """Return p(y | x) by Bayes' rule, ``(n, classes)``; each row sums to one."""
+        """Return p(y | x) by Bayes' rule, ``(n, classes)``."""
         return self.log_joint(x).softmax(dim=1)
 
     @torch.no_grad()
@@ -176,5 +176,5 @@ class ClassConditional(ExplicitModel):
         x = torch.empty(n, *self.event_shape, dtype=self.dtype, device=self.device)
         for j in y.unique().tolist():
             own = y == j
-            x[own] = self._model(j).sample(int(own.sum()), generator=generator)
+            x[own] = self._each()[j].sample(int(own.sum()), generator=generator)
         return x
