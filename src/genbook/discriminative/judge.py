@@ -21,10 +21,11 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
+from genbook.models.base import Model
 from genbook.training import fit
 
 
-class Judge(nn.Module):
+class Judge(Model):
     r"""A classifier of one hidden layer, p(y | x).
 
     .. math:: p_\theta(y \mid \mathbf x) = \operatorname{softmax}\bigl(
