@@ -87,9 +87,7 @@ def _planes(x: Tensor, g: torch.Generator) -> Sampler:
 
 def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
     seed = int(torch.randint(2**31, (), generator=g))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = Autoencoder(x.shape[1:], code=8, hidden=(128,))
+    network = Autoencoder(x.shape[1:], code=8, hidden=(128,))
     fit(network, x, steps=450, batch_size=128, lr=5e-3, seed=seed, progress=False)
     codes = network.encode(x).detach()
     prior = GaussianMixture(codes.shape[1], components=40)
@@ -136,7 +134,9 @@ def replay(
     for method in methods:
         g = torch.Generator().manual_seed(seed)
         start = process_time()
-        sampler = method.learn(x, g)
+        with torch.random.fork_rng(devices=[]):  # for the first weights
+            torch.manual_seed(seed)
+            sampler = method.learn(x, g)
         seconds = process_time() - start
         results.append(Result(method, seconds, sampler(n, g).clamp(0, 1)))
     return results

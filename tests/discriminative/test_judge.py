@@ -53,9 +53,8 @@ def test_noise_makes_it_read_through_noise() -> None:
 
 def test_nothing_is_of_four_kinds() -> None:
     x = load_digits("test", size=14).x
-    ink, grey, shuffled, laid = (
-        not_an_image(x, 400, generator=seeded(0))[k::4] for k in range(4)
-    )
+    made = not_an_image(x, 400, generator=seeded(0))
+    ink, grey, shuffled, laid = (made[k::4] for k in range(4))
     assert set(ink.unique().tolist()) == {0.0, 1.0}
     assert ink.mean((1, 2, 3)).std() > 0.2  # some pale, some dark
     assert grey.mean().item() == pytest.approx(0.5, abs=0.02)

@@ -31,9 +31,8 @@ def labelled(n: int = 600) -> tuple[Tensor, Tensor]:
 
 def fitted() -> ClassConditional:
     # Two components of three features and their noise are a full covariance.
-    return (
-        ClassConditional((3,), 3, 1, 2).double().fit(*labelled()).requires_grad_(False)
-    )
+    model = ClassConditional((3,), 3, 1, 2).double().fit(*labelled())
+    return model.requires_grad_(False)
 
 
 def test_one_plane_a_class_is_quadratic_discriminant_analysis() -> None:
@@ -41,14 +40,13 @@ def test_one_plane_a_class_is_quadratic_discriminant_analysis() -> None:
     twin = QuadraticDiscriminantAnalysis(store_covariance=True)
     twin.fit(x.numpy(), y.numpy())
     model = fitted()
+    groups = [x[y == j].numpy() for j in range(3)]
     log_p = np.stack(
         [
-            stats.multivariate_normal(
-                twin.means_[j], twin.covariance_[j] * (n - 1) / n
-            ).logpdf(x.numpy())
-            for j, n in enumerate(np.bincount(y))
+            stats.multivariate_normal(g.mean(0), np.cov(g.T, bias=True)).logpdf(x)
+            for g in groups
         ],
-        1,
+        axis=1,
     )
     joint = np.log(twin.priors_) + log_p
     wanted = np.exp(joint - joint.max(1, keepdims=True))
