@@ -35,9 +35,9 @@ def main() -> None:
     ]
     people = measure(unseen.x[:drawn], judge, seen, held_out, seed=args.seed)
     formats = {
-        "read as a digit": ".0%",
+        "readable": ".0%",
         "energy distance": ".3f",
-        "nearest was trained on": ".0%",
+        "nearest was seen": ".0%",
         "seconds": ".1f",
     }
     board = table(rows, formats=formats)

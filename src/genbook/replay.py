@@ -32,7 +32,7 @@ class Method:
 
     Attributes:
         year: When it was published.
-        paper: By whom: a key of the book's bibliography says more.
+        paper: By whom.
         name: What it is, in a few words.
         learn: Learns from images, ``(n, *event_shape)``; returns what draws new ones.
     """
@@ -187,7 +187,7 @@ def measure(
         samples, train, held_out, permutations=1, generator=g
     )
     return {
-        "read as a digit": (judge.says(samples) != 10).double().mean().item(),
+        "readable": (judge.says(samples) != 10).double().mean().item(),
         "energy distance": metrics.energy_distance(samples, held_out[: len(samples)]),
-        "nearest was trained on": copies.share,
+        "nearest was seen": copies.share,
     }
