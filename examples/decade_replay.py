@@ -50,8 +50,9 @@ def main() -> None:
     fig, axes = plotting.figure(len(results), 1, height=0.8 * len(results))
     for ax, r in zip(axes, results, strict=True):
         plotting.show_images(ax, r.samples[:10], columns=10)
-        ax.text(-4, 3, str(r.method.year), ha="right", weight="bold", size=9)
-        ax.text(-4, 10, r.method.name, ha="right", size=8)
+        ax.text(-4, 1, str(r.method.year), ha="right", weight="bold", size=9)
+        ax.text(-4, 7, r.method.name, ha="right", size=8)
+        ax.text(-4, 13, r.method.paper, ha="right", size=7)
     fig.savefig(args.out / "replay.png")
     print(f"Figure: {args.out}/replay.png")
 
