@@ -79,7 +79,7 @@ CASES = {
     "gaussian-by-gradient": Case(lambda: Gaussian(2), adam),
     "mixture": Case(lambda: GaussianMixture(2, 8), em),
     "histogram": Case(
-        lambda: Histogram(12, *CORNERS), everywhere=False, smooth=False, gradients=()
+        lambda: Histogram(*CORNERS, 12), everywhere=False, smooth=False, gradients=()
     ),
     "kernel": Case(lambda: KernelDensity(2), gradients=("x",)),
     "grid": Case(
