@@ -84,7 +84,7 @@ def test_a_wheel_beside_the_notebook_is_preferred(
     first = nbformat.read(notebooks[0], as_version=4).cells[0].source
     shell.run_cell(first).raise_error()
     wanted = f"./{wheels[0]}[data]" if wheels else "genbook[data] @ git+https://"
-    assert asked[0].startswith(f'--quiet "{wanted}')
+    assert asked[0].startswith(f'install --quiet "{wanted}')
 
 
 @each
