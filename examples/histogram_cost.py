@@ -33,7 +33,7 @@ def main() -> None:
     d = 1
     while args.bins**d <= most:
         pixels, cells = order[:d], args.bins**d
-        table = Histogram(args.bins, torch.zeros(d), torch.ones(d))
+        table = Histogram(torch.zeros(d), torch.ones(d), args.bins)
         table.fit(train[:, pixels])
         empty = (table.counts == 0).double().mean().item()
         impossible = (table.log_prob(test[:, pixels]).isinf()).double().mean().item()
@@ -41,7 +41,7 @@ def main() -> None:
         print(f"{d:3} {cells:10,} {4 * cells:12,} {empty:8.1%} {impossible:8.1%}")
         d += 1
     try:
-        Histogram(args.bins, torch.zeros(64), torch.ones(64))
+        Histogram(torch.zeros(64), torch.ones(64), args.bins)
     except ValueError as error:
         print(f"64 pixels: {str(error).split(', got')[0]}, got {args.bins}^64")
     print(f"784 pixels: a number of cells with {len(str(args.bins**784))} digits")

@@ -35,7 +35,7 @@ def main() -> None:
         "box": UniformBox.from_corners(low, high),
         "Gaussian": Gaussian(2).double().fit(x),
         "mixture": GaussianMixture(2, 8).double().fit(x, generator=generator),
-        "histogram": Histogram(24, low, high, pseudo_count=0.1).fit(x),
+        "histogram": Histogram(low, high, 24, pseudo_count=0.1).fit(x),
         "kernel": KernelDensity(2).double().fit(x),
     }
 

@@ -36,7 +36,7 @@ def main() -> None:
     x = wind.dequantised(torch.Generator().manual_seed(args.seed))
     top = math.ceil(x[:, 0].max())
     low, high = torch.tensor([[0.0, 0.0], [top, 360.0]]).double()
-    histogram = Histogram([top, 36], low, high).fit(x)
+    histogram = Histogram(low, high, [top, 36]).fit(x)
     kernel = KernelDensity(2, bandwidth=0.5).double().fit(on_rose(x))
 
     cells = math.lcm(top, 36)  # aligned with the histogram's in both directions

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import genbook
 from genbook import cli
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -102,6 +107,45 @@ def test_an_installed_package_finds_the_clone_it_is_called_in(
     monkeypatch.setattr(cli, "__file__", "/nowhere/site/genbook/cli.py")
     monkeypatch.chdir(clone / "src")
     assert cli.examples_folder() == clone / "examples"
+
+
+def test_an_installed_package_has_its_own_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "genbook"
+    (package / cli.INSTALLED).mkdir(parents=True)
+    monkeypatch.setattr(cli, "__file__", str(package / "cli.py"))
+    monkeypatch.chdir(tmp_path)
+    assert cli.examples_folder() == package / cli.INSTALLED
+
+
+def test_a_wheel_holds_the_examples() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"examples": f"genbook/{cli.INSTALLED}"}
+
+
+@pytest.mark.slow
+def test_a_built_wheel_lists_and_runs_the_examples(tmp_path: Path) -> None:
+    wheel_builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder
+    wheel = next(wheel_builder(str(ROOT)).build(directory=str(tmp_path)))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    script = "import sys; from genbook.cli import main; sys.exit(main(sys.argv[1:]))"
+
+    def genbook_command(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, *args],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+            capture_output=True,
+            text=True,
+        )
+
+    listed = [line.split()[0] for line in genbook_command("list").stdout.splitlines()]
+    assert listed == list(cli.list_examples(ROOT / "examples"))
+    done = genbook_command("run", "likelihood_underflow", "--fast")
+    assert done.returncode == 0, done.stderr
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

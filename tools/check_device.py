@@ -31,7 +31,7 @@ TWO = {
     "box": lambda: UniformBox(2),
     "gaussian": lambda: Gaussian(2),
     "mixture": lambda: GaussianMixture(2, 8),
-    "histogram": lambda: Histogram(32, MOONS.low, MOONS.high),
+    "histogram": lambda: Histogram(MOONS.low, MOONS.high, 32),
     "kernel": lambda: KernelDensity(2, bandwidth=0.1),
 }
 NETWORKS = {

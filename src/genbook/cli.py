@@ -16,6 +16,8 @@ from pathlib import Path
 
 from genbook import __version__
 
+INSTALLED = "_examples"  # the name of the folder within an installed package
+
 __all__ = ["example_parser", "examples_folder", "list_examples", "main"]
 
 
@@ -72,17 +74,25 @@ _seed.__name__ = "seed (a whole number, zero or more)"  # argparse shows it
 def examples_folder() -> Path | None:
     """Return the folder of the example scripts, or ``None`` where there is none.
 
-    It is looked for beside the package, as in a clone, and then in the current folder
-    and those above it.
+    It is looked for beside the package, as in a clone, then within it, where a wheel
+    puts it, and then in the current folder and those above it.
 
     Returns:
         The folder, or ``None``.
     """
-    here = Path.cwd()
-    for root in (Path(__file__).parents[2], here, *here.parents):
-        if (root / "examples").is_dir() and (root / "src" / "genbook").is_dir():
+    package, here = Path(__file__).parent, Path.cwd()
+    if _is_clone(package.parents[1]):
+        return package.parents[1] / "examples"
+    if (package / INSTALLED).is_dir():
+        return package / INSTALLED
+    for root in (here, *here.parents):
+        if _is_clone(root):
             return root / "examples"
     return None
+
+
+def _is_clone(root: Path) -> bool:
+    return (root / "examples").is_dir() and (root / "src" / "genbook").is_dir()
 
 
 def list_examples(folder: Path) -> dict[str, str]:
@@ -138,8 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = examples_folder()
     if folder is None:
         print(
-            "genbook: the examples are not installed with the package; clone the "
-            "genbook repository and run this command inside it",
+            "genbook: the examples are not installed with the package; install its "
+            "wheel, or clone the genbook repository and run this command inside it",
             file=sys.stderr,
         )
         return 2

@@ -88,7 +88,7 @@ CASES = {
     "gaussian-by-gradient": Case(lambda: Gaussian(2), adam),
     "mixture": Case(lambda: GaussianMixture(2, 8), em),
     "histogram": Case(
-        lambda: Histogram(12, *CORNERS), everywhere=False, smooth=False, gradients=()
+        lambda: Histogram(*CORNERS, 12), everywhere=False, smooth=False, gradients=()
     ),
     "kernel": Case(lambda: KernelDensity(2), gradients=("x",)),
     "ppca": Case(lambda: ProbabilisticPCA((2,), 1)),

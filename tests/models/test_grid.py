@@ -47,7 +47,7 @@ def test_fit_by_gradient_approaches_the_histogram() -> None:
     x = (torch.randn(400, 1, generator=seeded(0)) * 0.3).clamp(-0.99, 0.99)
     model = network(1, 16)
     descend(model, x, 300)
-    best = Histogram(16, [-1.0], [1.0]).fit(x).loss(x)
+    best = Histogram([-1.0], [1.0], 16).fit(x).loss(x)
     assert best < model.loss(x) < best + 0.01
 
 

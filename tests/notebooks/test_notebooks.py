@@ -68,6 +68,25 @@ def test_the_first_cell_installs_the_package(notebook) -> None:
     assert 'find_spec("genbook") is None' in first.source
 
 
+@pytest.mark.parametrize("wheels", [[], ["genbook-0.1.0-py3-none-any.whl"]])
+def test_a_wheel_beside_the_notebook_is_preferred(
+    wheels: list[str], notebooks: list[Path], tmp_path: Path, monkeypatch
+) -> None:
+    """As after an upload to Colab: run the first cell where genbook is missing."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    for wheel in wheels:
+        (tmp_path / wheel).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    shell, asked = InteractiveShell(), []
+    shell.register_magic_function(asked.append, magic_name="pip")
+    first = nbformat.read(notebooks[0], as_version=4).cells[0].source
+    shell.run_cell(first).raise_error()
+    wanted = f"./{wheels[0]}[data]" if wheels else "genbook[data] @ git+https://"
+    assert asked[0].startswith(f'install --quiet "{wanted}')
+
+
 @each
 def test_no_markup_of_the_book_is_left(chapter: str, notebook) -> None:
     for cell in notebook.cells:

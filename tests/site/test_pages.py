@@ -96,6 +96,24 @@ def test_dark_is_dark(open_page, address, site):
     assert not page.locator("main img.only-light").first.is_visible()
 
 
+def test_references_have_no_labels(open_page, address):
+    """The text cites by author and year, so numbers in brackets would lead nowhere."""
+    page = open_page(address + "book/references.html")
+    assert page.locator(".citation p").first.is_visible()
+    labels = page.locator(".citation .label")
+    assert not any(label.is_visible() for label in labels.all())
+
+
+def test_underscores_can_be_read_in_links(open_page, address, site):
+    page = open_page(chapter(address, site))
+    script = page.locator(".genbook-opening a", has_text=".py").first
+    size, offset = script.evaluate(
+        """(e) => [getComputedStyle(e).fontSize,
+        getComputedStyle(e).textUnderlineOffset].map(parseFloat)"""
+    )
+    assert offset >= 0.28 * size, "the underline lies on the underscores"
+
+
 def test_colours_can_be_chosen(open_page, address, site):
     page = open_page(chapter(address, site), color_scheme="light")
     button = page.locator(".gb-theme")

@@ -148,9 +148,9 @@ class Histogram(PiecewiseConstant):
     with :math:`n_c` observations in cell :math:`c` and a pseudo-count :math:`a`.
 
     Args:
-        bins: How many cells along each dimension: one number for all, or one for each.
         low: The lower corner of the box, ``(dim,)``.
         high: The upper corner of the box, ``(dim,)``.
+        bins: How many cells along each dimension: one number for all, or one for each.
         pseudo_count: What to add to each count. Zero is maximum likelihood, and says
             that what was not seen cannot happen.
 
@@ -169,7 +169,7 @@ class Histogram(PiecewiseConstant):
 
     Example:
         >>> x = torch.tensor([[0.1], [0.2], [0.9]])
-        >>> histogram = Histogram(bins=2, low=[0.0], high=[1.0]).fit(x)
+        >>> histogram = Histogram([0.0], [1.0], bins=2).fit(x)
         >>> histogram.log_prob(torch.tensor([[0.3], [0.7], [1.5]])).exp()
         tensor([1.3333, 0.6667, 0.0000])
     """
@@ -179,9 +179,9 @@ class Histogram(PiecewiseConstant):
 
     def __init__(
         self,
-        bins: int | Sequence[int],
         low: Tensor | Sequence[float],
         high: Tensor | Sequence[float],
+        bins: int | Sequence[int],
         *,
         pseudo_count: float = 0.0,
     ) -> None:
