@@ -182,12 +182,19 @@ class MixtureOfAutoencoders(RepresentationModel):
             ValueError: If ``x`` is empty or leaves [0, 1], or a label is given.
         """
         self._refuse_condition(y)
-        check_generator(generator)
-        self._check_x(x, allow_empty=False)
-        if x.min() < 0 or x.max() > 1:
-            raise ValueError(
-                f"x must lie in [0, 1], got values from {x.min():.3g} to {x.max():.3g}"
-            )
+        drawing, doubt, spread = self.terms(x, generator=generator)
+        return drawing + self.sure * doubt - self.balance * spread
+
+    def terms(
+        self, x: Tensor, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the loss weighs: the error, and doubt and spread in nats.
+
+        Args:
+            x: Observations in [0, 1], ``(n, *event_shape)``.
+            generator: The source of randomness of the bent copies.
+        """
+        self._check_drawable(x, generator)
         z = self.encode(x)
         log_p = self.assigner(z).log_softmax(1)  # (n, K)
         log_q = log_p
@@ -200,7 +207,15 @@ class MixtureOfAutoencoders(RepresentationModel):
         both = torch.cat([log_p, log_q])
         log_share = both.logsumexp(0) - log(len(both))  # (K,), finite for tiny shares
         spread = -(log_share.exp() * log_share).sum()
-        return drawing + self.sure * doubt - self.balance * spread
+        return drawing, doubt, spread
+
+    def _check_drawable(self, x: Tensor, generator: torch.Generator | None) -> None:
+        check_generator(generator)
+        self._check_x(x, allow_empty=False)
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError(
+                f"x must lie in [0, 1], got values from {x.min():.3g} to {x.max():.3g}"
+            )
 
     def _bent(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return each image under its own random affine map."""
