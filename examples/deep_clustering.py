@@ -44,9 +44,8 @@ def main() -> None:
         theirs = torch.as_tensor(kmeans.predict(x.flatten(1).numpy())).long()
         k, ours = (clustering_accuracy(y, c) for c in (theirs, model.assign(x)))
         print(f"{name}  k-means {k:.1%}  mixture of autoencoders {ours:.1%}")
-    piles = model.assign(fresh.x)
-    counts = torch.zeros(10, 10, dtype=torch.long)
-    counts.index_put_((piles, fresh.y), torch.tensor(1), accumulate=True)
+    pairs = 10 * model.assign(fresh.x) + fresh.y
+    counts = pairs.bincount(minlength=100).view(10, 10)  # (pile, digit)
     print("held-out digits 0 to 9 in each pile")
     for k in counts.argmax(1).argsort().tolist():
         print(" ".join(f"{n:4}" for n in counts[k].tolist()))

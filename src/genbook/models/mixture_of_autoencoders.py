@@ -188,7 +188,7 @@ class MixtureOfAutoencoders(RepresentationModel):
     def terms(
         self, x: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the loss weighs: the error, and doubt and spread in nats.
+        """Return what the loss weighs: the error; doubt and spread in nats.
 
         Args:
             x: Observations in [0, 1], ``(n, *event_shape)``.
@@ -199,13 +199,14 @@ class MixtureOfAutoencoders(RepresentationModel):
         log_p = self.assigner(z).log_softmax(1)  # (n, K)
         log_q = log_p
         if self.bend:
-            log_q = self.assigner(self.encode(self._bent(x, generator))).log_softmax(1)
+            copies = self._bent(x, generator)
+            log_q = self.assigner(self.encode(copies)).log_softmax(1)
         p = log_p.exp()
-        wrong = (self.draw(z) - x[:, None]).square().flatten(2).mean(2)  # (n, K)
-        drawing = (p * wrong).sum(1).mean()
+        wrong = (self.draw(z) - x[:, None]).square()  # (n, K, *event)
+        drawing = (p * wrong.flatten(2).mean(2)).sum(1).mean()
         doubt = -(p * log_q).sum(1).mean()
         both = torch.cat([log_p, log_q])
-        log_share = both.logsumexp(0) - log(len(both))  # (K,), finite for tiny shares
+        log_share = both.logsumexp(0) - log(len(both))  # (K,), always finite
         spread = -(log_share.exp() * log_share).sum()
         return drawing, doubt, spread
 
