@@ -31,6 +31,7 @@ from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
 
 TRACTABLE = "explicit, tractable"
 APPROXIMATE = "explicit, approximate"
@@ -141,6 +142,13 @@ MEMBERS: tuple[Member, ...] = (
         "Hinton and Salakhutdinov 2006",
         "a network that draws its input again from a short code",
     ),
+    Member(
+        MixtureOfAutoencoders,
+        "foundations/representation-learning",
+        2017,
+        "Zhang et al. 2017",
+        "an autoencoder for each cluster, and a network that assigns",
+    ),
 )
 
 
@@ -233,7 +241,7 @@ def table() -> list[dict[str, Any]]:
 
     Example:
         >>> [row["model"] for row in table() if row["representation"]]
-        ['GaussianMixture', 'PCA', 'Autoencoder']
+        ['GaussianMixture', 'PCA', 'Autoencoder', 'MixtureOfAutoencoders']
     """
     return [
         {
