@@ -275,7 +275,7 @@ def explore_latent(
     sheet = images.reshape(down, across, height, width).permute(0, 2, 1, 3)
     return LatentExplorer(
         layers=tuple(Layer.of(m) for m in model.decoder if isinstance(m, nn.Linear)),
-        activation=model.config["activation"],
+        activation=str(model.config["activation"]),
         output=model.output,
         side=(height, width),
         low=low,
