@@ -257,6 +257,13 @@ def test_every_author_is_on_both_sides(held_out: float) -> None:
         assert set(part.authors) == {"A", "B"}
 
 
+def test_a_split_loses_nothing() -> None:
+    prose = Prose(tuple("abcdefgh"), tuple("AAAABBBB"), tuple("vvwwxxyy"))
+    train, test = prose.split(0.5)
+    assert sorted(train.texts + test.texts) == sorted(prose.texts)
+    assert not set(train.sources) & set(test.sources)
+
+
 def test_bad_arguments() -> None:
     for packages in ("NumPy", [], ["pandas"]):
         with pytest.raises(ValueError, match="packages must be a list of some of"):

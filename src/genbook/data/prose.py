@@ -253,8 +253,8 @@ def load_books(folder: str | os.PathLike[str], *, words: int = 80) -> Prose:
         pieces |= _pieces(author, paths, words)
     prose = _cut(pieces, words)
     for author in books:
-        rows = np.flatnonzero(prose.by(author)) if author in prose.authors else []
-        count = len({prose.sources[i] for i in rows})
+        pairs = zip(prose.authors, prose.sources, strict=True)
+        count = len({source for who, source in pairs if who == author})
         if count < 2:
             raise ValueError(
                 f"{author} has too little text: {folder} must hold two books or "
