@@ -165,7 +165,9 @@ def outer(x: int,
         r"""Inner."""
 
 class Thing:
-    """Thing."""
+    """Thing.
+class trap for the reader
+"""
     async def run(self):
 
         """Run."""
@@ -179,7 +181,7 @@ add_newdoc('pkg.core', 'made', ('T',
     assert list(module._docstrings(source)) == [
         ("outer", 'Outer """ quotes.'),
         ("outer", "Inner."),
-        ("Thing", "Thing."),
+        ("Thing", "Thing.\nclass trap for the reader\n"),
         ("Thing", "Run."),
         ("pkg.core.made", "Made elsewhere."),
         ("pkg.core.made.T", "\n    Its part.\n    "),

@@ -181,7 +181,7 @@ def load_docstrings(
 def load_topics() -> str:
     """Return the prose of Python's own language reference, as ``help()`` shows it.
 
-    It is read from :mod:`pydoc_data.topics`; code and tables are left out, and
+    It is read from ``pydoc_data.topics``; code and tables are left out, and
     paragraphs are separated by an empty line.
 
     Returns:
@@ -509,23 +509,23 @@ def _without_sections(lines: Sequence[str]) -> Iterator[str]:
     for i, line in enumerate(lines):
         after = lines[i + 1].strip() if i + 1 < len(lines) else ""
         title = line.strip()
-        underlined = title and _RULE.fullmatch(after)
+        underlined = title and after[:3] in _RULES and _RULE.fullmatch(after)
         if underlined or (title[-1:] == ":" and _GOOGLE.match(title)):
             skip = bool(_SECTIONS_LEFT_OUT.match(title.rstrip(":").lower()))
             yield ""
-        elif _RULE.fullmatch(title):
+        elif title[:2] in _RULES and _RULE.fullmatch(title):
             yield ""
         elif not skip:
             yield line
 
 
+_RULES = {c * n for c in "-=~^*+|#" for n in (2, 3)} | {"+-", "| "}
 _RULE = re.compile(r"[-=~^*+|# ]{3,}")
 _GOOGLE = re.compile(
     r"(Args|Arguments|Returns?|Yields|Raises|Keyword args|Keyword Arguments|Notes?"
     r"|Examples?|Shape|Attributes|References?|Inputs?|Outputs?|Parameters)::?$",
     re.IGNORECASE,
 )
-_DIRECTIVE = re.compile(r"\.\. ")
 _KEPT = re.compile(r"\.\. (note|warning|attention|seealso)::(.*)")
 _NAME_AND_TYPE = re.compile(r"[*\w., \\`/-]{1,60}\s:(?:\s+(.*)|$)")
 _NAME_AND_TEXT = re.compile(
@@ -537,7 +537,7 @@ def _without_blocks(lines: Iterable[str]) -> Iterator[str]:
     """Drop doctests, literal blocks, directives, and the names of parameters."""
     block: int | None = None  # lines deeper than this are left out
     doctest = False
-    rows = [line.expandtabs() for line in lines]
+    rows = list(lines)
     for i, line in enumerate(rows):
         text, indent = line.strip(), _indent(line)
         if not text:
@@ -550,15 +550,18 @@ def _without_blocks(lines: Iterable[str]) -> Iterator[str]:
         doctest = doctest or text.startswith(">>>")
         if doctest:
             continue
-        if kept := _KEPT.match(text):
+        directive = text.startswith(".. ")
+        if directive and (kept := _KEPT.match(text)):
             yield ""
             yield kept[2]
-        elif _DIRECTIVE.match(text):
+        elif directive:
             block = indent
             yield ""
         elif text.endswith("::"):
             block = indent
             yield text[:-1]
+        elif ":" not in text and " -" not in text:
+            yield line
         elif field := _NAME_AND_TYPE.match(text):  # NumPy's style
             deeper = i + 1 < len(rows) and _indent(rows[i + 1]) > indent
             yield ""
@@ -633,5 +636,5 @@ _SIGNS = re.compile(r"[`\\$*|\[/]")
 _TIDY = (
     (re.compile(rf"{GAP}(?:[\s,.:()'-]*{GAP})+"), GAP),
     (re.compile(r"\(\s*[…,.;: ]*\)"), ""),
-    (re.compile(r"\s+(?=[.,;:!?](?:\s|$))"), ""),
+    (re.compile(r" (?=[.,;:!?](?: |$))"), ""),
 )

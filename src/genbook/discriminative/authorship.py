@@ -116,7 +116,7 @@ class AuthorClassifier:
         kind: Kind = "all",
         *,
         c: float = 10.0,
-        folds: int = 5,
+        folds: int = 3,
         min_count: int = 3,
     ) -> None:
         if kind not in ("all", "style", "topic"):
