@@ -60,11 +60,10 @@ def test_no_leaf_is_smaller_than_allowed() -> None:
 
 
 def test_equal_values_stay_together() -> None:
-    x = torch.tensor([[1.0], [1.0], [1.0]])
-    tree = DecisionTree(5).fit(x, torch.tensor([0, 1, 1]))
-    assert torch.allclose(
-        tree.predict_proba(x)[:, 1], torch.tensor(2 / 3, dtype=torch.float64)
-    )
+    x = torch.tensor([[1.0], [1.0], [2.0], [2.0]])
+    tree = DecisionTree(5).fit(x, torch.tensor([0, 1, 1, 1]))
+    assert tree.root.threshold == 1.5
+    assert tree.predict_proba(x)[:, 1].tolist() == [0.5, 0.5, 1.0, 1.0]
 
 
 def test_bad_input_is_named() -> None:
