@@ -22,7 +22,7 @@ from genbook.models.mixture import GaussianMixture
 def main() -> None:
     """Climb, draw, and compare both with real paintings."""
     args = example_parser(__doc__).parse_args()
-    n, steps, components = (400, 60, 16) if args.fast else (2_000, 80, 64)
+    n, steps, components = (400, 120, 16) if args.fast else (2_000, 120, 64)
     g = torch.Generator().manual_seed(args.seed)
     gallery = paintings.sample_paintings(n, generator=g)
     x = paintings.measure_paintings(gallery.x)
@@ -44,7 +44,8 @@ def main() -> None:
     seen, unseen = his[: 3 * len(his) // 4], his[3 * len(his) // 4 :]
     pca = PCA(his.shape[1:], components).fit(seen)
     codes = pca.encode(seen)
-    mixture = GaussianMixture(components, 4).fit(codes / codes.std(0))
+    mixture = GaussianMixture(components, 4)
+    mixture.fit(codes / codes.std(0), generator=g)
     drawn = pca.decode(mixture.sample(50, generator=g) * codes.std(0)).clamp(0, 1)
 
     print("                 lowest probability  to the nearest painting he made")
