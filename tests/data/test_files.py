@@ -53,7 +53,7 @@ def test_other_dtypes_are_refused(dtype: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["_files", "_polygons", "world", "wind", "toy", "digits"]
+    "module", ["_files", "_polygons", "world", "wind", "toy", "digits", "prose"]
 )
 def test_imports_are_light(module: str) -> None:
     """Nothing beyond torch, NumPy and the standard library, at any depth."""

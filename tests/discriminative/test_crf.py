@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from genbook.discriminative.crf import LinearChainCRF
@@ -92,6 +93,23 @@ def test_viterbi_finds_the_best_of_all(crf: LinearChainCRF, x: Tensor) -> None:
 def test_one_step_is_logistic_regression(crf: LinearChainCRF, x: Tensor) -> None:
     p = crf.marginals(x[:, :1])[:, 0]
     assert torch.allclose(p, crf.emission(x[:, 0]).softmax(1))
+
+
+def test_a_chain_of_one_step_learns_what_scikit_learn_does() -> None:
+    g = torch.Generator().manual_seed(5)
+    x = torch.randn(200, F, generator=g, dtype=torch.float64)
+    y = (x[:, :K] + torch.randn(200, K, generator=g, dtype=torch.float64)).argmax(1)
+    crf = LinearChainCRF(F, K).double().fit(x[:, None], y[:, None], l2=0, iterations=99)
+    theirs = LogisticRegression(C=1e9, tol=1e-9, max_iter=5_000)
+    p = theirs.fit(x.numpy(), y.numpy()).predict_proba(x.numpy())
+    assert abs(crf.marginals(x[:, None])[:, 0].numpy() - p).max() < 1e-3
+
+
+def test_fit_learns_which_label_follows_which() -> None:
+    y = torch.tensor([[0, 1, 2, 0, 1, 2]])
+    x = torch.zeros(1, 6, 1)
+    crf = LinearChainCRF(1, 3).fit(x, y, l2=1e-4)
+    assert torch.equal(crf.viterbi(x)[0], y[0])
 
 
 def test_bad_input_is_named(crf: LinearChainCRF, x: Tensor) -> None:

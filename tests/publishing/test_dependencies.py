@@ -143,6 +143,36 @@ def test_versions_of_what_is_imported_count(
     assert "scikit-learn" not in dict(key(package, "import tiny.data.wind").versions)
 
 
+@pytest.mark.parametrize(
+    "distribution", ["numpy", "scipy", "scikit-learn", "matplotlib", "torch", "Python"]
+)
+def test_a_chapter_that_reads_docstrings_runs_again_when_they_change(
+    distribution: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read as text, so no import would tell."""
+    package = Package("genbook")
+    source = "from genbook.data.prose import load_docstrings, load_topics"
+    before = key(package, source)
+    real = dependencies._version
+    monkeypatch.setattr(
+        dependencies, "_version", lambda d: "0" if d == distribution else real(d)
+    )
+    if distribution == "Python":
+        monkeypatch.setattr(dependencies.platform, "python_version", lambda: "0")
+    after = key(package, source)
+    assert dict(before.versions)[distribution] != "0"
+    assert dict(after.versions)[distribution] == "0"
+    assert after.digest != before.digest
+
+
+def test_every_package_that_is_read_is_declared() -> None:
+    from genbook.data import prose
+
+    names = {"sklearn": "scikit-learn"}
+    read = {names.get(name, name) for name in prose.PACKAGES.values()}
+    assert read == set(prose.READS_PACKAGES)
+
+
 def test_a_package_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ValueError, match="installed package, got 'no_such_package'"):
         Package("no_such_package")

@@ -18,7 +18,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_labels, check_tensor
+from genbook._validate import (
+    check_count,
+    check_labels,
+    check_positive,
+    check_tensor,
+)
 
 
 class LinearChainCRF(nn.Module):
@@ -87,6 +92,42 @@ class LinearChainCRF(nn.Module):
     ) -> Tensor:
         """Return the mean negative conditional log-likelihood of a step, ``()``."""
         return -self.log_conditional(x, y).mean() / x.shape[1]
+
+    def fit(
+        self, x: Tensor, y: Tensor, *, l2: float = 1e-4, iterations: int = 60
+    ) -> LinearChainCRF:
+        """Minimise the loss by L-BFGS.
+
+        Args:
+            x: Features, ``(n, T, features)``.
+            y: Labels, ``(n, T)``.
+            l2: The weight of a penalty, the sum of all squared parameters.
+            iterations: At most so many.
+
+        Raises:
+            ValueError: If the shapes do not fit, or a label does not exist.
+        """
+        check_positive(l2, "l2", zero=True)
+        check_count(iterations, "iterations", minimum=1)
+        self.loss(x, y)  # refuses bad data before a weight moves
+        weights = list(self.parameters())
+        search = torch.optim.LBFGS(
+            weights,
+            max_iter=iterations,
+            tolerance_change=1e-7,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Tensor:
+            search.zero_grad()
+            loss = self.loss(x, y)
+            for w in weights:
+                loss = loss + l2 * w.square().sum()
+            loss.backward()
+            return loss
+
+        search.step(closure)
+        return self
 
     @torch.no_grad()
     def marginals(self, x: Tensor) -> Tensor:
