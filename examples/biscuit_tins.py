@@ -37,10 +37,8 @@ def main() -> None:
         "held-out sizes": sample_tins(1000, region="held-out", generator=g),
     }
     torch.manual_seed(args.seed)
-    model = Autoencoder(
-        (1, 32, 32), 2, hidden=(48, 48), activation="silu",
-        standard=True, noise=0.1, corrupt=0.2,
-    )  # fmt: skip
+    aids = {"activation": "silu", "standard": True, "noise": 0.1, "corrupt": 0.2}
+    model = Autoencoder((1, 32, 32), 2, hidden=(48, 48), **aids)
     steps = 100 if args.fast else 1200
     with torch.enable_grad():
         fit(model, seen.x, steps=steps, batch_size=64, lr=5e-3, seed=args.seed)
