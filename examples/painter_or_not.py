@@ -47,7 +47,7 @@ def main() -> None:
     fig, (left, ax) = plotting.figure(1, 2, height=2.4, width_ratios=[1, 2.2])
     plotting.show_images(left, gallery.x[~seen][i][None], columns=1)
     left.set_title(f"p = {p[i]:.2f}")
-    ax.barh(list(paintings.FEATURES), moved, color=plotting.MODEL)
+    ax.barh(list(paintings.FEATURES), moved.tolist(), color=plotting.MODEL)
     ax.invert_yaxis()
     ax.set_xlabel("nats for our painter")
     fig.savefig(args.out / "moved.png")
