@@ -77,7 +77,7 @@ class Cosine(Schedule):
     r"""A walk along the circle: :math:`\alpha = \cos\phi,\ \sigma = \sin\phi`.
 
     The angle grows from 0 almost to a right one; the last bit is left out so that the
-    data can always be told from the noise, if only by a thousandth.
+    data can always be told from the noise, if only by a ten-thousandth.
 
     Reference:
         A. Nichol and P. Dhariwal, "Improved denoising diffusion probabilistic models",
@@ -91,7 +91,7 @@ class Cosine(Schedule):
         tensor([1.])
     """
 
-    reach: float = math.pi / 2 - 1e-3
+    reach: float = math.pi / 2 - 1e-4
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the cosine of the angle."""
