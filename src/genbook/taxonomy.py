@@ -26,11 +26,13 @@ from genbook.models.base import (
     RepresentationModel,
 )
 from genbook.models.box import UniformBox
+from genbook.models.conditional import ClassConditional
 from genbook.models.gaussian import Gaussian
 from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 
 TRACTABLE = "explicit, tractable"
 APPROXIMATE = "explicit, approximate"
@@ -141,6 +143,27 @@ MEMBERS: tuple[Member, ...] = (
         "Hinton and Salakhutdinov 2006",
         "a network that draws its input again from a short code",
     ),
+    Member(
+        ProbabilisticPCA,
+        "learning/generative-models",
+        1999,
+        "Tipping and Bishop 1999",
+        "a Gaussian on a plane, with noise on every feature",
+    ),
+    Member(
+        PPCAMixture,
+        "learning/generative-models",
+        1999,
+        "Tipping and Bishop 1999",
+        "a weighted sum of planes with noise around them",
+    ),
+    Member(
+        ClassConditional,
+        "learning/generative-models",
+        1936,
+        "Fisher 1936",
+        "one density a class, and Bayes' rule",
+    ),
 )
 
 
@@ -233,7 +256,7 @@ def table() -> list[dict[str, Any]]:
 
     Example:
         >>> [row["model"] for row in table() if row["representation"]]
-        ['GaussianMixture', 'PCA', 'Autoencoder']
+        ['GaussianMixture', 'PCA', 'Autoencoder', 'ProbabilisticPCA', 'PPCAMixture']
     """
     return [
         {
@@ -290,7 +313,7 @@ def nested_sets() -> dict[str, list[str]]:
 
     Example:
         >>> nested_sets()["latent-variable models"]
-        ['GaussianMixture']
+        ['GaussianMixture', 'ProbabilisticPCA', 'PPCAMixture']
     """
     return {s: [m.name for m in MEMBERS if s in sets(m.cls)] for s in SETS}
 

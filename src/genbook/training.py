@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from genbook import _files
 from genbook._validate import check_count, check_positive, check_tensor
-from genbook.models.base import GenerativeModel
+from genbook.models.base import Model
 
 __all__ = [
     "Batches",
@@ -156,7 +156,7 @@ class Run:
     after: Callable[[int], None] = lambda done: None
 
 
-def descend(model: GenerativeModel, run: Run) -> None:
+def descend(model: Model, run: Run) -> None:
     """Lower the loss: take a batch, its gradient, and a step; repeat."""
     for step in range(run.history.steps, run.steps):
         x, y = run.batch(step)  # (batch, *event), (batch, ...) or None
@@ -220,7 +220,7 @@ class Batches:
 
 
 def fit(
-    model: GenerativeModel,
+    model: Model,
     x: Tensor,
     y: Tensor | None = None,
     *,
@@ -253,7 +253,7 @@ def fit(
     it only reads the result back.
 
     Args:
-        model: Any :class:`~genbook.models.base.GenerativeModel` with parameters.
+        model: Any :class:`~genbook.models.base.Model` with parameters.
         x: Observations, ``(n, *event_shape)``, of the model's type and on its device.
         y: Conditions, ``(n, ...)``, for models that take them.
         steps: How many updates.
@@ -518,7 +518,7 @@ def _own_randomness(device: torch.device, seed: int) -> Iterator[None]:
 
 @torch.no_grad()
 def _mean_loss(
-    model: GenerativeModel, x: Tensor, y: Tensor | None, size: int, seed: int
+    model: Model, x: Tensor, y: Tensor | None, size: int, seed: int
 ) -> float:
     """Return the mean loss over a whole set, with the same randomness every time."""
     generator = torch.Generator(x.device).manual_seed(seed)

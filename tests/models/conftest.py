@@ -17,11 +17,13 @@ from torch import Tensor
 from genbook.data.toy import TwoMoons
 from genbook.models.base import GenerativeModel
 from genbook.models.box import UniformBox
+from genbook.models.conditional import ClassConditional
 from genbook.models.gaussian import Gaussian
 from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 
 torch.set_num_threads(1)  # two threads beside another busy process are far slower
 
@@ -44,6 +46,11 @@ def em(model: Any, x: Tensor) -> None:
     model.fit(x, generator=seeded(1), iterations=60)
 
 
+def by_class(model: Any, x: Tensor) -> None:
+    """Train a class-conditional model; the class is the half of the plane."""
+    model.fit(x, (x[:, 0] > x[:, 0].mean()).long(), generator=seeded(1))
+
+
 def adam(model: GenerativeModel, x: Tensor, steps: int = 150) -> None:
     """Train by gradient, all data at every step."""
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -64,6 +71,7 @@ class Case:
         everywhere: Whether its density is positive in the whole plane.
         smooth: Whether its density is continuous.
         gradients: What the loss can be differentiated by: ``x``, ``theta``.
+        conditional: Whether it takes a label, 0 or 1, as its condition.
     """
 
     make: Callable[[], GenerativeModel]
@@ -71,6 +79,7 @@ class Case:
     everywhere: bool = True
     smooth: bool = True
     gradients: tuple[str, ...] = ("x", "theta")
+    conditional: bool = False
 
 
 CASES = {
@@ -82,6 +91,12 @@ CASES = {
         lambda: Histogram(12, *CORNERS), everywhere=False, smooth=False, gradients=()
     ),
     "kernel": Case(lambda: KernelDensity(2), gradients=("x",)),
+    "ppca": Case(lambda: ProbabilisticPCA((2,), 1)),
+    "ppca-by-gradient": Case(lambda: ProbabilisticPCA((2,), 1), adam),
+    "ppca-mixture": Case(lambda: PPCAMixture((2,), 8, 1), em),
+    "class-conditional": Case(
+        lambda: ClassConditional((2,), 2, 3, 1), by_class, conditional=True
+    ),
     "grid": Case(
         lambda: GridNetwork(*CORNERS, bins=24, hidden=32),
         adam,

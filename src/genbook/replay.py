@@ -1,0 +1,193 @@
+"""Generative models in the order of their invention, on the same images.
+
+Each method gets the same images and about the same time, and is judged by the same
+three numbers. The list :data:`METHODS` grows with the book: a method is one more entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import process_time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbook import metrics
+from genbook.discriminative.judge import Judge, not_an_image, train_judge
+from genbook.models.autoencoder import Autoencoder
+from genbook.models.kernel import KernelDensity
+from genbook.models.mixture import GaussianMixture
+from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.training import fit
+
+#: Draws ``n`` images: ``sampler(n, generator)``.
+Sampler = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to learn to draw images.
+
+    Attributes:
+        year: When it was published.
+        paper: By whom: a key of the book's bibliography says more.
+        name: What it is, in a few words.
+        learn: Learns from images, ``(n, *event_shape)``; returns what draws new ones.
+    """
+
+    year: int
+    paper: str
+    name: str
+    learn: Callable[[Tensor, torch.Generator], Sampler]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a method.
+
+    Attributes:
+        method: The method.
+        seconds: The processor time that it took to learn.
+        samples: What it drew, clipped to [0, 1], ``(n, *event_shape)``.
+    """
+
+    method: Method
+    seconds: float
+    samples: Tensor
+
+
+def _errors(x: Tensor, g: torch.Generator) -> Sampler:
+    model = ProbabilisticPCA(x.shape[1:], components=0).fit(x)
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _kernel(x: Tensor, g: torch.Generator) -> Sampler:
+    model = KernelDensity(x[0].numel()).fit(x.flatten(1))
+    return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
+
+
+def _round_mixture(x: Tensor, g: torch.Generator) -> Sampler:
+    model = PPCAMixture(x.shape[1:], clusters=60, components=0)
+    model.fit(x, iterations=15, generator=g)
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _plane(x: Tensor, g: torch.Generator) -> Sampler:
+    model = ProbabilisticPCA(x.shape[1:], components=50).fit(x)
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _planes(x: Tensor, g: torch.Generator) -> Sampler:
+    model = PPCAMixture(x.shape[1:], clusters=30, components=8)
+    model.fit(x, iterations=15, generator=g)
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
+    seed = int(torch.randint(2**31, (), generator=g))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Autoencoder(x.shape[1:], code=8, hidden=(128,))
+    fit(network, x, steps=450, batch_size=128, lr=5e-3, seed=seed, progress=False)
+    codes = network.encode(x).detach()
+    prior = GaussianMixture(codes.shape[1], components=40)
+    prior.fit(codes, iterations=30, min_variance=1e-3, generator=g)
+    return lambda n, g: network.decode(prior.sample(n, generator=g)).detach()
+
+
+#: The methods, in the order of their invention.
+METHODS: tuple[Method, ...] = (
+    Method(1809, "Gauss", "mean and errors", _errors),
+    Method(1962, "Parzen", "kernel estimate", _kernel),
+    Method(1977, "Dempster et al.", "mixture of Gaussians", _round_mixture),
+    Method(1999, "Tipping & Bishop", "probabilistic PCA", _plane),
+    Method(1999, "Tipping & Bishop", "mixture of PPCA", _planes),
+    Method(2006, "Hinton & Salakhutdinov", "density of codes", _autoencoder),
+)
+
+
+def replay(
+    x: Tensor,
+    n: int = 1000,
+    *,
+    methods: Sequence[Method] = METHODS,
+    seed: int = 0,
+) -> list[Result]:
+    """Let each method learn from the same images, and draw.
+
+    Args:
+        x: Images with values in [0, 1], ``(m, channels, height, width)``.
+        n: How many each method draws.
+        methods: Which methods.
+        seed: Decides all randomness.
+
+    Returns:
+        One result for each method.
+
+    Example:
+        >>> x = torch.rand(80, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+        >>> (result,) = replay(x, 5, methods=METHODS[:1])
+        >>> result.method.year, result.samples.shape
+        (1809, torch.Size([5, 1, 4, 4]))
+    """
+    results = []
+    for method in methods:
+        g = torch.Generator().manual_seed(seed)
+        start = process_time()
+        sampler = method.learn(x, g)
+        seconds = process_time() - start
+        results.append(Result(method, seconds, sampler(n, g).clamp(0, 1)))
+    return results
+
+
+def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> Judge:
+    """Return a judge of ten digits and an eleventh class: not a digit.
+
+    Args:
+        x: Images of digits, ``(n, 1, height, width)``.
+        y: The digits, ``(n,)``.
+        seed: Decides all randomness.
+
+    Returns:
+        A judge; class 10 is :func:`~genbook.discriminative.judge.not_an_image`.
+
+    Example:
+        >>> x = torch.rand(50, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+        >>> train_reader(x, torch.arange(50) % 10).classes
+        11
+    """
+    g = torch.Generator().manual_seed(seed)
+    nothing = not_an_image(x, len(x), generator=g)
+    label = torch.full((len(x),), 10)
+    images, labels = torch.cat([x, nothing]), torch.cat([y, label])
+    return train_judge(images, labels, 11, noise=0.12, seed=seed)
+
+
+def measure(
+    samples: Tensor, judge: Judge, train: Tensor, held_out: Tensor, *, seed: int = 0
+) -> dict[str, Any]:
+    """Return three numbers on drawn digits.
+
+    Args:
+        samples: What was drawn, ``(n, 1, height, width)``.
+        judge: From :func:`train_reader`.
+        train: The images that were learned from.
+        held_out: As many images that were not.
+        seed: Decides the shuffles of the test for copies.
+
+    Returns:
+        The share that the judge reads as some digit, the energy distance to the
+        held-out images, and the share that lies nearest to an image learned from: one
+        half for a model that remembers none.
+    """
+    g = torch.Generator().manual_seed(seed)
+    copies = metrics.nearest_neighbour_memorisation(
+        samples, train, held_out, permutations=1, generator=g
+    )
+    return {
+        "read as a digit": (judge.says(samples) != 10).double().mean().item(),
+        "energy distance": metrics.energy_distance(samples, held_out[: len(samples)]),
+        "nearest was trained on": copies.share,
+    }
