@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from genbook._validate import check_count, check_generator, check_positive
-from genbook.models.base import GenerativeModel
+from genbook.models.base import ExplicitModel
 
 
 class Attention(nn.Module):
@@ -61,7 +61,7 @@ class Block(nn.Module):
         return x + self.mlp(self.between(x))
 
 
-class Transformer(GenerativeModel):
+class Transformer(ExplicitModel):
     r"""A small decoder-only transformer over tokens.
 
     .. math:: p_\theta(w_1 \dots w_T) = \prod_t p_\theta(w_t \mid w_1 \dots w_{t-1}).
@@ -144,6 +144,16 @@ class Transformer(GenerativeModel):
         self._check_tokens(tokens)
         out = self.logits(tokens[:, :-1])
         return -cross_entropy(out.transpose(1, 2), tokens[:, 1:], reduction="none")
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log-probability of each text given its first token, ``(n,)``.
+
+        Args:
+            x: Tokens, integers, ``(n, length)``.
+            y: Must be ``None``.
+        """
+        self._refuse_condition(y)
+        return self.log_prob_of_tokens(x).sum(1)
 
     def loss(
         self,
