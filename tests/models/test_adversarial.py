@@ -75,8 +75,9 @@ def test_the_best_judge_says_the_ratio_of_densities() -> None:
     g = seeded(3)
     optimiser = torch.optim.Adam(model.D.parameters(), lr=1e-2)
     for _ in range(600):
-        real, made = 1 + torch.randn(512, 1, generator=g), torch.randn(
-            512, 1, generator=g
+        real, made = (
+            1 + torch.randn(512, 1, generator=g),
+            torch.randn(512, 1, generator=g),
         )
         optimiser.zero_grad()
         model.discriminator_loss(real, made).backward()

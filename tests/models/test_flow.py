@@ -52,9 +52,7 @@ def test_density_is_that_of_the_change_of_variables(config: dict, x: Tensor) -> 
             lambda v: model.encode(v[None])[0], point
         )
         exact = log_base[i] + torch.linalg.slogdet(jacobian).logabsdet
-        assert model.log_prob(points)[i].item() == pytest.approx(
-            exact.item(), abs=1e-8
-        )
+        assert model.log_prob(points)[i].item() == pytest.approx(exact.item(), abs=1e-8)
     assert torch.allclose(model.decode(z), points, rtol=0, atol=1e-9)
 
 

@@ -22,6 +22,7 @@ from genbook._validate import (
     check_generator,
     check_labels,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import GenerativeModel
@@ -83,9 +84,9 @@ class GAN(GenerativeModel):
         super().__init__()
         if output not in ("sigmoid", "linear"):
             raise ValueError(f"output must be sigmoid or linear, got {output!r}")
-        self.event_shape = tuple(
-            check_count(s, "event_shape", minimum=1) for s in event_shape
-        )
+        if not isinstance(spectral, bool):
+            raise TypeError(f"spectral must be True or False, got {spectral!r}")
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent = check_count(latent, "latent", minimum=1)
         self.penalty = check_positive(penalty, "penalty", zero=True)
         self.octaves = check_count(octaves, "octaves")
@@ -93,7 +94,7 @@ class GAN(GenerativeModel):
         self.config = {
             "event_shape": list(self.event_shape),
             "latent": latent,
-            "hidden": [check_count(w, "hidden", minimum=1) for w in hidden],
+            "hidden": list(check_sizes(hidden, "hidden")),
             "penalty": penalty,
             "spectral": spectral,
             "octaves": octaves,
@@ -142,9 +143,13 @@ class GAN(GenerativeModel):
         self._check_x(x, allow_empty=False)
         z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
         made = self.generate(z.normal_(generator=check_generator(generator)), y)
-        return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(made, y)
+        return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
+            made, y
+        )
 
-    def discriminator_loss(self, x: Tensor, made: Tensor, y: Tensor | None = None) -> Tensor:
+    def discriminator_loss(
+        self, x: Tensor, made: Tensor, y: Tensor | None = None
+    ) -> Tensor:
         """Return how badly the discriminator tells ``x`` from what was made."""
         if self.penalty and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
@@ -170,13 +175,7 @@ class GAN(GenerativeModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw noise and let the generator make observations of it."""
-        z = torch.randn(
-            check_count(n, "n"),
-            self.latent,
-            generator=check_generator(generator),
-            dtype=self.dtype,
-            device=self.device,
-        )
+        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
         return self.generate(z, y)
 
     def _view(self, x: Tensor, y: Tensor | None) -> Tensor:

@@ -18,9 +18,9 @@ from torch.nn.functional import linear, one_hot
 from genbook._validate import (
     check_corners,
     check_count,
-    check_generator,
     check_labels,
     check_positive,
+    check_sizes,
 )
 from genbook.models.base import ExplicitModel
 
@@ -121,7 +121,7 @@ class MADE(ExplicitModel):
             "low": low.tolist(),
             "high": high.tolist(),
             "bins": bins,
-            "hidden": [check_count(w, "hidden", minimum=1) for w in _list(hidden)],
+            "hidden": list(check_sizes(hidden, "hidden")),
             "octaves": octaves,
             "order": None if order is None else list(self.order),
             "classes": classes,
@@ -129,7 +129,9 @@ class MADE(ExplicitModel):
         # The degree of a coordinate: its place in the order, from 1. Labels have 0.
         place = torch.empty(dim, dtype=torch.long)
         place[list(self.order)] = torch.arange(1, dim + 1)
-        seen = torch.cat([place.repeat_interleave(1 + 2 * octaves), place.new_zeros(classes)])
+        seen = torch.cat(
+            [place.repeat_interleave(1 + 2 * octaves), place.new_zeros(classes)]
+        )
         degrees = [seen]
         for width in hidden:
             degrees.append(torch.arange(width) % dim)
@@ -140,7 +142,7 @@ class MADE(ExplicitModel):
         self.net = nn.Sequential(*layers, MaskedLinear(degrees[-1], out, strict=True))
 
     def log_mass(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log-probability of each bin of each coordinate, given those before.
+        """Return the log-probability of each coordinate's bins, given those before.
 
         Args:
             x: Observations, ``(n, dim)``.
@@ -191,8 +193,7 @@ class MADE(ExplicitModel):
         """
         check_positive(temperature, "temperature")
         shape = (check_count(n, "n"), *self.event_shape)
-        kind = {"dtype": self.dtype, "device": self.device}
-        u = torch.rand(shape, generator=check_generator(generator), **kind)
+        u = self._uniform(*shape, generator=generator)
         x = self.low.expand(shape).clone()
         width = (self.high - self.low) / self.bins
         for i in self.order:
@@ -213,12 +214,6 @@ class MADE(ExplicitModel):
             raise ValueError(f"y must hold {n} labels, got None")
         check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
-
-
-def _list(hidden: Sequence[int]) -> Sequence[int]:
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-        raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}")
-    return hidden
 
 
 def _permutation(order: Sequence[int] | None, dim: int) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ on the likelihood that training maximises.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator
+from genbook._validate import check_count
 from genbook.models.base import BoundedModel
 from genbook.models.paths import LOG_2PI, PathModel
 
@@ -140,15 +141,11 @@ class Diffusion(PathModel, BoundedModel):
             J. Song, C. Meng and S. Ermon, "Denoising diffusion implicit models", 2021,
             arXiv:2010.02502.
         """
-        draw = {
-            "generator": check_generator(generator),
-            "dtype": self.dtype,
-            "device": self.device,
-        }
-        x = torch.randn((check_count(n, "n"), *self.event_shape), **draw)
+        n = check_count(n, "n")
+        x = self._normal(n, *self.event_shape, generator=generator)
         y = self._check_y(y, n)
         times = self.times(steps).flip(0)
-        for t, s in zip(times[:-1], times[1:], strict=True):
+        for t, s in pairwise(times):
             x0, eps = self._guess(x, t, y, guidance)
             a, b = self.schedule.alpha(s), self.schedule.sigma(s)
             ratio = (self.schedule.alpha(t) * b / (a * self.schedule.sigma(t))) ** 2
@@ -156,7 +153,7 @@ class Diffusion(PathModel, BoundedModel):
             keep = (b.square() - tau.square()).clamp(min=0).sqrt()
             x = a * x0 + keep * eps
             if s > times[-1]:
-                x = x + tau * torch.randn(x.shape, **draw)
+                x = x + tau * self._normal(*x.shape, generator=generator)
         return x
 
     def _guess(
@@ -197,7 +194,6 @@ class Diffusion(PathModel, BoundedModel):
         self._check_x(x)
         y = self._check_y(y, len(x))
         check_count(k, "k", minimum=1)
-        draw = {"generator": generator, "dtype": x.dtype, "device": x.device}
         s = self.schedule
         # Times of the chain: from a first one with little noise to the last.
         times = torch.linspace(
@@ -210,21 +206,25 @@ class Diffusion(PathModel, BoundedModel):
                     self.steps, (len(x),), generator=generator, device=x.device
                 )
                 early, late = times[i], times[i + 1]
-                eps = torch.randn(x.shape, **draw)
+                eps = self._normal(*x.shape, generator=generator)
                 xt = self.blend(x, eps, late)
                 x0, _ = self.split(xt, self._say(xt, late, y), late)
                 snr = (s.alpha(early) / s.sigma(early)).square() - (
                     s.alpha(late) / s.sigma(late)
                 ).square()
-                total += 0.5 * self.steps * snr * (x0 - x).flatten(1).square().sum(1) / k
+                total += (
+                    0.5 * self.steps * snr * (x0 - x).flatten(1).square().sum(1) / k
+                )
             first = times[:1].expand(len(x))
-            eps = torch.randn(x.shape, **draw)
+            eps = self._normal(*x.shape, generator=generator)
             xt = self.blend(x, eps, first)
             # log p(x | x_first): a Gaussian around x_first / alpha.
             a, b = s.alpha(first), s.sigma(first)
             d = prod(self.event_shape)
             width = b / a
-            near = -0.5 * eps.flatten(1).square().sum(1) - d * (width.log() + 0.5 * LOG_2PI)
+            near = -0.5 * eps.flatten(1).square().sum(1) - d * (
+                width.log() + 0.5 * LOG_2PI
+            )
             a, b = s.alpha(times[-1]), s.sigma(times[-1])
             prior = 0.5 * (
                 (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from genbook._validate import (
     check_count,
     check_generator,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import EnergyModel
@@ -84,7 +85,7 @@ def langevin(
     check_tensor(x, "x", ("n", "dim"), allow_empty=True)
     check_count(steps, "steps")
     check_positive(step_size, "step_size")
-    draw = {
+    draw: dict[str, Any] = {
         "generator": check_generator(generator),
         "dtype": x.dtype,
         "device": x.device,
@@ -156,16 +157,14 @@ def annealed_importance(
     check_count(temperatures, "temperatures", minimum=1)
     beta = torch.linspace(0, 1, temperatures + 1, dtype=x.dtype).tolist()
     log_w = x.new_zeros(len(x))
-    for before, now in zip(beta[:-1], beta[1:], strict=True):
+    for before, now in pairwise(beta):
         with torch.no_grad():
             log_w -= (now - before) * (energy(x) + base_log_prob(x))
 
         def bridge(v: Tensor, b: float = now) -> Tensor:
             return b * energy(v) - (1 - b) * base_log_prob(v)
 
-        x = langevin(
-            bridge, x, steps=moves, step_size=step_size, generator=generator
-        )
+        x = langevin(bridge, x, steps=moves, step_size=step_size, generator=generator)
     return x, log_w
 
 
@@ -250,7 +249,7 @@ class EnergyNetwork(EnergyModel):
         self.config = {
             "low": low.tolist(),
             "high": high.tolist(),
-            "hidden": [check_count(w, "hidden", minimum=1) for w in hidden],
+            "hidden": list(check_sizes(hidden, "hidden")),
             "octaves": octaves,
             "objective": objective,
             "chains": check_count(chains, "chains", minimum=1),
@@ -373,9 +372,14 @@ class EnergyNetwork(EnergyModel):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
         """Return chains that end at the model, and the logs of their weights."""
-        shape = (n, *self.event_shape)
-        kind = {"dtype": self.dtype, "device": self.device}
-        unit = 2 * torch.rand(shape, generator=generator, **kind) - 1
+        # The base: even in the box, with the wall's Gaussian tails outside it.
+        tail = self.wall * math.sqrt(2 * math.pi)
+        u = self._uniform(n, *self.event_shape, generator=generator)
+        flat = (2 + tail) * u - 1 - tail / 2
+        z = self._normal(n, *self.event_shape, generator=generator)
+        unit = torch.where(
+            flat.abs() < 1, flat, flat.sign() * (1 + self.wall * z.abs())
+        )
 
         def base(u: Tensor) -> Tensor:
             out = (u.abs() - 1).clamp(min=0) / self.wall
@@ -421,7 +425,9 @@ class EnergyNetwork(EnergyModel):
             side = 2 + self.wall * math.sqrt(2 * math.pi)
             log_base = dim * math.log(side)
             log_volume = self.span.log().sum().item()
-            return (log_w.logsumexp(0) - math.log(points)).item() + log_base + log_volume
+            return (
+                (log_w.logsumexp(0) - math.log(points)).item() + log_base + log_volume
+            )
         if method != "quadrature" or dim > 2:
             raise ValueError(
                 f"method must be annealed, or quadrature in one or two dimensions, got "

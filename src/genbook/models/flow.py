@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from torch.nn.functional import one_hot
 from genbook._validate import (
     check_corners,
     check_count,
-    check_generator,
     check_labels,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import ExplicitModel, LatentVariableModel
@@ -98,7 +98,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         super().__init__()
         if kind not in ("spline", "affine"):
             raise ValueError(f"kind must be spline or affine, got {kind!r}")
-        hidden = tuple(check_count(w, "hidden", minimum=1) for w in _widths(hidden))
+        hidden = check_sizes(hidden, "hidden")
         self.classes = check_count(classes, "classes")
         self.config = {
             "dim": check_count(dim, "dim", minimum=2),
@@ -114,7 +114,11 @@ class Flow(ExplicitModel, LatentVariableModel):
         }
         self.event_shape = (dim,)
         self._enclose(kind, low, high)
-        common = {"hidden": hidden, "features": classes, "octaves": octaves}
+        common: dict[str, Any] = {
+            "hidden": hidden,
+            "features": classes,
+            "octaves": octaves,
+        }
         chain: list[Transform] = []
         for i in range(transforms):
             if self.low is None and (i == 0 or dim > 2):
@@ -125,7 +129,10 @@ class Flow(ExplicitModel, LatentVariableModel):
                 chain.append(AffineCoupling(dim, i % 2 == 1, **common))
                 continue
             box = self.low is not None
-            ends = {"bound": 1.0 if box else bound, "open_ends": not box}
+            ends: dict[str, Any] = {
+                "bound": 1.0 if box else bound,
+                "open_ends": not box,
+            }
             chain.append(SplineCoupling(dim, i % 2 == 1, bins=bins, **ends, **common))
         self.chain = nn.ModuleList(chain)
         self.register_buffer("ready", torch.tensor(self.low is not None))
@@ -214,14 +221,17 @@ class Flow(ExplicitModel, LatentVariableModel):
         return torch.where(inside, log_det - len(self.low) * math.log(2), -torch.inf)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the point of the base that each observation comes from, ``(n, dim)``."""
+        """Return where in the base each observation comes from, ``(n, dim)``."""
         return self(self._check_x(x), y)[0]
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the observation that each point of the base becomes, ``(n, dim)``."""
-        check_tensor(z, "z", ("n", *self.event_shape), dtype=self.dtype, allow_empty=True)
+        """Return what each point of the base becomes, ``(n, dim)``."""
+        check_tensor(
+            z, "z", ("n", *self.event_shape), dtype=self.dtype, allow_empty=True
+        )
         h = self._features(y, len(z))
         for t in reversed(self.chain):
+            assert isinstance(t, Transform)
             z = t.inverse(z, h)
         if self.low is not None and self.high is not None:
             z = self.low + (z + 1) / 2 * (self.high - self.low)
@@ -238,11 +248,9 @@ class Flow(ExplicitModel, LatentVariableModel):
     ) -> Tensor:
         """Draw ``n`` points of the base and send each through the inverse."""
         shape = (check_count(n, "n"), *self.event_shape)
-        kind = {"dtype": self.dtype, "device": self.device}
-        check_generator(generator)
         if self.low is None:
-            return self.decode(torch.randn(shape, generator=generator, **kind), y)
-        return self.decode(2 * torch.rand(shape, generator=generator, **kind) - 1, y)
+            return self.decode(self._normal(*shape, generator=generator), y)
+        return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
 
     def _features(self, y: Tensor | None, n: int) -> Tensor | None:
         """Return what the networks see of the labels."""
@@ -253,9 +261,3 @@ class Flow(ExplicitModel, LatentVariableModel):
             raise ValueError(f"y must hold {n} labels, got None")
         check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
-
-
-def _widths(hidden: Sequence[int]) -> Sequence[int]:
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-        raise TypeError(f"hidden must be a sequence of integers, got {hidden!r}")
-    return hidden

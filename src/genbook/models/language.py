@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
-from genbook._validate import check_count, check_generator, check_positive
+from genbook._validate import check_count, check_positive
 from genbook.models.base import ExplicitModel
 
 
@@ -170,6 +170,8 @@ class Transformer(ExplicitModel):
             generator: Unused.
         """
         self._refuse_condition(y)
+        if isinstance(x, Tensor) and not len(x):
+            raise ValueError("x must hold at least one observation, got none")
         return -self.log_prob_of_tokens(x).mean()
 
     @torch.no_grad()
@@ -200,14 +202,7 @@ class Transformer(ExplicitModel):
         start = torch.tensor(list(prompt), device=self.device)
         x = start.expand(check_count(n, "n"), -1)
         self._check_tokens(x, full=False)
-        u = torch.rand(
-            n,
-            self.length,
-            1,
-            generator=check_generator(generator),
-            dtype=self.dtype,
-            device=self.device,
-        )
+        u = self._uniform(n, self.length, 1, generator=generator)
         while x.shape[1] < self.length:
             p = (self.logits(x)[:, -1] / temperature).softmax(1)
             k = (p.cumsum(1) <= u[:, x.shape[1]]).sum(1, keepdim=True)

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from genbook._validate import (
     check_count,
-    check_generator,
     check_labels,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import ExplicitModel, LatentVariableModel
@@ -78,9 +78,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
             raise ValueError(f"prediction must be eps, x0 or v, got {prediction!r}")
         if not 0 <= check_positive(drop, "drop", zero=True) < 1:
             raise ValueError(f"drop must be in [0, 1), got {drop}")
-        self.event_shape = tuple(
-            check_count(s, "event_shape", minimum=1) for s in event_shape
-        )
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.schedule = SCHEDULES[schedule]()
         self.prediction = prediction
         self.classes = check_count(classes, "classes")
@@ -104,9 +102,10 @@ class PathModel(ExplicitModel, LatentVariableModel):
             eps: Noise of the same shape.
             t: Times, ``(n,)``.
         """
-        return self._like(self.schedule.alpha(t), x0) * x0 + self._like(
-            self.schedule.sigma(t), x0
-        ) * eps
+        return (
+            self._like(self.schedule.alpha(t), x0) * x0
+            + self._like(self.schedule.sigma(t), x0) * eps
+        )
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return what the network should say about ``blend(x0, eps, t)``."""
@@ -202,13 +201,13 @@ class PathModel(ExplicitModel, LatentVariableModel):
         """
         self._check_x(x, allow_empty=False)
         y = self._check_y(y, len(x))
-        draw = {"generator": generator, "dtype": x.dtype, "device": x.device}
         # One time in each of n equal intervals: the mean over times is less noisy.
-        u = torch.rand(len(x), **draw) + torch.arange(len(x), device=x.device)
+        u = self._uniform(len(x), generator=generator)
+        u = u + torch.arange(len(x), device=x.device)
         t = self.schedule.start + (1 - self.schedule.start) * u / len(x)
-        eps = torch.randn(x.shape, **draw)
+        eps = self._normal(*x.shape, generator=generator)
         if y is not None:
-            out = torch.rand(len(x), **draw) < self.drop
+            out = self._uniform(len(x), generator=generator) < self.drop
             y = torch.where(out, self.classes, y)
         said = self._say(self.blend(x, eps, t), t, y)
         return (said - self.target(x, eps, t)).square().mean()
@@ -216,7 +215,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
     # --- there and back ---------------------------------------------------------------
 
     def times(self, steps: int | None = None) -> Tensor:
-        """Return the times from data to noise that a solver passes, ``(steps + 1,)``."""
+        """Return the times that a solver passes, data first, ``(steps + 1,)``."""
         steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
         return torch.linspace(
             self.schedule.start, 1, steps + 1, dtype=self.dtype, device=self.device
@@ -273,18 +272,15 @@ class PathModel(ExplicitModel, LatentVariableModel):
 
         Args:
             n: How many.
-            y: Labels, ``(n,)``; without them a conditional model draws from all classes.
+            y: Labels, ``(n,)``; without them a conditional model draws from
+                all classes.
             steps: The steps of the solver.
             method: The solver, see :func:`~genbook.models.solvers.solve`.
             guidance: See :meth:`velocity`.
             generator: The source of randomness; the global one when ``None``.
         """
-        z = torch.randn(
-            (check_count(n, "n"), prod(self.event_shape)),
-            generator=check_generator(generator),
-            dtype=self.dtype,
-            device=self.device,
-        )
+        features = prod(self.event_shape)
+        z = self._normal(check_count(n, "n"), features, generator=generator)
         return self.decode(z, y, steps=steps, method=method, guidance=guidance)
 
     def log_prob(
@@ -310,12 +306,14 @@ class PathModel(ExplicitModel, LatentVariableModel):
                     point = point.detach().requires_grad_()
                 v = self.velocity(point.unflatten(1, self.event_shape), t, y).flatten(1)
                 keep = state.requires_grad
-                div = torch.stack([
-                    torch.autograd.grad(
-                        v[:, i].sum(), point, create_graph=keep, retain_graph=True
-                    )[0][:, i]
-                    for i in range(v.shape[1])
-                ]).sum(0)
+                div = torch.stack(
+                    [
+                        torch.autograd.grad(
+                            v[:, i].sum(), point, create_graph=keep, retain_graph=True
+                        )[0][:, i]
+                        for i in range(v.shape[1])
+                    ]
+                ).sum(0)
             out = torch.cat([v, div[:, None]], 1)
             return out if keep else out.detach()
 

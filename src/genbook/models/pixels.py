@@ -15,9 +15,9 @@ from torch.nn.functional import one_hot, pad
 
 from genbook._validate import (
     check_count,
-    check_generator,
     check_labels,
     check_positive,
+    check_sizes,
 )
 from genbook.models.base import ExplicitModel
 
@@ -36,11 +36,11 @@ class GatedBlock(nn.Module):
         self, channels: int, size: int, features: int, *, first: bool, inputs: int
     ) -> None:
         super().__init__()
-        self.half, self.first = size // 2, first
+        self.reach, self.first = size // 2, first
         # Above: rows up to and including this one; shifted by a row before use.
-        self.down = nn.Conv2d(inputs, 2 * channels, (self.half + 1, size))
+        self.down = nn.Conv2d(inputs, 2 * channels, (self.reach + 1, size))
         # Left: pixels up to and including this one; the first layer drops this one.
-        self.right = nn.Conv2d(inputs, 2 * channels, (1, self.half + (not first)))
+        self.right = nn.Conv2d(inputs, 2 * channels, (1, self.reach + (not first)))
         self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
         self.label = nn.Linear(features, 2 * channels, bias=False) if features else None
@@ -49,7 +49,7 @@ class GatedBlock(nn.Module):
         self, above: Tensor, left: Tensor, h: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return both stacks' new values, each ``(n, channels, height, width)``."""
-        k = self.half
+        k = self.reach
         a = self.down(pad(above, (k, k, k, 0)))  # row r sees rows r - k … r
         # What the left stack may know of it: rows strictly above.
         shifted = pad(a, (0, 0, 1, 0))[:, :, :-1]
@@ -111,7 +111,7 @@ class PixelCNN(ExplicitModel):
         classes: int = 0,
     ) -> None:
         super().__init__()
-        shape = tuple(check_count(s, "event_shape", minimum=1) for s in event_shape)
+        shape = check_sizes(event_shape, "event_shape")
         if len(shape) != 3 or shape[0] != 1:
             raise ValueError(f"event_shape must be (1, height, width), got {shape}")
         if check_count(size, "size", minimum=3) % 2 == 0:
@@ -163,7 +163,11 @@ class PixelCNN(ExplicitModel):
         self._check_x(x)
         level = x * (self.levels - 1)
         k = level.round()
-        if ((level - k).abs() > 1e-3).any() or (k < 0).any() or (k >= self.levels).any():
+        if (
+            ((level - k).abs() > 1e-3).any()
+            or (k < 0).any()
+            or (k >= self.levels).any()
+        ):
             raise ValueError(
                 f"x must hold {self.levels} levels between 0 and 1, got other values; "
                 f"pass quantise(x)"
@@ -192,9 +196,8 @@ class PixelCNN(ExplicitModel):
         """
         check_positive(temperature, "temperature")
         _, height, width = self.event_shape
-        kind = {"dtype": self.dtype, "device": self.device}
-        x = torch.zeros((check_count(n, "n"), 1, height, width), **kind)
-        u = torch.rand(x.shape, generator=check_generator(generator), **kind)
+        u = self._uniform(check_count(n, "n"), 1, height, width, generator=generator)
+        x = torch.zeros_like(u)
         start = 0
         if known is not None:
             start = known.shape[2]

@@ -7,9 +7,9 @@ often the velocity, a network, has to be evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -59,7 +59,7 @@ def solve(
         raise ValueError(f"times must be (steps + 1,), got {tuple(times.shape)}")
     before: Tensor | None = None  # the velocity at the step before, and that step
     last = times[0]
-    for a, b in zip(times[:-1], times[1:], strict=True):
+    for a, b in pairwise(times):
         step = b - a
         v = velocity(x, a)
         if method == "euler":

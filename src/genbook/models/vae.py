@@ -23,6 +23,7 @@ from genbook._validate import (
     check_generator,
     check_labels,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import BoundedModel, LatentVariableModel
@@ -119,9 +120,7 @@ class VAE(BoundedModel, LatentVariableModel):
             raise ValueError(
                 f"likelihood must be gaussian or bernoulli, got {likelihood!r}"
             )
-        self.event_shape = tuple(
-            check_count(s, "event_shape", minimum=1) for s in event_shape
-        )
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent = check_count(latent, "latent", minimum=1)
         self.likelihood = likelihood
         self.beta = check_positive(beta, "beta", zero=True)
@@ -130,7 +129,7 @@ class VAE(BoundedModel, LatentVariableModel):
         self.config = {
             "event_shape": list(self.event_shape),
             "latent": latent,
-            "hidden": [check_count(w, "hidden", minimum=1) for w in hidden],
+            "hidden": list(check_sizes(hidden, "hidden", empty=True)),
             "likelihood": likelihood,
             "beta": beta,
             "octaves": octaves,
@@ -248,17 +247,15 @@ class VAE(BoundedModel, LatentVariableModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw a code, then an observation from what the decoder says of it."""
-        check_generator(generator)
-        kind = {"dtype": self.dtype, "device": self.device}
-        z = torch.randn(check_count(n, "n"), self.latent, generator=generator, **kind)
+        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
         out = self.decoder(self._seen(z, y))
         if self.likelihood == "bernoulli":
-            u = torch.rand(out.shape, generator=generator, **kind)
+            u = self._uniform(*out.shape, generator=generator)
             x = (u < out.sigmoid()).to(self.dtype)
         else:
             mu, log_scale = out.chunk(2, dim=1)
             scale = log_scale.clamp(*LOG_SCALE).exp()
-            x = mu + scale * torch.randn(mu.shape, generator=generator, **kind)
+            x = mu + scale * self._normal(*mu.shape, generator=generator)
         return x.unflatten(1, self.event_shape)
 
     def _noise(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
