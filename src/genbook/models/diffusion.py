@@ -97,6 +97,15 @@ class Diffusion(PathModel, BoundedModel):
             "steps": steps,
         }
 
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Return what the network should say about ``blend(x0, eps, t)``."""
+        if self.prediction == "eps":
+            return eps
+        if self.prediction == "x0":
+            return x0
+        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
+        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
+
     def score(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         r"""Return :math:`\nabla\log p_t(\mathbf x) = -\boldsymbol\varepsilon/\sigma_t`.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from genbook.models.paths import PathModel
 
 
@@ -72,3 +74,7 @@ class FlowMatching(PathModel):
             "drop": drop,
             "steps": steps,
         }
+
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Return the velocity of the straight line from data to noise."""
+        return eps - x0

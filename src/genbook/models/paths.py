@@ -8,6 +8,7 @@ divergence met on the way gives the exact density.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
 
@@ -107,14 +108,9 @@ class PathModel(ExplicitModel, LatentVariableModel):
             + self._like(self.schedule.sigma(t), x0) * eps
         )
 
+    @abstractmethod
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return what the network should say about ``blend(x0, eps, t)``."""
-        if self.prediction == "eps":
-            return eps
-        if self.prediction == "x0":
-            return x0
-        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
-        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
 
     def split(self, x: Tensor, said: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the data and the noise in ``x``, from what the network said.
