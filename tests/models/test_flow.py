@@ -124,3 +124,11 @@ def test_labels_choose_the_density() -> None:
 def test_bad_arguments_are_named(config: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Flow(**config)
+
+
+def test_the_corners_count() -> None:
+    """A flow that bends nothing is uniform on its box, whatever its size."""
+    model = Flow(2, low=[0.0, 0.0], high=[4.0, 0.5])
+    x = torch.tensor([[1.0, 0.25], [3.9, 0.01]])
+    wanted = -torch.tensor(2.0).log().expand(2)
+    assert torch.allclose(model.log_prob(x), wanted, atol=1e-4)

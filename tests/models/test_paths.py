@@ -135,13 +135,30 @@ def test_walks_reach_the_moments(eta: float) -> None:
 
 
 def test_no_noise_at_the_last_step() -> None:
-    """One step from noise gives the network's guess of the data itself."""
-    model = exact("eps")
+    """One step from noise mixes the guesses of data and noise, and adds nothing."""
+    model = exact("eps", "linear-beta")  # its first time still holds some noise
     x = model.walk(5, steps=1, generator=seeded(4))
     noise = torch.randn(5, 2, generator=seeded(4), dtype=torch.float64)
     one = torch.ones(5).double()
-    x0, _ = model.split(noise, model.net(noise, one), one)
-    assert torch.allclose(x, x0, atol=1e-12)
+    x0, eps = model.split(noise, model.net(noise, one), one)
+    start, end = model.times(1)
+    scale = model.posterior_scale(start, end)
+    kept = (model.schedule.sigma(start).square() - scale.square()).sqrt()
+    wanted = model.schedule.alpha(start) * x0 + kept * eps
+    assert torch.allclose(x, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear-beta"])
+def test_the_posterior_is_that_of_the_joint_gaussian(schedule: str) -> None:
+    model = exact("eps", schedule)
+    s, t = torch.tensor([0.3, 0.4]).double()
+    a, b = model.schedule.alpha, model.schedule.sigma
+    step = a(t) / a(s)  # of the chain from s to t
+    covariance = torch.stack([b(s) ** 2, step * b(s) ** 2, b(t) ** 2])
+    wanted = covariance[0] - covariance[1] ** 2 / covariance[2]
+    assert model.posterior_scale(s, t).square().item() == pytest.approx(
+        wanted.item(), abs=1e-12
+    )
 
 
 def test_the_bound_is_below_the_exact_likelihood() -> None:
@@ -234,3 +251,14 @@ def test_flow_matching_carries_the_mean() -> None:
     wanted = torch.tensor(MEAN) + torch.tensor(STD) * z
     assert torch.allclose(model.decode(z, method="rk4"), wanted, atol=1e-4)
     assert torch.allclose(model.encode(wanted, method="rk4"), z, atol=1e-4)
+
+
+def test_the_target_is_the_slope_of_the_path() -> None:
+    model = FlowMatching((2,)).double()
+    x0, eps = torch.randn(2, 5, 2, generator=seeded(14)).double()
+    t = torch.full((5,), 0.3).double()
+    step = 1e-6
+    slope = (model.blend(x0, eps, t + step) - model.blend(x0, eps, t - step)) / (
+        2 * step
+    )
+    assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)

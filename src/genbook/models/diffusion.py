@@ -131,10 +131,8 @@ class Diffusion(PathModel, BoundedModel):
         r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
 
         A step from time :math:`t` to :math:`s` estimates data and noise, and mixes them
-        anew for the earlier time, with fresh noise of standard deviation
-
-        .. math:: \tau = \eta\,\sigma_s
-                  \sqrt{1 - \frac{\alpha_t^2\,\sigma_s^2}{\alpha_s^2\,\sigma_t^2}}.
+        anew for the earlier time, with fresh noise of ``eta`` times the standard
+        deviation of :meth:`posterior_scale`.
 
         No noise is added at the last step.
 
@@ -157,13 +155,27 @@ class Diffusion(PathModel, BoundedModel):
         for t, s in pairwise(times):
             x0, eps = self._guess(x, t, y, guidance)
             a, b = self.schedule.alpha(s), self.schedule.sigma(s)
-            ratio = (self.schedule.alpha(t) * b / (a * self.schedule.sigma(t))) ** 2
-            tau = eta * b * (1 - ratio).clamp(min=0).sqrt()
+            tau = eta * self.posterior_scale(s, t)
             keep = (b.square() - tau.square()).clamp(min=0).sqrt()
             x = a * x0 + keep * eps
             if s > times[-1]:
                 x = x + tau * self._normal(*x.shape, generator=generator)
         return x
+
+    def posterior_scale(self, s: Tensor, t: Tensor) -> Tensor:
+        r"""Return how uncertain the earlier point is, given the later and the data.
+
+        .. math:: \operatorname{std}(\mathbf x_s \mid \mathbf x_t, \mathbf x_0)
+                  = \sigma_s \sqrt{1 - \frac{\alpha_t^2\,\sigma_s^2}
+                                           {\alpha_s^2\,\sigma_t^2}}.
+
+        Args:
+            s: The earlier time, ``()``, nearer the data.
+            t: The later time, ``()``.
+        """
+        a = self.schedule
+        ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
+        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()
 
     def _guess(
         self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float

@@ -48,6 +48,7 @@ def solve(
         I*, Springer, 1993.
 
     Example:
+        >>> import torch
         >>> t = torch.linspace(0, 1, 11, dtype=torch.float64)
         >>> x = torch.ones(1, dtype=torch.float64)
         >>> round(solve(lambda x, t: x, x, t, "rk4").item(), 4)
