@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[1]
 CHAPTER = ROOT / "book" / "learning" / "types-of-learning.md"
 OURS: dict[str, nn.Module] = {
     "uniform box": UniformBox(2),
-    "histogram": Histogram(4, [-1.0, -1.0], [1.0, 1.0]),
+    "histogram": Histogram([-1.0, -1.0], [1.0, 1.0], 4),
     "Gaussian": Gaussian(2),
     "Gaussian mixture": GaussianMixture(2, 3),
     "kernel estimate": KernelDensity(2),

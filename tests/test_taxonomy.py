@@ -128,4 +128,6 @@ def test_table_says_what_the_methods_are() -> None:
 def test_chapters_are_in_the_syllabus(root: Path) -> None:
     syllabus = (root / "src/genbook/publishing/course.yml").read_text()
     for member in taxonomy.MEMBERS:
-        assert f"book/{member.chapter}" in syllabus, member.name
+        whole_part = f"book/{member.chapter.split('/')[0]}/*"
+        there = f"book/{member.chapter}" in syllabus or whole_part in syllabus
+        assert there, member.name

@@ -93,6 +93,35 @@ def check_count(n: int, name: str, minimum: int = 0) -> int:
     return int(n)
 
 
+def check_sizes(
+    sizes: Sequence[int], name: str, minimum: int = 1, *, empty: bool = False
+) -> tuple[int, ...]:
+    """Return ``sizes`` as a tuple if it is a sequence of integers.
+
+    Args:
+        sizes: Shapes, or widths of layers.
+        name: The argument's name, for the message.
+        minimum: The least of each.
+        empty: Whether there may be none.
+
+    Raises:
+        TypeError: If it is not a sequence of integers.
+        ValueError: If one is below ``minimum``, or there is none.
+
+    Example:
+        >>> check_sizes([64, 64], "hidden")
+        (64, 64)
+    """
+    if isinstance(sizes, str) or not isinstance(sizes, Sequence):
+        raise TypeError(
+            f"{name} must be a sequence of integers, got "
+            f"{type(sizes).__name__} {sizes!r}"
+        )
+    if not sizes and not empty:
+        raise ValueError(f"{name} must hold at least one integer, got none")
+    return tuple(check_count(s, name, minimum) for s in sizes)
+
+
 def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     """Return ``v`` if it is a finite number above zero (or zero, if allowed).
 

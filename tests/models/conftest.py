@@ -15,15 +15,22 @@ import torch
 from torch import Tensor
 
 from genbook.data.toy import TwoMoons
+from genbook.models.adversarial import GAN
+from genbook.models.autoregressive import MADE
 from genbook.models.base import GenerativeModel
 from genbook.models.box import UniformBox
 from genbook.models.conditional import ClassConditional
+from genbook.models.diffusion import Diffusion
+from genbook.models.energy import EnergyNetwork
+from genbook.models.flow import Flow
+from genbook.models.flow_matching import FlowMatching
 from genbook.models.gaussian import Gaussian
 from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.vae import VAE
 
 torch.set_num_threads(1)  # two threads beside another busy process are far slower
 
@@ -55,10 +62,17 @@ def adam(model: GenerativeModel, x: Tensor, steps: int = 150) -> None:
     """Train by gradient, all data at every step."""
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     g = seeded(2)
+    model.train()
     for _ in range(steps):
         optimiser.zero_grad()
         model.loss(x, generator=g).backward()
         optimiser.step()
+    model.eval()
+
+
+def briefly(model: GenerativeModel, x: Tensor) -> None:
+    """Train by gradient, a few steps: enough for what is not a density."""
+    adam(model, x, steps=40)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ class Case:
         smooth: Whether its density is continuous.
         gradients: What the loss can be differentiated by: ``x``, ``theta``.
         conditional: Whether it takes a label, 0 or 1, as its condition.
+        side: Points along each side of the grid that its density is integrated on.
     """
 
     make: Callable[[], GenerativeModel]
@@ -80,6 +95,7 @@ class Case:
     smooth: bool = True
     gradients: tuple[str, ...] = ("x", "theta")
     conditional: bool = False
+    side: int = 384
 
 
 CASES = {
@@ -104,6 +120,39 @@ CASES = {
         smooth=False,
         gradients=("theta",),
     ),
+    "made": Case(
+        lambda: MADE(*CORNERS, bins=24, hidden=(24, 24), octaves=2),
+        adam,
+        everywhere=False,
+        smooth=False,
+        gradients=("theta",),
+    ),
+    "flow": Case(lambda: Flow(2, transforms=2, hidden=(16,)), adam),
+    "flow-affine": Case(
+        lambda: Flow(2, kind="affine", transforms=4, hidden=(16,)), adam
+    ),
+    "flow-in-a-box": Case(
+        lambda: Flow(2, transforms=2, hidden=(16,), low=CORNERS[0], high=CORNERS[1]),
+        adam,
+        everywhere=False,
+        smooth=False,
+    ),
+    "flow-matching": Case(
+        lambda: FlowMatching((2,), width=24, depth=1, steps=40), adam, side=144
+    ),
+    "diffusion": Case(
+        lambda: Diffusion((2,), width=24, depth=1, steps=40), adam, side=144
+    ),
+    "vae": Case(lambda: VAE((2,), hidden=(24,)), briefly),
+    "energy": Case(
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, chains=128), briefly
+    ),
+    "energy-by-score": Case(
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="score"),
+        briefly,
+    ),
+    # The gradient of the game is not that of any one number: see test_adversarial.py.
+    "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
 }
 
 

@@ -22,8 +22,16 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from genbook.data.base import KnownDensity
-from genbook.models.base import ExplicitModel, GenerativeModel, LatentVariableModel
+from genbook.models.base import (
+    EnergyModel,
+    ExplicitModel,
+    GenerativeModel,
+    LatentVariableModel,
+)
 from genbook.models.box import UniformBox
+from genbook.models.language import Transformer
+from genbook.models.paths import PathModel
+from genbook.models.pixels import PixelCNN
 from genbook.taxonomy import discover
 
 ALPHA = 1e-3
@@ -41,9 +49,15 @@ def explicit(model: GenerativeModel) -> ExplicitModel:
     return model
 
 
+def boxed(model: GenerativeModel) -> bool:
+    """Return whether a model has corners that hold all its mass."""
+    soft = isinstance(model, EnergyModel)  # its wall is steep, not vertical
+    return getattr(model, "low", None) is not None and not soft
+
+
 def region(model: GenerativeModel) -> tuple[Tensor, Tensor]:
     """Return a box that holds the mass: the model's own, or a wide one."""
-    if hasattr(model, "low"):
+    if boxed(model):
         return model.low, model.high
     return torch.full((2,), -8.0).double(), torch.full((2,), 8.0).double()
 
@@ -67,6 +81,10 @@ def equal_states(a: nn.Module, b: nn.Module) -> bool:
 
 def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
     there = {type(c.make()) for c in cases.values()}
+    there |= {
+        PixelCNN,
+        Transformer,
+    }  # their observations are discrete: test_discrete.py
     wanted = {c for c in discover() if issubclass(c, GenerativeModel)}
     missing = sorted(c.__qualname__ for c in wanted - there)
     assert not missing, f"add a line to CASES in tests/models/conftest.py: {missing}"
@@ -75,9 +93,9 @@ def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
 # --- the density ----------------------------------------------------------------------
 
 
-def test_density_integrates_to_one(trained: GenerativeModel) -> None:
+def test_density_integrates_to_one(case: Case, trained: GenerativeModel) -> None:
     model = explicit(trained)
-    points, area = grid(*region(model), 384)  # a multiple of the cells of any grid
+    points, area = grid(*region(model), case.side)  # a multiple of any grid's cells
     integral = model.log_prob(points).exp().sum().item() * area
     assert integral == pytest.approx(1, abs=1e-3)
 
@@ -126,6 +144,8 @@ def test_loss_is_the_mean_negative_log_likelihood(
     trained: GenerativeModel, x: Tensor
 ) -> None:
     model = explicit(trained)
+    if isinstance(model, PathModel):
+        pytest.skip("learns a velocity: its likelihood follows from that")
     assert model.loss(x).shape == ()
     assert model.loss(x).item() == pytest.approx(-model.log_prob(x).mean().item())
 
@@ -133,13 +153,15 @@ def test_loss_is_the_mean_negative_log_likelihood(
 # --- the samples ----------------------------------------------------------------------
 
 
-def test_samples_fill_cells_as_the_density_says(trained: GenerativeModel) -> None:
+def test_samples_fill_cells_as_the_density_says(
+    case: Case, trained: GenerativeModel
+) -> None:
     model = explicit(trained)
     x = model.sample(N, generator=seeded(11))
     low, high = region(model)
-    if not hasattr(model, "low"):
+    if not boxed(model):
         low, high = x.amin(0) - 0.1, x.amax(0) + 0.1
-    side, fine = 24, 384
+    side, fine = 24, case.side
     points, area = grid(low, high, fine)
     p = (model.log_prob(points).exp() * area).view(side, fine // side, side, -1)
     expected = N * p.sum(dim=(1, 3)).flatten()
@@ -274,6 +296,8 @@ class Loss(nn.Module):
 
 def test_gradient_of_the_loss(case: Case, trained: GenerativeModel, x: Tensor) -> None:
     call = Loss(copy.deepcopy(trained).requires_grad_(True))
+    if "game" in case.gradients:
+        pytest.skip("no one number is lowered")
     names = [n for n, _ in call.named_parameters()]
     theta = [p.detach().clone().requires_grad_() for p in call.parameters()]
     points = x[:6].clone().requires_grad_("x" in case.gradients)

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_tensor
+from genbook._validate import check_generator, check_tensor
 
 
 class Model(nn.Module, ABC):
@@ -59,6 +59,24 @@ class Model(nn.Module, ABC):
             if t.is_floating_point():
                 return t
         return torch.empty(0)
+
+    def _normal(self, *shape: int, generator: torch.Generator | None) -> Tensor:
+        """Draw standard Gaussian numbers of the model's type, on its device."""
+        return torch.randn(
+            shape,
+            generator=check_generator(generator),
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+    def _uniform(self, *shape: int, generator: torch.Generator | None) -> Tensor:
+        """Draw numbers between 0 and 1 of the model's type, on its device."""
+        return torch.rand(
+            shape,
+            generator=check_generator(generator),
+            dtype=self.dtype,
+            device=self.device,
+        )
 
     def _check_x(
         self, x: Tensor, *, finite: bool = True, allow_empty: bool = True

@@ -1,0 +1,206 @@
+r"""Generative adversarial networks: a forger and a judge who teach one another.
+
+The generator turns noise into observations; the discriminator says which observations
+are real. Nobody writes a density down: the model is what the generator draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import one_hot, softplus
+from torch.nn.utils.parametrizations import spectral_norm
+
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_labels,
+    check_positive,
+    check_sizes,
+    check_tensor,
+)
+from genbook.models.base import GenerativeModel
+
+
+class GAN(GenerativeModel):
+    r"""A generator and a discriminator in the non-saturating game.
+
+    .. math::
+
+        \mathcal L_D = \mathbb E\,\operatorname{softplus}(-D(\mathbf x))
+        + \mathbb E\,\operatorname{softplus}(D(G(\mathbf z))),
+        \qquad
+        \mathcal L_G = \mathbb E\,\operatorname{softplus}(-D(G(\mathbf z))).
+
+    ``loss`` returns the sum of both, each with the other player's weights held fixed,
+    so that one step of one optimiser moves both players.
+
+    Args:
+        event_shape: The shape of one observation.
+        latent: The length of the noise.
+        hidden: The widths of the generator's hidden layers; the discriminator mirrors
+            them.
+        penalty: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
+            the plain game.
+        spectral: Whether the discriminator's layers are kept 1-Lipschitz.
+        octaves: The frequencies that the discriminator sees of each feature.
+        output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``output`` is unknown or a size is too small.
+
+    Reference:
+        I. Goodfellow et al., "Generative adversarial networks", 2014,
+        arXiv:1406.2661; L. Mescheder, A. Geiger and S. Nowozin, "Which training methods
+        for GANs do actually converge?", 2018, arXiv:1801.04406; T. Miyato et al.,
+        "Spectral normalization for GANs", 2018, arXiv:1802.05957.
+
+    Example:
+        >>> model = GAN((2,), hidden=(16,))
+        >>> model.sample(3, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        latent: int = 2,
+        *,
+        hidden: Sequence[int] = (128, 128),
+        penalty: float = 0.0,
+        spectral: bool = False,
+        octaves: int = 0,
+        output: Literal["sigmoid", "linear"] = "linear",
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        if output not in ("sigmoid", "linear"):
+            raise ValueError(f"output must be sigmoid or linear, got {output!r}")
+        if not isinstance(spectral, bool):
+            raise TypeError(f"spectral must be True or False, got {spectral!r}")
+        self.event_shape = check_sizes(event_shape, "event_shape")
+        self.latent = check_count(latent, "latent", minimum=1)
+        self.penalty = check_positive(penalty, "penalty", zero=True)
+        self.octaves = check_count(octaves, "octaves")
+        self.classes = check_count(classes, "classes")
+        self.config = {
+            "event_shape": list(self.event_shape),
+            "latent": latent,
+            "hidden": list(check_sizes(hidden, "hidden")),
+            "penalty": penalty,
+            "spectral": spectral,
+            "octaves": octaves,
+            "output": output,
+            "classes": classes,
+        }
+        features = prod(self.event_shape)
+        layers = _layers((latent + classes, *hidden, features), nn.ReLU())
+        last = [nn.Sigmoid()] if output == "sigmoid" else []
+        self.G = nn.Sequential(*layers, *last)
+        seen = features * (1 + 2 * octaves) + classes
+        layers = _layers((seen, *hidden[::-1], 1), nn.LeakyReLU(0.2))
+        if spectral:
+            layers = [
+                spectral_norm(m) if isinstance(m, nn.Linear) else m for m in layers
+            ]
+        self.D = nn.Sequential(*layers)
+
+    def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what the generator makes of noise ``(n, latent)``."""
+        check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
+        return self.G(self._with(z, y)).unflatten(1, self.event_shape)
+
+    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the discriminator's log-odds that each observation is real, ``(n,)``.
+
+        For the best discriminator they are the log of the ratio of the two densities.
+        """
+        self._check_x(x)
+        return self.D(self._view(x, y)).squeeze(1)
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the sum of both players' losses, each blind to the other's weights.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            generator: The source of the generator's noise.
+        """
+        self._check_x(x, allow_empty=False)
+        z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
+        made = self.generate(z.normal_(generator=check_generator(generator)), y)
+        return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
+            made, y
+        )
+
+    def discriminator_loss(
+        self, x: Tensor, made: Tensor, y: Tensor | None = None
+    ) -> Tensor:
+        """Return how badly the discriminator tells ``x`` from what was made."""
+        if self.penalty and torch.is_grad_enabled():
+            x = x.detach().requires_grad_()
+        real = self.judge(x, y)
+        value = softplus(-real).mean() + softplus(self.judge(made, y)).mean()
+        if self.penalty and torch.is_grad_enabled():
+            (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+            value = value + self.penalty / 2 * slope.flatten(1).square().sum(1).mean()
+        return value
+
+    def generator_loss(self, made: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return how well the discriminator sees through what was made."""
+        fixed = {k: v.detach() for k, v in self.D.state_dict(keep_vars=True).items()}
+        judged = functional_call(self.D, fixed, (self._view(made, y),))
+        return softplus(-judged).mean()
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw noise and let the generator make observations of it."""
+        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
+        return self.generate(z, y)
+
+    def _view(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what the discriminator sees."""
+        flat = x.flatten(1)
+        if self.octaves:
+            octave = 2.0 ** torch.arange(self.octaves, dtype=x.dtype, device=x.device)
+            angle = (flat[..., None] * (torch.pi / 2) * octave).flatten(1)
+            flat = torch.cat([flat, angle.sin(), angle.cos()], 1)
+        return self._with(flat, y)
+
+    def _with(self, v: Tensor, y: Tensor | None) -> Tensor:
+        """Append the label, where there is one."""
+        if not self.classes:
+            self._refuse_condition(y)
+            return v
+        if y is None:
+            raise ValueError(f"y must hold {len(v)} labels, got None")
+        check_labels(y, "y", self.classes, len(v))
+        return torch.cat([v, one_hot(y, self.classes).to(v.dtype)], 1)
+
+
+def _layers(sizes: Sequence[int], between: nn.Module) -> list[nn.Module]:
+    """Return linear layers of the given sizes with an activation between them."""
+    layers: list[nn.Module] = []
+    for a, b in pairwise(sizes):
+        layers += [nn.Linear(a, b), between]
+    return layers[:-1]

@@ -1,0 +1,229 @@
+r"""Autoregressive models of vectors: one coordinate at a time, each given those before.
+
+The chain rule makes any joint density a product of one-dimensional ones. A single
+network gives all of them at once; masks see to it that no coordinate's distribution
+depends on itself or on what comes later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, one_hot
+
+from genbook._validate import (
+    check_corners,
+    check_count,
+    check_labels,
+    check_positive,
+    check_sizes,
+)
+from genbook.models.base import ExplicitModel
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer some of whose weights are zero for ever.
+
+    Args:
+        inputs: The degree of each input, ``(i,)``.
+        outputs: The degree of each output, ``(o,)``.
+        strict: Whether an output sees only inputs of a lower degree, or of its own
+            degree as well.
+
+    Example:
+        >>> MaskedLinear(torch.tensor([0, 1]), torch.tensor([0, 1])).mask
+        tensor([[1., 0.],
+                [1., 1.]])
+    """
+
+    mask: Tensor
+
+    def __init__(self, inputs: Tensor, outputs: Tensor, *, strict: bool = False):
+        super().__init__(len(inputs), len(outputs))
+        seen = outputs[:, None] > inputs if strict else outputs[:, None] >= inputs
+        dtype = self.weight.dtype
+        self.register_buffer("mask", seen.to(dtype), persistent=False)
+        # A unit that sees k inputs is started as a dense layer of k inputs would be.
+        with torch.no_grad():
+            self.weight *= (len(inputs) / self.mask.sum(1).clamp(min=1)).sqrt()[:, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the weights that the mask lets through."""
+        return linear(x, self.weight * self.mask, self.bias)
+
+
+class MADE(ExplicitModel):
+    r"""A masked network for vectors in a box, one softmax over bins a coordinate.
+
+    .. math::
+
+        p_\theta(\mathbf x) = \prod_{i=1}^{d}
+        p_\theta(x_i \mid x_1, \dots, x_{i-1}),
+
+    where each factor is constant within each of ``bins`` equal bins: a histogram whose
+    heights a network chooses, from the exact values of the coordinates before.
+
+    Args:
+        low: The lower corner of the box, ``(dim,)``.
+        high: Its upper corner.
+        bins: How many bins along each coordinate.
+        hidden: The widths of the hidden layers.
+        octaves: How many frequencies of sines and cosines of each coordinate the
+            network sees.
+        order: The order in which coordinates are generated, a permutation of
+            ``0 … dim - 1``; as they stand when ``None``.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If the corners do not enclose a volume, a size is too small, or
+            ``order`` is not a permutation.
+
+    Reference:
+        M. Germain, K. Gregor, I. Murray and H. Larochelle, "MADE: masked autoencoder
+        for distribution estimation", 2015, arXiv:1502.03509.
+
+    Example:
+        >>> model = MADE([0.0, 0.0], [1.0, 1.0], bins=4)
+        >>> model.sample(3, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 2])
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        low: Tensor | Sequence[float],
+        high: Tensor | Sequence[float],
+        bins: int = 64,
+        *,
+        hidden: Sequence[int] = (128, 128),
+        octaves: int = 5,
+        order: Sequence[int] | None = None,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        low, high = check_corners(low, high)
+        dim = len(low)
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+        self.event_shape = (dim,)
+        self.bins = check_count(bins, "bins", minimum=2)
+        self.classes = check_count(classes, "classes")
+        self.octaves = check_count(octaves, "octaves")
+        self.order = _permutation(order, dim)
+        self.config = {
+            "low": low.tolist(),
+            "high": high.tolist(),
+            "bins": bins,
+            "hidden": list(check_sizes(hidden, "hidden")),
+            "octaves": octaves,
+            "order": None if order is None else list(self.order),
+            "classes": classes,
+        }
+        # The degree of a coordinate: its place in the order, from 1. Labels have 0.
+        place = torch.empty(dim, dtype=torch.long)
+        place[list(self.order)] = torch.arange(1, dim + 1)
+        seen = torch.cat(
+            [place.repeat_interleave(1 + 2 * octaves), place.new_zeros(classes)]
+        )
+        degrees = [seen]
+        for width in hidden:
+            degrees.append(torch.arange(width) % dim)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(degrees):
+            layers += [MaskedLinear(a, b), nn.ReLU()]
+        out = place.repeat_interleave(bins)
+        self.net = nn.Sequential(*layers, MaskedLinear(degrees[-1], out, strict=True))
+
+    def log_mass(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log-probability of each coordinate's bins, given those before.
+
+        Args:
+            x: Observations, ``(n, dim)``.
+            y: Labels, ``(n,)``, for a conditional model.
+
+        Returns:
+            A tensor ``(n, dim, bins)``; entry ``i`` does not depend on the coordinates
+            that come with or after ``i`` in the order.
+        """
+        unit = (x - self.low) / (self.high - self.low)
+        octave = torch.arange(self.octaves, dtype=x.dtype, device=x.device)
+        angle = math.pi * unit[..., None] * 2.0**octave  # (n, dim, octaves)
+        features = [unit[..., None] * 2 - 1, angle.sin(), angle.cos()]
+        seen = torch.cat(features, 2).flatten(1)
+        if (h := self._features(y, len(x))) is not None:
+            seen = torch.cat([seen, h], 1)
+        return self.net(seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log density of each observation in nats, ``(n,)``."""
+        self._check_x(x)
+        inside = ((x >= self.low) & (x <= self.high)).all(1)
+        x = torch.minimum(torch.maximum(x, self.low), self.high)
+        width = (self.high - self.low) / self.bins
+        k = ((x - self.low) / width).long().clamp(max=self.bins - 1)  # (n, dim)
+        mass = self.log_mass(x, y).gather(2, k[..., None]).squeeze(2)
+        return torch.where(inside, (mass - width.log()).sum(1), -torch.inf)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` observations, one coordinate after the other.
+
+        Args:
+            n: How many.
+            y: Labels, ``(n,)``, for a conditional model.
+            temperature: Below 1 the likely bins become likelier, above 1 less so.
+            generator: The source of randomness; the global one when ``None``.
+
+        Returns:
+            A tensor ``(n, dim)``.
+        """
+        check_positive(temperature, "temperature")
+        shape = (check_count(n, "n"), *self.event_shape)
+        u = self._uniform(*shape, generator=generator)
+        x = self.low.expand(shape).clone()
+        width = (self.high - self.low) / self.bins
+        for i in self.order:
+            p = (self.log_mass(x, y)[:, i] / temperature).softmax(-1)
+            before = p.cumsum(-1) - p  # the probability of all bins to the left
+            k = ((before <= u[:, i : i + 1]).sum(-1) - 1).clamp(min=0)[:, None]
+            # What is left of u, within the bin: uniform again.
+            rest = (u[:, i : i + 1] - before.gather(1, k)) / p.gather(1, k)
+            x[:, i] = self.low[i] + width[i] * (k + rest.clamp(0, 1)).squeeze(1)
+        return torch.minimum(x, self.high)
+
+    def _features(self, y: Tensor | None, n: int) -> Tensor | None:
+        """Return what the network sees of the labels."""
+        if not self.classes:
+            self._refuse_condition(y)
+            return None
+        if y is None:
+            raise ValueError(f"y must hold {n} labels, got None")
+        check_labels(y, "y", self.classes, n)
+        return one_hot(y, self.classes).to(self.dtype)
+
+
+def _permutation(order: Sequence[int] | None, dim: int) -> tuple[int, ...]:
+    """Return the order of generation, if it names each coordinate once."""
+    if order is None:
+        return tuple(range(dim))
+    if isinstance(order, str) or not isinstance(order, Sequence):
+        raise TypeError(f"order must be a sequence of integers, got {order!r}")
+    if sorted(order) != list(range(dim)):
+        raise ValueError(
+            f"order must name each of 0 to {dim - 1} once, got {list(order)}"
+        )
+    return tuple(order)

@@ -1,0 +1,253 @@
+r"""Diffusion models: corrupt the data step by step, learn to take the noise out again.
+
+The path and the deterministic way back stand in ``paths.py``; here is what belongs to
+diffusion alone: the choice of what the network says, the random way back, and the bound
+on the likelihood that training maximises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from genbook._validate import check_count
+from genbook.models.base import BoundedModel
+from genbook.models.paths import LOG_2PI, PathModel
+
+
+class Diffusion(PathModel, BoundedModel):
+    r"""A network that sees noisy data and says what the noise was.
+
+    .. math::
+
+        \min_\theta\; \mathbb E\,\bigl\lVert \boldsymbol\varepsilon_\theta
+        (\alpha_t\mathbf x_0 + \sigma_t\boldsymbol\varepsilon,\, t)
+        - \boldsymbol\varepsilon \bigr\rVert^2.
+
+    ``decode`` and ``encode`` follow the probability-flow ODE; ``sample`` can also take
+    the random way back (``method="ancestral"``) or the steps of DDIM.
+
+    Args:
+        event_shape: The shape of one observation; its values should have about unit
+            scale.
+        schedule: ``"cosine"`` or ``"linear-beta"``.
+        prediction: What the network says: ``"eps"`` (the noise), ``"v"`` (the
+            velocity) or ``"x0"`` (the data).
+        width: The width of the network's layers.
+        depth: The number of its residual blocks.
+        octaves: The frequencies of each coordinate that it sees.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+        drop: How often a label is left out in training.
+        steps: The steps of the solver, unless a call says otherwise.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a name is unknown, a size too small, or ``drop`` not in [0, 1).
+
+    Reference:
+        J. Ho, A. Jain and P. Abbeel, "Denoising diffusion probabilistic models", 2020,
+        arXiv:2006.11239; Y. Song et al., "Score-based generative modeling through
+        stochastic differential equations", 2021, arXiv:2011.13456; J. Ho and
+        T. Salimans, "Classifier-free diffusion guidance", 2022, arXiv:2207.12598.
+
+    Example:
+        >>> model = Diffusion((2,), width=16, depth=1)
+        >>> model.sample(3, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        *,
+        schedule: Literal["cosine", "linear-beta"] = "cosine",
+        prediction: Literal["eps", "v", "x0"] = "v",
+        width: int = 128,
+        depth: int = 3,
+        octaves: int = 0,
+        classes: int = 0,
+        drop: float = 0.1,
+        steps: int = 40,
+    ) -> None:
+        super().__init__(
+            event_shape,
+            schedule=schedule,
+            prediction=prediction,
+            width=width,
+            depth=depth,
+            octaves=octaves,
+            classes=classes,
+            drop=drop,
+            steps=steps,
+        )
+        self.config = {
+            "event_shape": list(self.event_shape),
+            "schedule": schedule,
+            "prediction": prediction,
+            "width": width,
+            "depth": depth,
+            "octaves": octaves,
+            "classes": classes,
+            "drop": drop,
+            "steps": steps,
+        }
+
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Return what the network should say about ``blend(x0, eps, t)``."""
+        if self.prediction == "eps":
+            return eps
+        if self.prediction == "x0":
+            return x0
+        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
+        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
+
+    def score(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        r"""Return :math:`\nabla\log p_t(\mathbf x) = -\boldsymbol\varepsilon/\sigma_t`.
+
+        Args:
+            x: Points, ``(n, *event_shape)``.
+            t: Times above the schedule's start, ``(n,)``.
+            y: Labels, ``(n,)``, for a conditional model.
+        """
+        _, eps = self.split(x, self._say(x, t, y), t)
+        return -eps / self._like(self.schedule.sigma(t), x)
+
+    @torch.no_grad()
+    def walk(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        steps: int | None = None,
+        eta: float = 1.0,
+        guidance: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
+
+        A step from time :math:`t` to :math:`s` estimates data and noise, and mixes them
+        anew for the earlier time, with fresh noise of ``eta`` times the standard
+        deviation of :meth:`posterior_scale`.
+
+        No noise is added at the last step.
+
+        Args:
+            n: How many.
+            y: Labels, ``(n,)``.
+            steps: How many steps.
+            eta: How much of the posterior's noise is added.
+            guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
+            generator: The source of randomness; the global one when ``None``.
+
+        Reference:
+            J. Song, C. Meng and S. Ermon, "Denoising diffusion implicit models", 2021,
+            arXiv:2010.02502.
+        """
+        n = check_count(n, "n")
+        x = self._normal(n, *self.event_shape, generator=generator)
+        y = self._check_y(y, n)
+        times = self.times(steps).flip(0)
+        for t, s in pairwise(times):
+            x0, eps = self._guess(x, t, y, guidance)
+            a, b = self.schedule.alpha(s), self.schedule.sigma(s)
+            tau = eta * self.posterior_scale(s, t)
+            keep = (b.square() - tau.square()).clamp(min=0).sqrt()
+            x = a * x0 + keep * eps
+            if s > times[-1]:
+                x = x + tau * self._normal(*x.shape, generator=generator)
+        return x
+
+    def posterior_scale(self, s: Tensor, t: Tensor) -> Tensor:
+        r"""Return how uncertain the earlier point is, given the later and the data.
+
+        .. math:: \operatorname{std}(\mathbf x_s \mid \mathbf x_t, \mathbf x_0)
+                  = \sigma_s \sqrt{1 - \frac{\alpha_t^2\,\sigma_s^2}
+                                           {\alpha_s^2\,\sigma_t^2}}.
+
+        Args:
+            s: The earlier time, ``()``, nearer the data.
+            t: The later time, ``()``.
+        """
+        a = self.schedule
+        ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
+        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()
+
+    def _guess(
+        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return data and noise in ``x`` at one time, with guidance."""
+        when = t.expand(len(x))
+        said = self._say(x, when, y)
+        if y is not None and guidance != 1:
+            free = self._say(x, when, None)
+            said = free + guidance * (said - free)
+        return self.split(x, said, when)
+
+    def elbo(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Return an unbiased estimate of a lower bound of the log density, in nats.
+
+        The bound of the chain of ``steps`` steps whose posterior is Gaussian: what each
+        step's guess of the data costs, plus the last step's Gaussian likelihood and the
+        distance of the end from standard noise. One random step of the chain stands for
+        all; ``k`` averages so many.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``.
+            k: How many random steps are averaged.
+            generator: The source of randomness; the global one when ``None``.
+
+        Returns:
+            A tensor ``(n,)``.
+        """
+        self._check_x(x)
+        y = self._check_y(y, len(x))
+        check_count(k, "k", minimum=1)
+        s = self.schedule
+        # Times of the chain: from a first one with little noise to the last.
+        times = torch.linspace(
+            max(s.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
+        )
+        total = x.new_zeros(len(x))
+        with torch.no_grad():
+            for _ in range(k):
+                i = torch.randint(
+                    self.steps, (len(x),), generator=generator, device=x.device
+                )
+                early, late = times[i], times[i + 1]
+                eps = self._normal(*x.shape, generator=generator)
+                xt = self.blend(x, eps, late)
+                x0, _ = self.split(xt, self._say(xt, late, y), late)
+                snr = (s.alpha(early) / s.sigma(early)).square() - (
+                    s.alpha(late) / s.sigma(late)
+                ).square()
+                total += (
+                    0.5 * self.steps * snr * (x0 - x).flatten(1).square().sum(1) / k
+                )
+            first = times[:1].expand(len(x))
+            eps = self._normal(*x.shape, generator=generator)
+            xt = self.blend(x, eps, first)
+            # log p(x | x_first): a Gaussian around x_first / alpha.
+            a, b = s.alpha(first), s.sigma(first)
+            d = prod(self.event_shape)
+            width = b / a
+            near = -0.5 * eps.flatten(1).square().sum(1) - d * (
+                width.log() + 0.5 * LOG_2PI
+            )
+            a, b = s.alpha(times[-1]), s.sigma(times[-1])
+            prior = 0.5 * (
+                (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())
+            )
+        return near - total - prior

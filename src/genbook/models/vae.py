@@ -1,0 +1,297 @@
+r"""Variational autoencoders: a latent variable, and a bound in place of its integral.
+
+The likelihood of an observation is an integral over all codes that might have made it.
+An encoder guesses which codes are worth looking at, and what the guess loses is a
+Kullback–Leibler divergence: subtract it and a lower bound is left, which both networks
+raise together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_labels,
+    check_positive,
+    check_sizes,
+    check_tensor,
+)
+from genbook.models.base import BoundedModel, LatentVariableModel
+
+LOG_2PI = math.log(2 * math.pi)
+LOG_SCALE = (-6.0, 4.0)  # of any Gaussian that a network describes
+
+
+def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
+    r"""Return the divergence of a diagonal Gaussian from the standard one, in nats.
+
+    .. math:: D_\mathrm{KL} = \tfrac12 \sum_j
+              \bigl(\mu_j^2 + s_j^2 - 1 - 2\log s_j\bigr).
+
+    Args:
+        mu: Means, ``(n, k)``.
+        log_scale: Logarithms of the standard deviations, ``(n, k)``.
+
+    Returns:
+        A tensor ``(n,)``, never negative.
+
+    Example:
+        >>> gaussian_kl(torch.zeros(1, 2), torch.zeros(1, 2))
+        tensor([0.])
+    """
+    return 0.5 * (mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).sum(1)
+
+
+def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
+    """Return the log density of diagonal Gaussians, ``(n,)``, in nats.
+
+    Args:
+        x: Where, ``(n, k)``.
+        mu: Means, ``(n, k)``.
+        log_scale: Logarithms of the standard deviations, ``(n, k)``.
+
+    Example:
+        >>> gaussian_log_prob(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1))
+        tensor([-0.9189])
+    """
+    z = (x - mu) * (-log_scale).exp()
+    return (-0.5 * z.square() - log_scale - 0.5 * LOG_2PI).sum(1)
+
+
+class VAE(BoundedModel, LatentVariableModel):
+    r"""A variational autoencoder with a Gaussian code.
+
+    .. math::
+
+        \log p_\theta(\mathbf x) \ge
+        \mathbb E_{q_\phi(\mathbf z\mid\mathbf x)}
+        \bigl[\log p_\theta(\mathbf x\mid\mathbf z)\bigr]
+        - \beta\, D_\mathrm{KL}\bigl(q_\phi(\mathbf z\mid\mathbf x)
+        \,\Vert\, \mathcal N(0, I)\bigr).
+
+    Args:
+        event_shape: The shape of one observation.
+        latent: The length of the code.
+        hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
+        likelihood: ``"gaussian"``, whose mean and standard deviation the decoder says
+            for each feature, or ``"bernoulli"`` for observations in [0, 1].
+        beta: The weight of the divergence in the loss; ``elbo`` does not use it.
+        octaves: The frequencies of sines and cosines that both networks see of their
+            input, for densities with sharp borders.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``likelihood`` is unknown or a size is too small.
+
+    Reference:
+        D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", 2014,
+        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017.
+
+    Example:
+        >>> model = VAE((2,), latent=1, hidden=(16,))
+        >>> model.elbo(torch.zeros(3, 2)).shape
+        torch.Size([3])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        latent: int = 2,
+        *,
+        hidden: Sequence[int] = (128, 128),
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        beta: float = 1.0,
+        octaves: int = 0,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        if likelihood not in ("gaussian", "bernoulli"):
+            raise ValueError(
+                f"likelihood must be gaussian or bernoulli, got {likelihood!r}"
+            )
+        self.event_shape = check_sizes(event_shape, "event_shape")
+        self.latent = check_count(latent, "latent", minimum=1)
+        self.likelihood = likelihood
+        self.beta = check_positive(beta, "beta", zero=True)
+        self.octaves = check_count(octaves, "octaves")
+        self.classes = check_count(classes, "classes")
+        self.config = {
+            "event_shape": list(self.event_shape),
+            "latent": latent,
+            "hidden": list(check_sizes(hidden, "hidden", empty=True)),
+            "likelihood": likelihood,
+            "beta": beta,
+            "octaves": octaves,
+            "classes": classes,
+        }
+        features, seen = prod(self.event_shape), 1 + 2 * octaves
+        said = features * (2 if likelihood == "gaussian" else 1)
+        self.encoder = _network((features * seen + classes, *hidden, 2 * latent))
+        self.decoder = _network((latent * seen + classes, *hidden[::-1], said))
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation of the code, ``(n, latent)`` each."""
+        out = self.encoder(self._seen(x.flatten(1), y))
+        mu, log_scale = out.chunk(2, dim=1)
+        return mu, log_scale.clamp(*LOG_SCALE)
+
+    def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log-likelihood of observations given codes, ``(n,)``, in nats.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            z: Codes, ``(n, latent)``.
+            y: Labels, ``(n,)``, for a conditional model.
+        """
+        out, flat = self.decoder(self._seen(z, y)), x.flatten(1)
+        if self.likelihood == "bernoulli":
+            return -binary_cross_entropy_with_logits(out, flat, reduction="none").sum(1)
+        mu, log_scale = out.chunk(2, dim=1)
+        return gaussian_log_prob(flat, mu, log_scale.clamp(*LOG_SCALE))
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return minus the bound, with the divergence weighted by ``beta``.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            generator: The source of the codes' noise.
+
+        Raises:
+            ValueError: If the likelihood is Bernoulli and ``x`` leaves [0, 1].
+        """
+        self._check(x, allow_empty=False)
+        mu, log_scale = self.posterior(x, y)
+        z = mu + log_scale.exp() * self._noise(mu, generator)
+        kl = gaussian_kl(mu, log_scale)
+        return (self.beta * kl - self.log_likelihood(x, z, y)).mean()
+
+    def elbo(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Return a lower bound of the log density of each observation, in nats.
+
+        For ``k = 1`` the divergence is exact and the bound is the ELBO. For more it is
+        the importance-weighted bound
+
+        .. math:: \log \frac1k \sum_{i=1}^k
+                  \frac{p(\mathbf x\mid\mathbf z_i)\,p(\mathbf z_i)}
+                       {q(\mathbf z_i\mid\mathbf x)},
+
+        which rises to the log density as ``k`` grows.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            k: How many codes are drawn for each observation.
+            generator: The source of the codes' noise.
+
+        Reference:
+            Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
+            autoencoders", 2016, arXiv:1509.00519.
+        """
+        self._check(x)
+        check_count(k, "k", minimum=1)
+        mu, log_scale = self.posterior(x, y)
+        if k == 1:
+            z = mu + log_scale.exp() * self._noise(mu, generator)
+            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)
+        weights = []
+        for _ in range(k):
+            eps = self._noise(mu, generator)
+            z = mu + log_scale.exp() * eps
+            prior = gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
+            guess = (-0.5 * eps.square() - log_scale - 0.5 * LOG_2PI).sum(1)
+            weights.append(self.log_likelihood(x, z, y) + prior - guess)
+        return torch.stack(weights).logsumexp(0) - math.log(k)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the mean of the code of each observation, ``(n, latent)``."""
+        return self.posterior(self._check(x), y)[0]
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the mean observation of each code, ``(n, *event_shape)``."""
+        check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
+        out = self.decoder(self._seen(z, y))
+        mean = out.sigmoid() if self.likelihood == "bernoulli" else out.chunk(2, 1)[0]
+        return mean.unflatten(1, self.event_shape)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw a code, then an observation from what the decoder says of it."""
+        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
+        out = self.decoder(self._seen(z, y))
+        if self.likelihood == "bernoulli":
+            u = self._uniform(*out.shape, generator=generator)
+            x = (u < out.sigmoid()).to(self.dtype)
+        else:
+            mu, log_scale = out.chunk(2, dim=1)
+            scale = log_scale.clamp(*LOG_SCALE).exp()
+            x = mu + scale * self._normal(*mu.shape, generator=generator)
+        return x.unflatten(1, self.event_shape)
+
+    def _noise(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.empty_like(like).normal_(generator=check_generator(generator))
+
+    def _check(self, x: Tensor, *, allow_empty: bool = True) -> Tensor:
+        self._check_x(x, allow_empty=allow_empty)
+        if self.likelihood == "bernoulli" and x.numel():
+            low, high = x.min().item(), x.max().item()
+            if low < 0 or high > 1:
+                raise ValueError(
+                    f"x must lie in [0, 1] for a Bernoulli likelihood, got values from "
+                    f"{low:.3g} to {high:.3g}"
+                )
+        return x
+
+    def _seen(self, v: Tensor, y: Tensor | None) -> Tensor:
+        """Return what a network sees of a vector and a label."""
+        seen = [v]
+        if self.octaves:
+            octave = 2.0 ** torch.arange(self.octaves, dtype=v.dtype, device=v.device)
+            angle = (v[..., None] * math.pi / 2 * octave).flatten(1)
+            seen += [angle.sin(), angle.cos()]
+        if not self.classes:
+            self._refuse_condition(y)
+        elif y is None:
+            raise ValueError(f"y must hold {len(v)} labels, got None")
+        else:
+            check_labels(y, "y", self.classes, len(v))
+            seen.append(one_hot(y, self.classes).to(v.dtype))
+        return torch.cat(seen, 1) if len(seen) > 1 else v
+
+
+def _network(sizes: Sequence[int]) -> nn.Sequential:
+    """Return linear layers of the given sizes with rectifiers between them."""
+    layers: list[nn.Module] = []
+    for a, b in pairwise(sizes):
+        layers += [nn.Linear(a, b), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

@@ -1,0 +1,264 @@
+"""Schedules, solvers, diffusion and flow matching against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genbook.models.bridge import cycle_error, translate
+from genbook.models.diffusion import Diffusion
+from genbook.models.flow_matching import FlowMatching
+from genbook.models.paths import PathModel
+from genbook.models.schedules import SCHEDULES, Schedule
+from genbook.models.solvers import solve
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+class Oracle(nn.Module):
+    """The best network for Gaussian data of a given mean and variance, in each way."""
+
+    def __init__(self, model: PathModel, mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.schedule, self.prediction = model.schedule, model.prediction
+        self.register_buffer("mean", torch.tensor(mean).double())
+        self.register_buffer("std", torch.tensor(std).double())
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the conditional expectation of what is predicted."""
+        s = self.schedule
+        a, b = s.alpha(t)[:, None], s.sigma(t)[:, None]
+        gain = a * self.std**2 / (a**2 * self.std**2 + b**2)
+        x0 = self.mean + gain * (x - a * self.mean)
+        # Not (x - a x0) / b, which is nothing over nothing where the noise vanishes.
+        eps = b * (x - a * self.mean) / (a**2 * self.std**2 + b**2)
+        if self.prediction == "x0":
+            return x0
+        if self.prediction == "eps":
+            return eps
+        return s.d_alpha(t)[:, None] * x0 + s.d_sigma(t)[:, None] * eps
+
+
+MEAN, STD = [0.5, -1.0], [0.4, 1.5]
+
+
+def exact(prediction: str = "v", schedule: str = "cosine", **kind: object) -> Diffusion:
+    """Return a diffusion that knows the answer for ``N(MEAN, STD**2)``."""
+    model = Diffusion((2,), prediction=prediction, schedule=schedule, steps=200, **kind)
+    model = model.double()  # type: ignore[arg-type]
+    model.net = Oracle(model, MEAN, STD)  # type: ignore[assignment]
+    return model
+
+
+@pytest.mark.parametrize("schedule", [cls() for cls in SCHEDULES.values()])
+def test_derivatives_of_schedules_are_those_of_autograd(schedule: Schedule) -> None:
+    t = torch.linspace(schedule.start, 1, 50, dtype=torch.float64)
+    for f, df in (
+        (schedule.alpha, schedule.d_alpha),
+        (schedule.sigma, schedule.d_sigma),
+    ):
+        time = t.clone().requires_grad_()
+        (wanted,) = torch.autograd.grad(f(time).sum(), time, allow_unused=True)
+        assert torch.allclose(df(t), wanted, rtol=1e-10, atol=1e-10)
+    assert schedule.alpha(t)[0].item() == pytest.approx(1, abs=1e-3)
+    assert schedule.sigma(t)[-1].item() == pytest.approx(1, abs=1e-3)
+    assert (schedule.alpha(t).diff() < 0).all()
+
+
+@pytest.mark.parametrize("prediction", ["eps", "x0", "v"])
+@pytest.mark.parametrize("schedule", ["cosine", "linear-beta"])
+def test_what_the_network_says_is_split_into_data_and_noise(
+    prediction: str, schedule: str
+) -> None:
+    model = exact(prediction, schedule)
+    x0, eps = (torch.randn(30, 2, generator=seeded(i)).double() for i in (0, 1))
+    t = torch.linspace(0.05, 0.95, 30, dtype=torch.float64)
+    x = model.blend(x0, eps, t)
+    again = model.split(x, model.target(x0, eps, t), t)
+    assert torch.allclose(again[0], x0, rtol=0, atol=1e-10)
+    assert torch.allclose(again[1], eps, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("method", "order"), [("euler", 1), ("adams", 2), ("heun", 2), ("rk4", 4)]
+)
+def test_solvers_have_their_order(method: str, order: int) -> None:
+    def error(steps: int) -> float:
+        t = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+        x = torch.ones(1, dtype=torch.float64)
+        end = solve(lambda x, t: -2 * t * x, x, t, method)  # type: ignore[arg-type]
+        return abs(end.item() - math.e)
+
+    ratio = error(20) / error(40)
+    assert ratio == pytest.approx(2**order, rel=0.3)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "v"])
+@pytest.mark.parametrize("schedule", ["cosine", "linear-beta"])
+def test_likelihood_of_the_ode_is_the_closed_form(
+    prediction: str, schedule: str
+) -> None:
+    model = exact(prediction, schedule)
+    target = torch.distributions.Normal(torch.tensor(MEAN), torch.tensor(STD))
+    z = torch.randn(50, 2, generator=seeded(12))
+    x = (torch.tensor(MEAN) + torch.tensor(STD) * z).double()
+    wanted = target.log_prob(x).sum(1)
+    got = model.log_prob(x, method="rk4")
+    # linear-beta ends with 0.7 % of the data still there: its end is not quite noise.
+    tolerance = 1e-3 if schedule == "cosine" else 5e-2
+    assert torch.allclose(got, wanted.double(), atol=tolerance)
+
+
+def test_score_is_the_closed_form() -> None:
+    model = exact("eps")
+    x = torch.randn(20, 2, generator=seeded(2)).double()
+    t = torch.full((20,), 0.4).double()
+    a, b = model.schedule.alpha(t)[:, None], model.schedule.sigma(t)[:, None]
+    variance = a**2 * torch.tensor(STD).double() ** 2 + b**2
+    wanted = -(x - a * torch.tensor(MEAN).double()) / variance
+    assert torch.allclose(model.score(x, t), wanted, atol=1e-10)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_walks_reach_the_moments(eta: float) -> None:
+    model = exact("eps")
+    n = 20_000
+    x = model.walk(n, steps=200, eta=eta, generator=seeded(3))
+    mean, std = torch.tensor(MEAN).double(), torch.tensor(STD).double()
+    assert ((x.mean(0) - mean).abs() < 4 * std / n**0.5 + 0.01).all()
+    assert torch.allclose(x.std(0), std, rtol=0.025)
+
+
+def test_no_noise_at_the_last_step() -> None:
+    """One step from noise mixes the guesses of data and noise, and adds nothing."""
+    model = exact("eps", "linear-beta")  # its first time still holds some noise
+    x = model.walk(5, steps=1, generator=seeded(4))
+    noise = torch.randn(5, 2, generator=seeded(4), dtype=torch.float64)
+    one = torch.ones(5).double()
+    x0, eps = model.split(noise, model.net(noise, one), one)
+    start, end = model.times(1)
+    scale = model.posterior_scale(start, end)
+    kept = (model.schedule.sigma(start).square() - scale.square()).sqrt()
+    wanted = model.schedule.alpha(start) * x0 + kept * eps
+    assert torch.allclose(x, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear-beta"])
+def test_the_posterior_is_that_of_the_joint_gaussian(schedule: str) -> None:
+    model = exact("eps", schedule)
+    s, t = torch.tensor([0.3, 0.4]).double()
+    a, b = model.schedule.alpha, model.schedule.sigma
+    step = a(t) / a(s)  # of the chain from s to t
+    covariance = torch.stack([b(s) ** 2, step * b(s) ** 2, b(t) ** 2])
+    wanted = covariance[0] - covariance[1] ** 2 / covariance[2]
+    assert model.posterior_scale(s, t).square().item() == pytest.approx(
+        wanted.item(), abs=1e-12
+    )
+
+
+def test_the_bound_is_below_the_exact_likelihood() -> None:
+    model = exact("eps")
+    target = torch.distributions.Normal(torch.tensor(MEAN), torch.tensor(STD))
+    z = torch.randn(2000, 2, generator=seeded(13))
+    x = (torch.tensor(MEAN) + torch.tensor(STD) * z).double()
+    gap = target.log_prob(x).sum(1) - model.elbo(x, k=8, generator=seeded(5))
+    error = gap.std().item() / 2000**0.5
+    assert gap.mean() > -3 * error
+    assert gap.mean() < 0.2 + 3 * error
+
+
+def test_bridge_between_gaussians_is_the_known_map() -> None:
+    source, target = exact(), exact()
+    target.net = Oracle(target, [-2.0, 3.0], [1.0, 0.5])  # type: ignore[assignment]
+    x = torch.tensor(MEAN) + torch.tensor(STD) * torch.randn(50, 2, generator=seeded(6))
+    x = x.double()
+    standard = (x - torch.tensor(MEAN)) / torch.tensor(STD)
+    wanted = torch.tensor([-2.0, 3.0]) + torch.tensor([1.0, 0.5]) * standard
+    moved = translate(source, target, x, method="rk4")
+    assert torch.allclose(moved, wanted.double(), atol=5e-3)
+    again = translate(source, source, x, method="rk4")
+    assert torch.allclose(again, x, atol=1e-6)
+
+
+def test_a_second_order_cycle_needs_a_fortieth_of_the_evaluations() -> None:
+    source, target = exact(), exact()
+    target.net = Oracle(target, [-2.0, 3.0], [1.0, 0.5])  # type: ignore[assignment]
+    x = torch.randn(20, 2, generator=seeded(7)).double()
+    first = cycle_error(source, target, x, steps=4000, method="euler")
+    second = cycle_error(source, target, x, steps=100, method="adams")
+    assert second <= first
+
+
+class Labelled(nn.Module):
+    """A network whose velocity is its label; the last label stands for none."""
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Return the label, everywhere."""
+        return torch.ones_like(x) * y[:, None].to(x.dtype)
+
+
+def test_guidance_of_zero_and_one() -> None:
+    model = FlowMatching((2,), classes=3)
+    model.net = Labelled()  # type: ignore[assignment]
+    x, t, y = torch.zeros(2, 2), torch.tensor(0.5), torch.tensor([0, 1])
+    assert torch.equal(
+        model.velocity(x, t, y, guidance=0.0), model.velocity(x, t, None)
+    )
+    assert torch.equal(model.velocity(x, t, y, guidance=1.0)[:, 0], y.float())
+    assert torch.equal(
+        model.velocity(x, t, y, guidance=2.0)[:, 0], torch.tensor([-3.0, -1.0])
+    )
+
+
+def test_a_label_is_dropped_as_often_as_asked() -> None:
+    model = FlowMatching((2,), classes=3, drop=0.25)
+    seen: list[Tensor] = []
+
+    class Spy(nn.Module):
+        def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+            seen.append(y)
+            return x
+
+    model.net = Spy()  # type: ignore[assignment]
+    y = torch.zeros(4000, dtype=torch.long)
+    model.register_buffer("keep", torch.zeros(1))
+    model.loss(torch.zeros(4000, 2), y, generator=seeded(8))
+    assert (seen[0] == 3).double().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+def test_loss_of_the_best_network_is_the_conditional_variance() -> None:
+    model = exact("eps")
+    x = torch.tensor(MEAN) + torch.tensor(STD) * torch.randn(
+        40_000, 2, generator=seeded(9)
+    )
+    t = torch.linspace(0, 1, 2001, dtype=torch.float64)[:, None]
+    a, b = model.schedule.alpha(t), model.schedule.sigma(t)
+    variance = torch.tensor(STD).double() ** 2
+    wanted = (a**2 * variance / (a**2 * variance + b**2)).mean()
+    got = model.loss(x.double(), generator=seeded(10)).item()
+    assert got == pytest.approx(wanted.item(), abs=0.01)
+
+
+def test_flow_matching_carries_the_mean() -> None:
+    model = FlowMatching((2,), steps=100).double()
+    model.net = Oracle(model, MEAN, STD)  # type: ignore[assignment]
+    z = torch.randn(100, 2, generator=seeded(11)).double()
+    wanted = torch.tensor(MEAN) + torch.tensor(STD) * z
+    assert torch.allclose(model.decode(z, method="rk4"), wanted, atol=1e-4)
+    assert torch.allclose(model.encode(wanted, method="rk4"), z, atol=1e-4)
+
+
+def test_the_target_is_the_slope_of_the_path() -> None:
+    model = FlowMatching((2,)).double()
+    x0, eps = torch.randn(2, 5, 2, generator=seeded(14)).double()
+    t = torch.full((5,), 0.3).double()
+    step = 1e-6
+    slope = (model.blend(x0, eps, t + step) - model.blend(x0, eps, t - step)) / (
+        2 * step
+    )
+    assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)
