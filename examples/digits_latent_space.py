@@ -43,7 +43,7 @@ def main() -> None:
         print(f"{name}: error {error:.4f}, named by five neighbours {right:.1%}")
         for k in range(10):
             own = z_new[fresh.y == k].T
-            colour = plotting.PALETTE[k % 5]
+            colour = plotting.PALETTE[k // 2]
             ax.scatter(*own, marker=f"${k}$", s=15, lw=0, color=colour)
         ax.set(title=name, xlabel="$z_1$", ylabel="$z_2$")
     fig.savefig(args.out / "plane.png")

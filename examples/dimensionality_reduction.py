@@ -52,7 +52,7 @@ def main() -> None:
     fig, axes = plotting.figure(1, 2, height=3.4)
     for ax, place, title in zip(axes, (pair, island), ("PCA", "t-SNE"), strict=True):
         for k in range(10):
-            colour = plotting.PALETTE[k % 5]
+            colour = plotting.PALETTE[k // 2]
             ax.scatter(*place[digit == k].T, marker=f"${k}$", s=14, c=colour, lw=0)
         ax.set(title=title, xticks=[], yticks=[])
     fig.savefig(args.out / "maps.png")

@@ -310,7 +310,9 @@ def show_images(
     n, h, w, c = p.shape
     rows = -(-n // columns)
     shape = (rows * (h + gap) - gap, columns * (w + gap) - gap, 4)
-    sheet = np.zeros(shape)  # clear between the images, in light and in dark
+    # Clear between the images, in light and in dark; white, lest print shows a fringe.
+    sheet = np.ones(shape)
+    sheet[..., 3] = 0.0
     for i, image in enumerate(np.clip(p / vmax, 0, 1)):
         top, left = (i // columns) * (h + gap), (i % columns) * (w + gap)
         ink = np.broadcast_to(image if c == 3 else 1 - image, (h, w, 3))
