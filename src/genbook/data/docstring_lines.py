@@ -31,7 +31,7 @@ SECTIONS = (
     "references",
     "examples",
 )
-#: What is asked of a line, on its own: a name and a pattern.
+# What is asked of a line, on its own: a name and a pattern.
 FEATURES = {
     "prompt": r"\s*(>>>|\.\.\. |\.\.\.$)",
     "indented": r" {4}",
@@ -162,7 +162,7 @@ def label_lines(text: str) -> list[tuple[str, int]] | None:
 
 
 def line_features(line: str) -> list[float]:
-    """Return which patterns of :data:`FEATURES` a line matches, 1 or 0 each.
+    """Return which patterns of ``FEATURES`` a line matches, 1 or 0 each.
 
     Example:
         >>> sum(line_features("    Summed over the last axis."))
