@@ -7,25 +7,24 @@ are real. Nobody writes a density down: the model is what the generator draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import one_hot, softplus
+from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genbook._validate import (
     check_count,
     check_generator,
-    check_labels,
     check_positive,
     check_sizes,
     check_tensor,
 )
 from genbook.models.base import GenerativeModel
+from genbook.models.networks import layers, waves
 
 
 class GAN(GenerativeModel):
@@ -102,16 +101,13 @@ class GAN(GenerativeModel):
             "classes": classes,
         }
         features = prod(self.event_shape)
-        layers = _layers((latent + classes, *hidden, features), nn.ReLU())
         last = [nn.Sigmoid()] if output == "sigmoid" else []
-        self.G = nn.Sequential(*layers, *last)
+        self.G = nn.Sequential(*layers((latent + classes, *hidden, features)), *last)
         seen = features * (1 + 2 * octaves) + classes
-        layers = _layers((seen, *hidden[::-1], 1), nn.LeakyReLU(0.2))
+        parts = layers((seen, *hidden[::-1], 1), lambda: nn.LeakyReLU(0.2))
         if spectral:
-            layers = [
-                spectral_norm(m) if isinstance(m, nn.Linear) else m for m in layers
-            ]
-        self.D = nn.Sequential(*layers)
+            parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
+        self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the generator makes of noise ``(n, latent)``."""
@@ -180,27 +176,9 @@ class GAN(GenerativeModel):
 
     def _view(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return what the discriminator sees."""
-        flat = x.flatten(1)
-        if self.octaves:
-            octave = 2.0 ** torch.arange(self.octaves, dtype=x.dtype, device=x.device)
-            angle = (flat[..., None] * (torch.pi / 2) * octave).flatten(1)
-            flat = torch.cat([flat, angle.sin(), angle.cos()], 1)
-        return self._with(flat, y)
+        return self._with(waves(x.flatten(1), self.octaves), y)
 
     def _with(self, v: Tensor, y: Tensor | None) -> Tensor:
         """Append the label, where there is one."""
-        if not self.classes:
-            self._refuse_condition(y)
-            return v
-        if y is None:
-            raise ValueError(f"y must hold {len(v)} labels, got None")
-        check_labels(y, "y", self.classes, len(v))
-        return torch.cat([v, one_hot(y, self.classes).to(v.dtype)], 1)
-
-
-def _layers(sizes: Sequence[int], between: nn.Module) -> list[nn.Module]:
-    """Return linear layers of the given sizes with an activation between them."""
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), between]
-    return layers[:-1]
+        h = self._label_features(y, len(v))
+        return v if h is None else torch.cat([v, h], 1)

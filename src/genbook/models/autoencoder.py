@@ -8,7 +8,6 @@ codes, so an autoencoder represents, but does not generate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
 from typing import Literal
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from genbook._validate import check_count, check_positive, check_tensor
 from genbook.models.base import RepresentationModel
+from genbook.models.networks import layers
 
 
 class PCA(RepresentationModel):
@@ -179,13 +179,13 @@ class Autoencoder(RepresentationModel):
         }
         bend = _ACTIVATIONS[activation]
         sizes = (prod(self.event_shape), *hidden, code)
-        self.encoder = nn.Sequential(nn.Flatten(), *_layers(sizes, bend))
+        self.encoder = nn.Sequential(nn.Flatten(), *layers(sizes, bend))
         if standard:
             norm = nn.BatchNorm1d(code, affine=False, momentum=0.02)
             self.encoder.append(norm)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.decoder = nn.Sequential(
-            *_layers(sizes[::-1], bend), *last, nn.Unflatten(1, self.event_shape)
+            *layers(sizes[::-1], bend), *last, nn.Unflatten(1, self.event_shape)
         )
 
     def encode(self, x: Tensor) -> Tensor:
@@ -231,14 +231,6 @@ class Autoencoder(RepresentationModel):
 
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
-
-
-def _layers(sizes: Sequence[int], bend: type[nn.Module]) -> list[nn.Module]:
-    """Return linear layers of the given sizes with a nonlinearity between them."""
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), bend()]
-    return layers[:-1]
 
 
 def _noisy(v: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:

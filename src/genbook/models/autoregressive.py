@@ -13,12 +13,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, one_hot
+from torch.nn.functional import linear
 
 from genbook._validate import (
     check_corners,
     check_count,
-    check_labels,
     check_positive,
     check_sizes,
 )
@@ -157,7 +156,7 @@ class MADE(ExplicitModel):
         angle = math.pi * unit[..., None] * 2.0**octave  # (n, dim, octaves)
         features = [unit[..., None] * 2 - 1, angle.sin(), angle.cos()]
         seen = torch.cat(features, 2).flatten(1)
-        if (h := self._features(y, len(x))) is not None:
+        if (h := self._label_features(y, len(x))) is not None:
             seen = torch.cat([seen, h], 1)
         return self.net(seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
 
@@ -204,16 +203,6 @@ class MADE(ExplicitModel):
             rest = (u[:, i : i + 1] - before.gather(1, k)) / p.gather(1, k)
             x[:, i] = self.low[i] + width[i] * (k + rest.clamp(0, 1)).squeeze(1)
         return torch.minimum(x, self.high)
-
-    def _features(self, y: Tensor | None, n: int) -> Tensor | None:
-        """Return what the network sees of the labels."""
-        if not self.classes:
-            self._refuse_condition(y)
-            return None
-        if y is None:
-            raise ValueError(f"y must hold {n} labels, got None")
-        check_labels(y, "y", self.classes, n)
-        return one_hot(y, self.classes).to(self.dtype)
 
 
 def _permutation(order: Sequence[int] | None, dim: int) -> tuple[int, ...]:

@@ -11,8 +11,9 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
-from genbook._validate import check_generator, check_tensor
+from genbook._validate import check_generator, check_labels, check_tensor
 
 
 class Model(nn.Module, ABC):
@@ -21,9 +22,11 @@ class Model(nn.Module, ABC):
     Attributes:
         event_shape: The shape of one observation: ``(2,)`` for a point of the map,
             ``(1, 28, 28)`` for a digit.
+        classes: How many labels a condition may take; 0 for a model without any.
     """
 
     event_shape: tuple[int, ...]
+    classes: int = 0
 
     @abstractmethod
     def loss(
@@ -90,6 +93,16 @@ class Model(nn.Module, ABC):
             finite=finite,
             allow_empty=allow_empty,
         )
+
+    def _label_features(self, y: Tensor | None, n: int) -> Tensor | None:
+        """Return what a conditional model's networks see of ``n`` labels, one-hot."""
+        if not self.classes:
+            self._refuse_condition(y)
+            return None
+        if y is None:
+            raise ValueError(f"y must hold {n} labels, got None")
+        check_labels(y, "y", self.classes, n)
+        return one_hot(y, self.classes).to(self.dtype)
 
     def _refuse_condition(self, y: Tensor | None) -> None:
         """Refuse ``y`` in a model that takes no condition."""

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from genbook._validate import check_count
 from genbook.models.base import BoundedModel
-from genbook.models.paths import LOG_2PI, PathModel
+from genbook.models.gaussian import LOG_2PI
+from genbook.models.paths import PathModel
 
 
 class Diffusion(PathModel, BoundedModel):
@@ -85,17 +86,7 @@ class Diffusion(PathModel, BoundedModel):
             drop=drop,
             steps=steps,
         )
-        self.config = {
-            "event_shape": list(self.event_shape),
-            "schedule": schedule,
-            "prediction": prediction,
-            "width": width,
-            "depth": depth,
-            "octaves": octaves,
-            "classes": classes,
-            "drop": drop,
-            "steps": steps,
-        }
+        self.config |= {"schedule": schedule, "prediction": prediction}
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return what the network should say about ``blend(x0, eps, t)``."""
@@ -153,7 +144,8 @@ class Diffusion(PathModel, BoundedModel):
         y = self._check_y(y, n)
         times = self.times(steps).flip(0)
         for t, s in pairwise(times):
-            x0, eps = self._guess(x, t, y, guidance)
+            now = t.expand(n)
+            x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
             a, b = self.schedule.alpha(s), self.schedule.sigma(s)
             tau = eta * self.posterior_scale(s, t)
             keep = (b.square() - tau.square()).clamp(min=0).sqrt()
@@ -176,17 +168,6 @@ class Diffusion(PathModel, BoundedModel):
         a = self.schedule
         ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
         return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()
-
-    def _guess(
-        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
-    ) -> tuple[Tensor, Tensor]:
-        """Return data and noise in ``x`` at one time, with guidance."""
-        when = t.expand(len(x))
-        said = self._say(x, when, y)
-        if y is not None and guidance != 1:
-            free = self._say(x, when, None)
-            said = free + guidance * (said - free)
-        return self.split(x, said, when)
 
     def elbo(
         self,

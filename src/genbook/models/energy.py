@@ -25,6 +25,7 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import EnergyModel
+from genbook.models.networks import layers, waves
 
 Energy = Callable[[Tensor], Tensor]
 
@@ -258,10 +259,8 @@ class EnergyNetwork(EnergyModel):
             "noise": noise,
             "wall": wall,
         }
-        layers: list[nn.Module] = []
-        for a, b in pairwise((dim * (1 + 2 * octaves), *hidden, 1)):
-            layers += [nn.Linear(a, b), nn.SiLU()]
-        self.f = nn.Sequential(*layers[:-1])
+        seen = dim * (1 + 2 * octaves)
+        self.f = nn.Sequential(*layers((seen, *hidden, 1), nn.SiLU))
         start = torch.Generator().manual_seed(0)
         unit = torch.rand(chains, dim, generator=start, dtype=low.dtype)
         self.register_buffer("buffer", low + unit * (high - low))
@@ -279,9 +278,7 @@ class EnergyNetwork(EnergyModel):
         unit = (x - self.low) / self.span - 1
         out = (unit.abs() - 1).clamp(min=0) / self.wall
         inside = unit.clamp(-1, 1)
-        octave = 2.0 ** torch.arange(self.octaves, dtype=x.dtype, device=x.device)
-        angle = (inside[..., None] * math.pi / 2 * octave).flatten(1)
-        seen = torch.cat([inside, angle.sin(), angle.cos()], 1)
+        seen = waves(inside, self.octaves)
         return self.f(seen).squeeze(1) + 0.5 * out.square().sum(1)
 
     def loss(

@@ -12,17 +12,16 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from genbook._validate import (
     check_corners,
     check_count,
-    check_labels,
     check_positive,
     check_sizes,
     check_tensor,
 )
 from genbook.models.base import ExplicitModel, LatentVariableModel
+from genbook.models.gaussian import LOG_2PI
 from genbook.models.transforms import (
     Affine,
     AffineCoupling,
@@ -30,8 +29,6 @@ from genbook.models.transforms import (
     SplineCoupling,
     Transform,
 )
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class Flow(ExplicitModel, LatentVariableModel):
@@ -182,7 +179,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         """
         self._check_x(x, allow_empty=False)
         if self.training and not self.ready and len(x) > 1:
-            self._prepare(x, self._features(y, len(x)))
+            self._prepare(x, self._label_features(y, len(x)))
         return -self.log_prob(x, y).mean()
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -195,7 +192,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         Returns:
             Points of the base, ``(n, dim)``, and log-determinants, ``(n,)``.
         """
-        h = self._features(y, len(x))
+        h = self._label_features(y, len(x))
         z, log_det = x, x.new_zeros(len(x))
         if self.low is not None and self.high is not None:
             z = 2 * (x - self.low) / (self.high - self.low) - 1
@@ -229,7 +226,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         check_tensor(
             z, "z", ("n", *self.event_shape), dtype=self.dtype, allow_empty=True
         )
-        h = self._features(y, len(z))
+        h = self._label_features(y, len(z))
         for t in reversed(self.chain):
             assert isinstance(t, Transform)
             z = t.inverse(z, h)
@@ -251,13 +248,3 @@ class Flow(ExplicitModel, LatentVariableModel):
         if self.low is None:
             return self.decode(self._normal(*shape, generator=generator), y)
         return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
-
-    def _features(self, y: Tensor | None, n: int) -> Tensor | None:
-        """Return what the networks see of the labels."""
-        if not self.classes:
-            self._refuse_condition(y)
-            return None
-        if y is None:
-            raise ValueError(f"y must hold {n} labels, got None")
-        check_labels(y, "y", self.classes, n)
-        return one_hot(y, self.classes).to(self.dtype)

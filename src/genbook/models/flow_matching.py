@@ -65,15 +65,6 @@ class FlowMatching(PathModel):
             drop=drop,
             steps=steps,
         )
-        self.config = {
-            "event_shape": list(self.event_shape),
-            "width": width,
-            "depth": depth,
-            "octaves": octaves,
-            "classes": classes,
-            "drop": drop,
-            "steps": steps,
-        }
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return the velocity of the straight line from data to noise."""

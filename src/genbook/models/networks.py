@@ -1,14 +1,56 @@
-"""The network that diffusion and flow matching share: it sees a point and a time."""
+"""Parts that several families build networks from, and one that knows the time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+
+
+def layers(
+    sizes: Sequence[int], between: Callable[[], nn.Module] = nn.ReLU
+) -> list[nn.Module]:
+    """Return linear layers of the given sizes with a nonlinearity between them.
+
+    Example:
+        >>> len(layers([2, 16, 16, 1]))
+        5
+    """
+    found: list[nn.Module] = []
+    for a, b in pairwise(sizes):
+        found += [nn.Linear(a, b), between()]
+    return found[:-1]
+
+
+def waves(x: Tensor, octaves: int, rate: float = math.pi / 2) -> Tensor:
+    """Return ``x`` beside sines and cosines of it, for borders that are sharp.
+
+    Args:
+        x: Vectors, ``(n, dim)``.
+        octaves: How many frequencies, each twice the one before; 0 gives ``x`` alone.
+        rate: The first frequency, in radians.
+
+    Returns:
+        A tensor ``(n, dim * (1 + 2 * octaves))``.
+
+    Reference:
+        M. Tancik et al., "Fourier features let networks learn high frequency functions
+        in low dimensional domains", 2020, arXiv:2006.10739.
+
+    Example:
+        >>> waves(torch.ones(4, 2), octaves=3).shape
+        torch.Size([4, 14])
+    """
+    if not octaves:
+        return x
+    octave = 2.0 ** torch.arange(octaves, dtype=x.dtype, device=x.device)
+    angle = (x[..., None] * (rate * octave)).flatten(1)
+    return torch.cat([x, angle.sin(), angle.cos()], 1)
 
 
 class TimeNetwork(nn.Module):
@@ -60,11 +102,7 @@ class TimeNetwork(nn.Module):
             t: Times, ``(n,)``.
             y: Labels, ``(n,)``; the label ``classes`` stands for none.
         """
-        flat = x.flatten(1)
-        if self.octaves:
-            octave = 2.0 ** torch.arange(self.octaves, dtype=x.dtype, device=x.device)
-            angle = (flat[..., None] * math.pi / 2 * octave).flatten(1)
-            flat = torch.cat([flat, angle.sin(), angle.cos()], 1)
+        flat = waves(x.flatten(1), self.octaves)
         rate = torch.arange(self.TIMES, dtype=x.dtype, device=x.device)
         angle = t[:, None] * math.pi * (rate + 1) / 2
         seen = [angle.sin(), angle.cos()]

@@ -7,7 +7,6 @@ divergence met on the way gives the exact density.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
@@ -23,11 +22,10 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import ExplicitModel, LatentVariableModel
+from genbook.models.gaussian import LOG_2PI
 from genbook.models.networks import TimeNetwork
 from genbook.models.schedules import SCHEDULES
 from genbook.models.solvers import Method, solve
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class PathModel(ExplicitModel, LatentVariableModel):
@@ -85,6 +83,15 @@ class PathModel(ExplicitModel, LatentVariableModel):
         self.classes = check_count(classes, "classes")
         self.drop = drop
         self.steps = check_count(steps, "steps", minimum=1)
+        self.config = {
+            "event_shape": list(self.event_shape),
+            "width": width,
+            "depth": depth,
+            "octaves": octaves,
+            "classes": classes,
+            "drop": drop,
+            "steps": steps,
+        }
         self.net = TimeNetwork(
             self.event_shape,
             width=check_count(width, "width", minimum=1),
@@ -153,15 +160,22 @@ class PathModel(ExplicitModel, LatentVariableModel):
                 0 ignores the label, 1 is the conditional model, above 1 exaggerates.
         """
         t = t.expand(len(x))
-        said = self._say(x, t, y)
-        if y is not None and guidance != 1:
-            free = self._say(x, t, None)
-            said = free + guidance * (said - free)
+        said = self._guided(x, t, y, guidance)
         if self.prediction == "v":
             return said
         x0, eps = self.split(x, said, t)
         s = self.schedule
         return self._like(s.d_alpha(t), x) * x0 + self._like(s.d_sigma(t), x) * eps
+
+    def _guided(
+        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
+    ) -> Tensor:
+        """Ask the network with the label and without, and weigh the answers."""
+        said = self._say(x, t, y)
+        if y is not None and guidance != 1:
+            free = self._say(x, t, None)
+            said = free + guidance * (said - free)
+        return said
 
     def _say(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """Ask the network; a conditional one hears "no label" where there is none."""

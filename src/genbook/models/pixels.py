@@ -11,11 +11,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot, pad
+from torch.nn.functional import pad
 
 from genbook._validate import (
     check_count,
-    check_labels,
     check_positive,
     check_sizes,
 )
@@ -148,7 +147,7 @@ class PixelCNN(ExplicitModel):
 
         Those of a pixel do not depend on the pixel itself, nor on any after it.
         """
-        h = self._features(y, len(x))
+        h = self._label_features(y, len(x))
         above = left = 2 * x - 1
         for block in self.blocks:
             above, left = block(above, left, h)
@@ -210,12 +209,3 @@ class PixelCNN(ExplicitModel):
                 k = (cdf <= u[:, :, r, c]).sum(1).clamp(max=self.levels - 1)
                 x[:, 0, r, c] = k.to(x.dtype) / (self.levels - 1)
         return x
-
-    def _features(self, y: Tensor | None, n: int) -> Tensor | None:
-        if not self.classes:
-            self._refuse_condition(y)
-            return None
-        if y is None:
-            raise ValueError(f"y must hold {n} labels, got None")
-        check_labels(y, "y", self.classes, n)
-        return one_hot(y, self.classes).to(self.dtype)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
+
+from genbook.models.networks import layers, waves
 
 MIN_SHARE = 1e-3  # of the interval: no bin of a spline is narrower or lower
 MIN_SLOPE = 1e-3
@@ -150,27 +151,15 @@ class Conditioner(nn.Module):
     ) -> None:
         super().__init__()
         self.octaves = octaves
-        sizes = (inputs * (1 + 2 * octaves) + features, *hidden)
-        layers: list[nn.Module] = []
-        for a, b in pairwise(sizes):
-            layers += [nn.Linear(a, b), nn.ReLU()]
-        last = nn.Linear(sizes[-1], outputs)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.net = nn.Sequential(*layers, last)
+        seen = inputs * (1 + 2 * octaves) + features
+        self.net = nn.Sequential(*layers((seen, *hidden, outputs)))
+        for p in self.net[-1].parameters():
+            nn.init.zeros_(p)
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         """Return the numbers for each row, ``(n, outputs)``."""
-        seen = [x]
-        if self.octaves:
-            scale = math.pi * 2.0 ** torch.arange(
-                self.octaves, dtype=x.dtype, device=x.device
-            )
-            angle = (x[..., None] * scale).flatten(1)
-            seen += [angle.sin(), angle.cos()]
-        if h is not None:
-            seen.append(h)
-        return self.net(torch.cat(seen, 1) if len(seen) > 1 else x)
+        seen = waves(x, self.octaves, math.pi)
+        return self.net(seen if h is None else torch.cat([seen, h], 1))
 
 
 class Coupling(Transform):

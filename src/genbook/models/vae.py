@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbook._validate import (
     check_count,
     check_generator,
-    check_labels,
     check_positive,
     check_sizes,
     check_tensor,
 )
 from genbook.models.base import BoundedModel, LatentVariableModel
+from genbook.models.gaussian import LOG_2PI
+from genbook.models.networks import layers, waves
 
-LOG_2PI = math.log(2 * math.pi)
 LOG_SCALE = (-6.0, 4.0)  # of any Gaussian that a network describes
 
 
@@ -137,8 +136,12 @@ class VAE(BoundedModel, LatentVariableModel):
         }
         features, seen = prod(self.event_shape), 1 + 2 * octaves
         said = features * (2 if likelihood == "gaussian" else 1)
-        self.encoder = _network((features * seen + classes, *hidden, 2 * latent))
-        self.decoder = _network((latent * seen + classes, *hidden[::-1], said))
+        self.encoder = nn.Sequential(
+            *layers((features * seen + classes, *hidden, 2 * latent))
+        )
+        self.decoder = nn.Sequential(
+            *layers((latent * seen + classes, *hidden[::-1], said))
+        )
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent)`` each."""
@@ -274,24 +277,5 @@ class VAE(BoundedModel, LatentVariableModel):
 
     def _seen(self, v: Tensor, y: Tensor | None) -> Tensor:
         """Return what a network sees of a vector and a label."""
-        seen = [v]
-        if self.octaves:
-            octave = 2.0 ** torch.arange(self.octaves, dtype=v.dtype, device=v.device)
-            angle = (v[..., None] * math.pi / 2 * octave).flatten(1)
-            seen += [angle.sin(), angle.cos()]
-        if not self.classes:
-            self._refuse_condition(y)
-        elif y is None:
-            raise ValueError(f"y must hold {len(v)} labels, got None")
-        else:
-            check_labels(y, "y", self.classes, len(v))
-            seen.append(one_hot(y, self.classes).to(v.dtype))
-        return torch.cat(seen, 1) if len(seen) > 1 else v
-
-
-def _network(sizes: Sequence[int]) -> nn.Sequential:
-    """Return linear layers of the given sizes with rectifiers between them."""
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+        h, seen = self._label_features(y, len(v)), waves(v, self.octaves)
+        return seen if h is None else torch.cat([seen, h], 1)
