@@ -52,6 +52,7 @@ class History:
         val_steps: After how many steps the validation loss was taken.
         val_loss: The mean loss over the validation set at those points.
         seconds: Wall-clock time spent, summed over interruptions.
+        cpu_seconds: Processor time spent, summed over interruptions.
 
     Example:
         >>> History(loss=[1.4, 0.6], lr=[0.01, 0.01], seconds=0.25)
@@ -63,6 +64,7 @@ class History:
     val_steps: list[int] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -346,6 +348,7 @@ def fit(
         if path is not None and resume and path.exists():
             _resume(model, run, path, identity)
         start = time.perf_counter() - run.history.seconds
+        cpu_start = time.process_time() - run.history.cpu_seconds
         bar = _bar(steps, run.history.steps, progress)
 
         def after(done: int) -> None:
@@ -357,6 +360,7 @@ def fit(
                 run.history.val_loss.append(value)
             if last or (path is not None and done % checkpoint_every == 0):
                 run.history.seconds = time.perf_counter() - start
+                run.history.cpu_seconds = time.process_time() - cpu_start
                 _check_weights(model, done)
                 if path is not None:
                     _suspend(model, run, path, identity)
@@ -572,7 +576,11 @@ def _suspend(model: nn.Module, run: Run, path: Path, identity: dict[str, Any]) -
     tensors["random.global"] = torch.get_rng_state()
     if run.generator.device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(run.generator.device)
-    progress = {"seconds": history.seconds, "val_steps": history.val_steps}
+    progress = {
+        "seconds": history.seconds,
+        "cpu_seconds": history.cpu_seconds,
+        "val_steps": history.val_steps,
+    }
     _files.write(
         path, tensors, _files.identity(model) | {"run": identity, "progress": progress}
     )
@@ -603,6 +611,7 @@ def _resume(model: nn.Module, run: Run, path: Path, identity: dict[str, Any]) ->
         setattr(run.history, key, t.tolist())
     run.history.val_steps = meta["progress"]["val_steps"]
     run.history.seconds = meta["progress"]["seconds"]
+    run.history.cpu_seconds = meta["progress"].get("cpu_seconds", 0.0)
     run.batch.generator.set_state(tensors["random.batches"])
     run.generator.set_state(tensors["random.loss"])
     torch.set_rng_state(tensors["random.global"])

@@ -132,6 +132,7 @@ def test_it_runs_anywhere_and_gives_the_numbers_of_the_book(
 ) -> None:
     for name, value in ONE_THREAD.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GENBOOK_RUNS", str(BUILD.resolve() / ".runs"))
     client = NotebookClient(
         notebook,
         timeout=600,

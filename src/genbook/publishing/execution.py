@@ -139,7 +139,9 @@ class _Session:
         """Start what is not in the store; what need not wait is read first."""
         if not self.enabled:
             return
-        self.store = Store(Path(self.env.mystnb_config.execution_cache_path))
+        cache = Path(self.env.mystnb_config.execution_cache_path)
+        self.store = Store(cache)
+        os.environ.setdefault("GENBOOK_RUNS", str(cache.resolve().parent / ".runs"))
         for docname in docnames:
             notebook = self.read(docname)
             if notebook is not None:

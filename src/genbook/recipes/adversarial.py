@@ -1,0 +1,3 @@
+"""Recipes for generative adversarial networks."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for autoregressive models."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for bridges between diffusion models."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for diffusion models."""
+
+from __future__ import annotations

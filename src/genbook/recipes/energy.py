@@ -1,0 +1,3 @@
+"""Recipes for energy-based models."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for flow matching."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for normalizing flows."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recipes for variational autoencoders."""
+
+from __future__ import annotations
