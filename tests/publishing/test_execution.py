@@ -95,6 +95,27 @@ def test_the_longest_runs_first_with_one_thread_and_a_date_of_its_own(
     assert "SOURCE_DATE_EPOCH" not in __import__("os").environ
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_page_runs_after_those_that_it_names(
+    tiny, jobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENBOOK_JOBS", jobs)
+    code = "import time\n\ntime.sleep(0.5)"
+    for name, after in {"first": "[]", "second": "[first]", "third": "[second]"}.items():
+        tiny.chapter(name, code, front=f"after: {after}")
+    tiny.chapter("egg", code, front="after: [hen, egg, nowhere]")
+    tiny.chapter("hen", code, front="after: [egg]")
+    store = Store(tiny.root / "_build" / ".jupyter_cache")
+    for name, seconds in {"third": 9.0, "second": 8.0}.items():
+        store.save(name, "0" * 32, Execution([], [], [seconds]))
+    built = tiny.build()
+    assert not built.failed, built.error
+    ran = [name for name in re.findall(r"(\w+): ran", built.status)]
+    order = [name for name in ran if name in ("first", "second", "third")]
+    assert order == ["first", "second", "third"]
+    assert {"egg", "hen"} < set(ran)
+
+
 def test_a_failing_cell_names_chapter_cell_and_reason_and_stops_no_other(
     tiny,
 ) -> None:

@@ -2,18 +2,17 @@
 
 Before Sphinx reads the chapters, each gets its key (``dependencies``). Those whose key
 is known take their outputs from the store; the rest run at once (``chapters``), the
-longest first, one thread each, while Sphinx reads the pages that need not wait. A
+longest first, one thread each, while Sphinx reads the pages that need not wait. A page
+whose front matter says ``after`` of other pages runs when they have finished. A
 failure fails the build after the others have finished, and what they showed is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import os
 import threading
 import time
-from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,17 +199,37 @@ class _Session:
         log.info(f"\nrunning the code of {pages}, {workers} at a time")
         _find_fonts()
         self.running += todo
-        waiting = deque(todo)
+        waiting, lock = list(todo), threading.Lock()
+        done = {run.docname: run.done for run in todo}
+
+        def blocks(run: _Run) -> list[Future[None]]:
+            """What a chapter waits for: those of this build that it comes after."""
+            named = run.notebook.metadata.get("after", [])
+            return [done[d] for d in named if d in done and d != run.docname]
+
+        def take() -> _Run | list[Future[None]] | None:
+            """The next chapter; or what to wait for until there is one; or the end."""
+            with lock:
+                if not waiting:
+                    return None
+                ready = [run for run in waiting if all(f.done() for f in blocks(run))]
+                busy = [r.done for r in todo if r not in waiting and not r.done.done()]
+                if not ready and busy:
+                    return busy
+                run = (ready or waiting)[0]  # pages that come after each other: any
+                waiting.remove(run)
+                return run
 
         def work() -> None:
-            with contextlib.suppress(IndexError):
-                while True:
-                    run = waiting.popleft()
-                    try:
-                        self.run_one(run)
-                        run.done.set_result(None)
-                    except BaseException as error:
-                        run.done.set_exception(error)
+            while (run := take()) is not None:
+                if isinstance(run, list):
+                    wait(run, return_when=FIRST_COMPLETED)
+                    continue
+                try:
+                    self.run_one(run)
+                    run.done.set_result(None)
+                except BaseException as error:
+                    run.done.set_exception(error)
 
         for _ in range(workers):
             threading.Thread(target=work, daemon=True).start()
