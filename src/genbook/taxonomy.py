@@ -11,8 +11,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import nn
 
 import genbook.models
 from genbook.models.adversarial import GAN
@@ -254,9 +258,9 @@ def approach(cls: type[Model]) -> str | None:
         cls: A model class.
 
     Returns:
-        ``APPROXIMATE`` if it learns by a bound of the density or knows it up to a
-        constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it only draws from
-        it, and ``None`` if it does not generate.
+        ``APPROXIMATE`` if it learns by a bound of the density or knows it up to
+        a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it only
+        draws from it, and ``None`` if it does not generate.
 
     Example:
         >>> approach(Gaussian)
@@ -274,9 +278,10 @@ def approach(cls: type[Model]) -> str | None:
 def sets(cls: type[Model]) -> tuple[str, ...]:
     """Return the nested sets that a class belongs to, the largest first.
 
-    Every model of the package learns without labels. It is generative if it can be
-    sampled; probabilistic if it also assigns a density, exactly or not, or explains the
-    observations by a latent variable; and a latent-variable model in the last case.
+    Every model of the package learns without labels. It is generative if it can
+    be sampled; probabilistic if it also assigns a density, exactly or not, or
+    explains the observations by a latent variable; and a latent-variable model
+    in the last case.
 
     Args:
         cls: A model class.
@@ -304,6 +309,53 @@ def has_density(cls: type[Model]) -> bool:
         True
     """
     return issubclass(cls, ExplicitModel)
+
+
+def density_kind(cls: type[Model]) -> str:
+    """Return what a class can say of the density of an observation.
+
+    Args:
+        cls: A model class.
+
+    Returns:
+        ``"exact"``, ``"bounded"`` from below, ``"up to a constant"`` or ``"none"``.
+
+    Example:
+        >>> density_kind(Gaussian), density_kind(GAN)
+        ('exact', 'none')
+    """
+    if has_density(cls):
+        return "exact"
+    if issubclass(cls, BoundedModel):
+        return "bounded"
+    return "up to a constant" if issubclass(cls, EnergyModel) else "none"
+
+
+def evaluations(model: GenerativeModel) -> int:
+    """Return how often a network is evaluated to draw one observation.
+
+    Counted while it draws: how often the busiest layer is called.
+
+    Args:
+        model: The model, trained or not.
+
+    Example:
+        >>> evaluations(Flow(2)), evaluations(UniformBox(2))
+        (1, 0)
+    """
+    calls: Counter[nn.Module] = Counter()
+    layers = [m for m in model.modules() if not any(True for _ in m.children())]
+    hooks = [
+        layer.register_forward_pre_hook(lambda m, _: calls.update([m]))
+        for layer in layers
+        if any(True for _ in layer.parameters())
+    ]
+    try:
+        model.sample(1, generator=torch.Generator().manual_seed(0))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(calls.values(), default=0)
 
 
 def has_representation(cls: type[Model]) -> bool:
