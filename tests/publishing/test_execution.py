@@ -101,7 +101,11 @@ def test_a_page_runs_after_those_that_it_names(
 ) -> None:
     monkeypatch.setenv("GENBOOK_JOBS", jobs)
     code = "import time\n\ntime.sleep(0.5)"
-    for name, after in {"first": "[]", "second": "[first]", "third": "[second]"}.items():
+    for name, after in {
+        "first": "[]",
+        "second": "[first]",
+        "third": "[second]",
+    }.items():
         tiny.chapter(name, code, front=f"after: {after}")
     tiny.chapter("egg", code, front="after: [hen, egg, nowhere]")
     tiny.chapter("hen", code, front="after: [egg]")

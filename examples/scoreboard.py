@@ -1,0 +1,44 @@
+"""Train every family on the world map and print the scoreboard.
+
+The same points for all, and at most half a minute of one core for each: some four
+minutes together. With --fast everything is trained for a few steps only, and the
+numbers show no more than that the machinery runs.
+
+Chapter: book/families/scoreboard.md
+"""
+
+from __future__ import annotations
+
+from genbook import scoreboard
+from genbook.cli import example_parser
+from genbook.recipes import world_data
+from genbook.tables import table
+
+
+def main() -> None:
+    """Train the contenders, measure them, and write the board."""
+    args = example_parser(__doc__).parse_args()
+    world = world_data(3_000, 200) if args.fast else world_data()
+    options = {"steps": 3} if args.fast else {}
+    contenders = scoreboard.CONTENDERS
+    if args.fast:  # the slowest to draw are left to the full run
+        slow = ("energy-based", "diffusion", "flow matching")
+        contenders = tuple(c for c in contenders if c.name not in slow)
+    rows = []
+    for contender in contenders:
+        (entry,) = scoreboard.enter(world, [contender], seed=args.seed, **options)
+        row = scoreboard.measure(entry, world, n=200 if args.fast else 10_000)
+        row["missed"] = ", ".join(row["missed"]) or "none"
+        del row["approach"]
+        rows.append(row)
+    formats = {"nats": ".3f", "land": ".1%", "wrong": ".1%", "distance": ".4f"}
+    formats |= {"r2": ".2f", "evaluations": "d", "train": ".1f", "draw": ".3f"}
+    board = table(rows, formats=formats)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "scoreboard.md").write_text(board.to_markdown() + "\n", "utf8")
+    print(board)
+    print(f"The same as Markdown: {args.out}/scoreboard.md")
+
+
+if __name__ == "__main__":
+    main()
