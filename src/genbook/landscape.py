@@ -87,9 +87,9 @@ METHODS: tuple[Method, ...] = (
     Method("Gaussian mixture", (GENERATIVE,), _MAP),
     Method("kernel estimate", (GENERATIVE,), _MAP),
     Method("grid network", (DEEP, GENERATIVE), _MLE),
-    Method("VAE, flow, GAN", (DEEP, GENERATIVE)),
-    Method("language model", (TODAY,)),
-    Method("image diffusion", (TODAY,)),
+    Method("VAE, flow, GAN", (DEEP, GENERATIVE), "families/taxonomy"),
+    Method("language model", (TODAY,), "families/autoregressive"),
+    Method("image diffusion", (TODAY,), "families/diffusion"),
 )
 
 # Where each set is drawn: left, bottom, width, height, colour, thickness of the line.
