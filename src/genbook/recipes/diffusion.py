@@ -60,7 +60,6 @@ def diffusion_digits(
         >>> model.event_shape, model.classes
         ((1, 7, 7), 10)
     """
-    kind = {"prediction": "x0", "classes": 10}
     with first_weights(seed):
         shape = x.shape[1:]
         model = Diffusion(shape, prediction="x0", width=512, classes=10)
