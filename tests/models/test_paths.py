@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genbook.data.toy import GaussianMixture2D
 from genbook.models.bridge import cycle_error, translate
 from genbook.models.diffusion import Diffusion
 from genbook.models.flow_matching import FlowMatching
+from genbook.models.networks import waves
 from genbook.models.paths import PathModel
 from genbook.models.schedules import SCHEDULES, Schedule
 from genbook.models.solvers import solve
+from genbook.training import fit
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -236,7 +239,8 @@ def test_loss_of_the_best_network_is_the_conditional_variance() -> None:
     x = torch.tensor(MEAN) + torch.tensor(STD) * torch.randn(
         40_000, 2, generator=seeded(9)
     )
-    t = torch.linspace(0, 1, 2001, dtype=torch.float64)[:, None]
+    u = (torch.arange(2000, dtype=torch.float64)[:, None] + 0.5) / 2000
+    t = model.NEAR * ((1 + 1 / model.NEAR) ** u - 1)  # equally likely times
     a, b = model.schedule.alpha(t), model.schedule.sigma(t)
     variance = torch.tensor(STD).double() ** 2
     wanted = (a**2 * variance / (a**2 * variance + b**2)).mean()
@@ -262,3 +266,123 @@ def test_the_target_is_the_slope_of_the_path() -> None:
         2 * step
     )
     assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "x0", "v"])
+def test_with_a_spread_an_untrained_model_knows_the_gaussian(prediction: str) -> None:
+    """The network says nothing at first; the rest is right for Gaussian data."""
+    model = Diffusion((2,), prediction=prediction, spread=0.4).double()  # type: ignore[arg-type]
+    wanted = exact(prediction)
+    wanted.net = Oracle(wanted, [0.0, 0.0], [0.4, 0.4])  # type: ignore[assignment]
+    x = torch.randn(20, 2, generator=seeded(15)).double()
+    t = torch.linspace(0.05, 0.95, 20).double()
+    assert torch.allclose(model.velocity(x, t), wanted.velocity(x, t), atol=1e-12)
+
+
+def test_times_are_drawn_with_the_density_that_is_said() -> None:
+    model = Diffusion((2,)).double()
+    c = model.NEAR
+    t = model.draw_times(1000, generator=seeded(16))
+    share = ((t + c) / c).log() / math.log((1 + c) / c)  # the distribution function
+    wanted = (torch.arange(1000) + 0.5) / 1000
+    assert torch.allclose(share, wanted.double(), rtol=0, atol=0.5 / 1000 + 1e-9)
+
+
+RING = GaussianMixture2D()
+
+
+def ring_score(x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """Return the score of the corrupted ring, by autograd of its density."""
+    noisy = GaussianMixture2D(
+        RING.weights,
+        alpha * RING.means,
+        alpha**2 * RING.covariances + sigma**2 * torch.eye(2).double(),
+    )
+    with torch.enable_grad():
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        return torch.autograd.grad(noisy.log_prob(x).sum(), x, create_graph=True)[0]
+
+
+class KnownNoise(nn.Module):
+    """What the best network says about the noise, for the ring of eight Gaussians."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.register_buffer("kind", torch.zeros(()).double())
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return minus the score, times the size of the noise."""
+        a, b = self.schedule.alpha(t[0]), self.schedule.sigma(t[0])
+        return -b * ring_score(x, a, b)
+
+
+def test_likelihood_of_the_ode_is_that_of_a_mixture() -> None:
+    model = Diffusion((2,), prediction="eps").double()
+    model.net = KnownNoise(model.schedule)  # type: ignore[assignment]
+    x = RING.sample(100, generator=seeded(17), dtype=torch.float64)
+    got = model.log_prob(x, steps=40, method="rk4").detach()
+    assert (got - RING.log_prob(x)).abs().max() < 1e-3
+
+
+def test_a_trained_score_is_near_that_of_a_mixture() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Diffusion((2,), width=48, depth=2, spread=1.4)
+    x = RING.sample(10_000, generator=seeded(18))
+    fit(model, x, steps=400, batch_size=256, lr=5e-3)
+    wrong = size = 0.0
+    for t in torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9]):
+        a, b = model.schedule.alpha(t), model.schedule.sigma(t)
+        blend = a * RING.sample(1000, generator=seeded(19))
+        blend = blend + b * torch.randn(1000, 2, generator=seeded(20))
+        wanted = ring_score(blend.double(), a, b).detach()
+        got = model.score(blend, t.expand(1000)).detach()
+        wrong += (b**2 * (got - wanted).square().sum(1)).mean().item()
+        size += (b**2 * wanted.square().sum(1)).mean().item()
+    assert wrong / size < 0.05
+
+
+def test_waves_fade_to_their_mean_over_the_noise() -> None:
+    x = torch.linspace(-1, 1, 7)[:, None].double()
+    z = torch.linspace(-8, 8, 4001).double()
+    weight = (-z.square() / 2).exp() / (-z.square() / 2).exp().sum()
+    noise = torch.full((7,), 0.2).double()
+    many = torch.stack([waves(x + 0.2 * k, 4) for k in z])
+    wanted = (weight[:, None, None] * many).sum(0)
+    assert torch.allclose(waves(x, 4, noise=noise), wanted, atol=1e-12)
+
+
+def test_a_step_back_has_the_moments_of_the_joint_gaussian() -> None:
+    """With the data known, the earlier point's mean is the regression on the later."""
+    model = exact("x0")
+
+    class Knows(nn.Module):
+        def __init__(self, x0: Tensor) -> None:
+            super().__init__()
+            self.register_buffer("x0", x0)
+
+        def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+            return self.x0
+
+    x0, xt = torch.randn(2, 6, 2, generator=seeded(21)).double()
+    model.net = Knows(x0)  # type: ignore[assignment]
+    s, t = torch.tensor([0.3, 0.4]).double()
+    alpha, sigma = model.schedule.alpha, model.schedule.sigma
+    step = alpha(t) / alpha(s)
+    gain = step * sigma(s) ** 2 / sigma(t) ** 2
+    wanted = alpha(s) * x0 + gain * (xt - alpha(t) * x0)
+    mean, tau = model.earlier(xt, t, s)
+    assert torch.allclose(mean, wanted, atol=1e-12)
+    assert model.earlier(xt, t, s, eta=0.0)[1] == 0
+    assert torch.equal(tau, model.posterior_scale(s, t))
+
+
+def test_where_the_network_says_the_data_samples_are_finite() -> None:
+    """The velocity divides by the noise, so the path stops where some is left."""
+    model = Diffusion((2,), prediction="x0", width=8, depth=1)
+    assert model.times(10)[0] == pytest.approx(model.start)
+    assert 0 < model.start < 0.05
+    x = model.sample(20, steps=10, generator=seeded(22))
+    assert x.isfinite().all()
+    assert x.abs().max() < 1  # an untrained network says 0

@@ -30,8 +30,8 @@ class Diffusion(PathModel, BoundedModel):
         (\alpha_t\mathbf x_0 + \sigma_t\boldsymbol\varepsilon,\, t)
         - \boldsymbol\varepsilon \bigr\rVert^2.
 
-    ``decode`` and ``encode`` follow the probability-flow ODE; ``sample`` can also take
-    the random way back (``method="ancestral"``) or the steps of DDIM.
+    ``sample``, ``decode`` and ``encode`` follow the probability-flow ODE; ``walk``
+    takes the random way back, or the steps of DDIM.
 
     Args:
         event_shape: The shape of one observation; its values should have about unit
@@ -45,6 +45,8 @@ class Diffusion(PathModel, BoundedModel):
         classes: How many labels ``y`` may take; 0 for a model without conditions.
         drop: How often a label is left out in training.
         steps: The steps of the solver, unless a call says otherwise.
+        spread: About the standard deviation of the data. The network then learns only
+            what differs from the answer for Gaussian data that wide; 0 for all of it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -74,6 +76,7 @@ class Diffusion(PathModel, BoundedModel):
         classes: int = 0,
         drop: float = 0.1,
         steps: int = 40,
+        spread: float = 0.0,
     ) -> None:
         super().__init__(
             event_shape,
@@ -85,17 +88,9 @@ class Diffusion(PathModel, BoundedModel):
             classes=classes,
             drop=drop,
             steps=steps,
+            spread=spread,
         )
         self.config |= {"schedule": schedule, "prediction": prediction}
-
-    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return what the network should say about ``blend(x0, eps, t)``."""
-        if self.prediction == "eps":
-            return eps
-        if self.prediction == "x0":
-            return x0
-        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
-        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
 
     def score(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         r"""Return :math:`\nabla\log p_t(\mathbf x) = -\boldsymbol\varepsilon/\sigma_t`.
@@ -121,11 +116,7 @@ class Diffusion(PathModel, BoundedModel):
     ) -> Tensor:
         r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
 
-        A step from time :math:`t` to :math:`s` estimates data and noise, and mixes them
-        anew for the earlier time, with fresh noise of ``eta`` times the standard
-        deviation of :meth:`posterior_scale`.
-
-        No noise is added at the last step.
+        Each step is a draw from :meth:`earlier`. No noise is added at the last.
 
         Args:
             n: How many.
@@ -144,15 +135,40 @@ class Diffusion(PathModel, BoundedModel):
         y = self._check_y(y, n)
         times = self.times(steps).flip(0)
         for t, s in pairwise(times):
-            now = t.expand(n)
-            x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
-            a, b = self.schedule.alpha(s), self.schedule.sigma(s)
-            tau = eta * self.posterior_scale(s, t)
-            keep = (b.square() - tau.square()).clamp(min=0).sqrt()
-            x = a * x0 + keep * eps
+            x, tau = self.earlier(x, t, s, y, eta=eta, guidance=guidance)
             if s > times[-1]:
                 x = x + tau * self._normal(*x.shape, generator=generator)
         return x
+
+    def earlier(
+        self,
+        x: Tensor,
+        t: Tensor,
+        s: Tensor,
+        y: Tensor | None = None,
+        *,
+        eta: float = 1.0,
+        guidance: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation at the earlier time ``s`` of a walk.
+
+        Data and noise are estimated and mixed anew for the earlier time; ``eta`` times
+        the standard deviation of :meth:`posterior_scale` is left for fresh noise.
+
+        Args:
+            x: Points at time ``t``, ``(n, *event_shape)``.
+            t: The later time, ``()``.
+            s: The earlier time, ``()``, nearer the data.
+            y: Labels, ``(n,)``.
+            eta: How much of the posterior's noise is to be added.
+            guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
+        """
+        now = t.expand(len(x))
+        x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
+        alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
+        tau = eta * self.posterior_scale(s, t)
+        keep = (sigma.square() - tau.square()).clamp(min=0).sqrt()
+        return alpha * x0 + keep * eps, tau
 
     def posterior_scale(self, s: Tensor, t: Tensor) -> Tensor:
         r"""Return how uncertain the earlier point is, given the later and the data.
@@ -199,7 +215,7 @@ class Diffusion(PathModel, BoundedModel):
         s = self.schedule
         # Times of the chain: from a first one with little noise to the last.
         times = torch.linspace(
-            max(s.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
+            max(self.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
         )
         total = x.new_zeros(len(x))
         with torch.no_grad():
