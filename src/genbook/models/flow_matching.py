@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class FlowMatching(PathModel):
     Args:
         event_shape: The shape of one observation; its values should have about unit
             scale.
+        prediction: What the network says: ``"v"`` (the velocity) or ``"x0"`` (the data,
+            from which the velocity follows; easier to say for images).
         width: The width of the network's layers.
         depth: The number of its residual blocks.
         octaves: The frequencies of each coordinate that it sees.
@@ -39,7 +42,8 @@ class FlowMatching(PathModel):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a size is too small, or ``drop`` is not in [0, 1).
+        ValueError: If a size is too small, ``prediction`` is unknown, or ``drop`` is
+            not in [0, 1).
 
     Reference:
         Y. Lipman, R. Chen, H. Ben-Hamu, M. Nickel and M. Le, "Flow matching for
@@ -56,6 +60,7 @@ class FlowMatching(PathModel):
         self,
         event_shape: Sequence[int] = (2,),
         *,
+        prediction: Literal["v", "x0"] = "v",
         width: int = 128,
         depth: int = 3,
         octaves: int = 0,
@@ -63,10 +68,12 @@ class FlowMatching(PathModel):
         drop: float = 0.1,
         steps: int = 40,
     ) -> None:
+        if prediction not in ("v", "x0"):
+            raise ValueError(f"prediction must be v or x0, got {prediction!r}")
         super().__init__(
             event_shape,
             schedule="straight",
-            prediction="v",
+            prediction=prediction,
             width=width,
             depth=depth,
             octaves=octaves,
@@ -74,10 +81,11 @@ class FlowMatching(PathModel):
             drop=drop,
             steps=steps,
         )
+        self.config["prediction"] = prediction
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return the velocity of the straight line from data to noise."""
-        return eps - x0
+        """Return the velocity of the straight line from data to noise, or the data."""
+        return x0 if self.prediction == "x0" else eps - x0
 
 
 def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
