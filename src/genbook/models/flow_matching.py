@@ -39,6 +39,8 @@ class FlowMatching(PathModel):
         classes: How many labels ``y`` may take; 0 for a model without conditions.
         drop: How often a label is left out in training.
         steps: The steps of the solver, unless a call says otherwise.
+        spread: About the standard deviation of the data, so that the network learns
+            only what Gaussian data of that width would not explain; 0 for all of it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -67,6 +69,7 @@ class FlowMatching(PathModel):
         classes: int = 0,
         drop: float = 0.1,
         steps: int = 40,
+        spread: float = 0.0,
     ) -> None:
         if prediction not in ("v", "x0"):
             raise ValueError(f"prediction must be v or x0, got {prediction!r}")
@@ -80,6 +83,7 @@ class FlowMatching(PathModel):
             classes=classes,
             drop=drop,
             steps=steps,
+            spread=spread,
         )
         self.config["prediction"] = prediction
 
