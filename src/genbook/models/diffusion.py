@@ -30,8 +30,8 @@ class Diffusion(PathModel, BoundedModel):
         (\alpha_t\mathbf x_0 + \sigma_t\boldsymbol\varepsilon,\, t)
         - \boldsymbol\varepsilon \bigr\rVert^2.
 
-    ``decode`` and ``encode`` follow the probability-flow ODE; ``sample`` can also take
-    the random way back (``method="ancestral"``) or the steps of DDIM.
+    ``sample``, ``decode`` and ``encode`` follow the probability-flow ODE; ``walk``
+    takes the random way back, or the steps of DDIM.
 
     Args:
         event_shape: The shape of one observation; its values should have about unit
@@ -116,11 +116,7 @@ class Diffusion(PathModel, BoundedModel):
     ) -> Tensor:
         r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
 
-        A step from time :math:`t` to :math:`s` estimates data and noise, and mixes them
-        anew for the earlier time, with fresh noise of ``eta`` times the standard
-        deviation of :meth:`posterior_scale`.
-
-        No noise is added at the last step.
+        Each step is a draw from :meth:`earlier`. No noise is added at the last.
 
         Args:
             n: How many.
@@ -139,15 +135,40 @@ class Diffusion(PathModel, BoundedModel):
         y = self._check_y(y, n)
         times = self.times(steps).flip(0)
         for t, s in pairwise(times):
-            now = t.expand(n)
-            x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
-            a, b = self.schedule.alpha(s), self.schedule.sigma(s)
-            tau = eta * self.posterior_scale(s, t)
-            keep = (b.square() - tau.square()).clamp(min=0).sqrt()
-            x = a * x0 + keep * eps
+            x, tau = self.earlier(x, t, s, y, eta=eta, guidance=guidance)
             if s > times[-1]:
                 x = x + tau * self._normal(*x.shape, generator=generator)
         return x
+
+    def earlier(
+        self,
+        x: Tensor,
+        t: Tensor,
+        s: Tensor,
+        y: Tensor | None = None,
+        *,
+        eta: float = 1.0,
+        guidance: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation at the earlier time ``s`` of a walk.
+
+        Data and noise are estimated and mixed anew for the earlier time; ``eta`` times
+        the standard deviation of :meth:`posterior_scale` is left for fresh noise.
+
+        Args:
+            x: Points at time ``t``, ``(n, *event_shape)``.
+            t: The later time, ``()``.
+            s: The earlier time, ``()``, nearer the data.
+            y: Labels, ``(n,)``.
+            eta: How much of the posterior's noise is to be added.
+            guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
+        """
+        now = t.expand(len(x))
+        x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
+        alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
+        tau = eta * self.posterior_scale(s, t)
+        keep = (sigma.square() - tau.square()).clamp(min=0).sqrt()
+        return alpha * x0 + keep * eps, tau
 
     def posterior_scale(self, s: Tensor, t: Tensor) -> Tensor:
         r"""Return how uncertain the earlier point is, given the later and the data.
