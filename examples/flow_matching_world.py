@@ -33,7 +33,7 @@ def main() -> None:
     n = 1_000 if args.fast else 10_000
     samples = model.sample(n, generator=generator)
     print(f"samples on land: {support_share(world.rule, samples):.1%}")
-    print(f"continents reached: {coverage(world.rule, samples).reached} of 7")
+    print(coverage(samples, world.rule.continent, world.rule.CONTINENTS))
     z = torch.randn(1_000, 2, generator=generator)
     times, path = trajectory(model, z, steps=30)
     print(f"bend of the paths (0 is straight): {bend(times, path):.3f}")
