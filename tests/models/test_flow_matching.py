@@ -132,6 +132,26 @@ def test_a_trained_velocity_comes_close_to_the_closed_form() -> None:
     assert -0.02 < gap.mean() < 0.06
 
 
+def test_the_data_as_prediction_give_the_same_velocity() -> None:
+    """A network that says the mean of the data moves the crowd as the velocity does."""
+    known = exact()
+
+    class Says(torch.nn.Module):
+        def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+            """Return the mean of the data, from x_t = x0 + t v."""
+            return x - t[:, None] * mixture_velocity(known.known, x, t[0])
+
+    model = FlowMatching((2,), prediction="x0").double()
+    model.net = Says()  # type: ignore[assignment]
+    x = torch.randn(9, 2, generator=seeded(9)).double()
+    t = torch.tensor(0.3).double()
+    assert torch.allclose(model.velocity(x, t), known.velocity(x, t), atol=1e-12)
+    x0, eps = x, x.flip(0)
+    assert model.target(x0, eps, t.expand(9)) is x0
+    with pytest.raises(ValueError, match="prediction must be v or x0, got 'eps'"):
+        FlowMatching((2,), prediction="eps")  # type: ignore[arg-type]
+
+
 def test_trajectory_ends_where_decode_does() -> None:
     model = exact(20)
     z = torch.randn(7, 2, generator=seeded(7)).double()
@@ -152,6 +172,10 @@ def test_bend_of_known_paths() -> None:
     # A straight line walked at a changing speed is not free either.
     slow = torch.stack([t**2, 0 * t], 1)[:, None]
     assert bend(t, slow) == pytest.approx(1 / 3, abs=1e-6)
+    # The same line again, with short steps near its end: each counts by its length.
+    u = t**3
+    slow = torch.stack([u**2, 0 * u], 1)[:, None]
+    assert bend(u, slow) == pytest.approx(1 / 3, abs=1e-6)
     with pytest.raises(ValueError, match="one point for each of the 20001 times"):
         bend(t, straight[:-1])
 

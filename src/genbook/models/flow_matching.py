@@ -89,7 +89,9 @@ class FlowMatching(PathModel):
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return the velocity of the straight line from data to noise, or the data."""
-        return x0 if self.prediction == "x0" else eps - x0
+        if self.prediction == "x0":
+            return x0
+        return eps - x0
 
 
 def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
