@@ -1,3 +1,68 @@
 """Recipes for flow matching."""
 
 from __future__ import annotations
+
+from torch import Tensor
+
+from genbook.models.flow_matching import FlowMatching
+from genbook.runs import first_weights, fit_once
+from genbook.training import History
+
+__all__ = ["flow_matching_digits", "flow_matching_world"]
+
+
+def flow_matching_world(
+    x: Tensor, *, steps: int = 2000, seed: int = 0
+) -> tuple[FlowMatching, History]:
+    """Train flow matching on points of the map.
+
+    Args:
+        x: Points to train on, ``(n, 2)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> model, history = flow_matching_world(torch.rand(600, 2), steps=2)
+        >>> history.steps
+        2
+    """
+    with first_weights(seed):
+        model = FlowMatching((2,), octaves=7, spread=0.5)
+    betas = 0.9, 0.99
+    history = fit_once(model, x, steps=steps, lr=5e-3, betas=betas, seed=seed)
+    return model, history
+
+
+def flow_matching_digits(
+    x: Tensor, y: Tensor, *, steps: int = 900, seed: int = 0
+) -> tuple[FlowMatching, History]:
+    """Train flow matching on images of digits, given which digit each shows.
+
+    The model sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
+
+    Args:
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 7, 7), torch.arange(20) % 10
+        >>> model, history = flow_matching_digits(x, y, steps=2)
+        >>> model.event_shape, model.classes
+        ((1, 7, 7), 10)
+    """
+    kind = {"prediction": "x0", "classes": 10}
+    with first_weights(seed):
+        model = FlowMatching(x.shape[1:], width=512, **kind)  # type: ignore[arg-type]
+    options = {"steps": steps, "batch_size": 128, "lr": 2e-3, "seed": seed}
+    history = fit_once(model, 2 * x - 1, y, **options)
+    return model, history
