@@ -186,9 +186,8 @@ def ddim(model: PathModel, x: Tensor, times: Tensor) -> Tensor:
     """
     x = model._check_x(x)
     for t, s in pairwise(times):
-        now = t.expand(len(x))
-        x0, eps = model.split(x, model._say(x, now, None), now)
-        x = model.blend(x0, eps, s.expand(len(x)))
+        x0, eps = model.split(x, model._say(x, t.expand(len(x)), None), t)
+        x = model.blend(x0, eps, s)
     return x
 
 
