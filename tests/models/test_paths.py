@@ -236,7 +236,8 @@ def test_loss_of_the_best_network_is_the_conditional_variance() -> None:
     x = torch.tensor(MEAN) + torch.tensor(STD) * torch.randn(
         40_000, 2, generator=seeded(9)
     )
-    t = torch.linspace(0, 1, 2001, dtype=torch.float64)[:, None]
+    u = (torch.arange(2000, dtype=torch.float64)[:, None] + 0.5) / 2000
+    t = model.NEAR * ((1 + 1 / model.NEAR) ** u - 1)  # equally likely times
     a, b = model.schedule.alpha(t), model.schedule.sigma(t)
     variance = torch.tensor(STD).double() ** 2
     wanted = (a**2 * variance / (a**2 * variance + b**2)).mean()

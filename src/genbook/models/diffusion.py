@@ -88,15 +88,6 @@ class Diffusion(PathModel, BoundedModel):
         )
         self.config |= {"schedule": schedule, "prediction": prediction}
 
-    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return what the network should say about ``blend(x0, eps, t)``."""
-        if self.prediction == "eps":
-            return eps
-        if self.prediction == "x0":
-            return x0
-        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
-        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
-
     def score(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         r"""Return :math:`\nabla\log p_t(\mathbf x) = -\boldsymbol\varepsilon/\sigma_t`.
 
@@ -199,7 +190,7 @@ class Diffusion(PathModel, BoundedModel):
         s = self.schedule
         # Times of the chain: from a first one with little noise to the last.
         times = torch.linspace(
-            max(s.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
+            max(self.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
         )
         total = x.new_zeros(len(x))
         with torch.no_grad():

@@ -27,13 +27,17 @@ def layers(
     return found[:-1]
 
 
-def waves(x: Tensor, octaves: int, rate: float = math.pi / 2) -> Tensor:
+def waves(
+    x: Tensor, octaves: int, rate: float = math.pi / 2, noise: Tensor | None = None
+) -> Tensor:
     """Return ``x`` beside sines and cosines of it, for borders that are sharp.
 
     Args:
         x: Vectors, ``(n, dim)``.
         octaves: How many frequencies, each twice the one before; 0 gives ``x`` alone.
         rate: The first frequency, in radians.
+        noise: The standard deviation of the noise in each vector, ``(n,)``: a wave
+            becomes as small as its mean over such noise.
 
     Returns:
         A tensor ``(n, dim * (1 + 2 * octaves))``.
@@ -48,13 +52,23 @@ def waves(x: Tensor, octaves: int, rate: float = math.pi / 2) -> Tensor:
     """
     if not octaves:
         return x
-    octave = 2.0 ** torch.arange(octaves, dtype=x.dtype, device=x.device)
-    angle = (x[..., None] * (rate * octave)).flatten(1)
-    return torch.cat([x, angle.sin(), angle.cos()], 1)
+    octave = rate * 2.0 ** torch.arange(octaves, dtype=x.dtype, device=x.device)
+    angle = (x[..., None] * octave).flatten(1)
+    parts = [angle.sin(), angle.cos()]
+    if noise is not None:
+        left = (-0.5 * (noise[:, None] * octave).square()).clamp(min=-40).exp()
+        left = left.repeat(1, x.shape[1])
+        parts = [left * part for part in parts]
+    return torch.cat([x, *parts], 1)
 
 
 class TimeNetwork(nn.Module):
     """A residual network of fully connected layers that knows the time and the label.
+
+    Each layer's outputs are stretched and shifted by what the time and the label say.
+    Of the time it sees the logarithm too, since near the data little time is much
+    change. The waves of the coordinates fade as noise of the size of the time would
+    wash them out.
 
     Args:
         event_shape: The shape of what it sees, and of what it says.
@@ -63,6 +77,12 @@ class TimeNetwork(nn.Module):
         octaves: How many frequencies of sines and cosines of each coordinate it sees,
             for densities with sharp borders.
         classes: How many labels there are; one more stands for "no label".
+        skip: Whether a multiple of what it sees, which depends on the time, is added
+            to what it says.
+
+    Reference:
+        E. Perez et al., "FiLM: visual reasoning with a general conditioning layer",
+        2018, arXiv:1709.07871; J. Barron et al., "Mip-NeRF", 2021, arXiv:2103.13415.
 
     Example:
         >>> net = TimeNetwork((2,), width=16, depth=1)
@@ -70,7 +90,8 @@ class TimeNetwork(nn.Module):
         torch.Size([3, 2])
     """
 
-    TIMES = 16  # frequencies of the time
+    TIMES = 8  # frequencies of the logarithm of the time
+    FIRST = 0.003  # the time that the logarithm starts at
 
     def __init__(
         self,
@@ -80,19 +101,22 @@ class TimeNetwork(nn.Module):
         depth: int = 3,
         octaves: int = 0,
         classes: int = 0,
+        skip: bool = True,
     ) -> None:
         super().__init__()
         features = prod(event_shape)
         self.classes, self.octaves = classes, octaves
         self.event_shape = tuple(event_shape)
-        inputs = features * (1 + 2 * octaves)
-        self.first = nn.Linear(inputs, width)
-        labels = classes + 1 if classes else 0
-        self.when = nn.Linear(2 * self.TIMES + labels, width * (depth + 1))
+        self.first = nn.Linear(features * (1 + 2 * octaves), width)
+        seen = 2 * self.TIMES + 1 + (classes + 1 if classes else 0)
+        self.when = nn.Linear(seen, 2 * width * (depth + 1))
         self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.last = nn.Linear(width, features)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.skip = nn.Linear(seen, 1) if skip else None
+        for layer in (self.last, self.skip):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return a tensor of the shape of ``x``.
@@ -102,14 +126,28 @@ class TimeNetwork(nn.Module):
             t: Times, ``(n,)``.
             y: Labels, ``(n,)``; the label ``classes`` stands for none.
         """
-        flat = waves(x.flatten(1), self.octaves)
-        rate = torch.arange(self.TIMES, dtype=x.dtype, device=x.device)
-        angle = t[:, None] * math.pi * (rate + 1) / 2
-        seen = [angle.sin(), angle.cos()]
+        flat = x.flatten(1)
+        seen = self._see(t, y)
+        scales, shifts = self.when(seen).chunk(2, dim=1)
+        scales = (1 + scales).chunk(len(self.blocks) + 1, dim=1)
+        shifts = shifts.chunk(len(self.blocks) + 1, dim=1)
+        h = self.first(waves(flat, self.octaves, noise=t))
+        h = torch.relu(h * scales[0] + shifts[0])
+        for block, scale, shift in zip(
+            self.blocks, scales[1:], shifts[1:], strict=True
+        ):
+            h = h + torch.relu(block(h) * scale + shift)
+        said = self.last(h)
+        if self.skip is not None:
+            said = said + self.skip(seen) * flat
+        return said.unflatten(1, self.event_shape)
+
+    def _see(self, t: Tensor, y: Tensor | None) -> Tensor:
+        """Return the features of time and label, ``(n, seen)``."""
+        k = torch.arange(1, self.TIMES + 1, dtype=t.dtype, device=t.device)
+        late = 1 - (t + self.FIRST).log() / math.log(self.FIRST)  # 0 at first, then 1
+        angle = late[:, None] * k * (math.pi / 2)
+        seen = [angle.sin(), angle.cos(), t[:, None]]
         if y is not None:
-            seen.append(one_hot(y, self.classes + 1).to(x.dtype))
-        shifts = self.when(torch.cat(seen, 1)).chunk(len(self.blocks) + 1, dim=1)
-        h = torch.relu(self.first(flat) + shifts[0])
-        for block, shift in zip(self.blocks, shifts[1:], strict=True):
-            h = h + torch.relu(block(h) + shift)
-        return self.last(h).unflatten(1, self.event_shape)
+            seen.append(one_hot(y, self.classes + 1).to(t.dtype))
+        return torch.cat(seen, 1)

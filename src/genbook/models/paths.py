@@ -7,7 +7,6 @@ divergence met on the way gives the exact density.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
 
@@ -52,8 +51,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
         steps: The steps of the solver, unless a call says otherwise.
     """
 
-    mean: Tensor
-    scale: Tensor
+    NEAR = 0.02  #: Times are drawn with a density that falls as ``1 / (t + NEAR)``.
 
     def __init__(
         self,
@@ -98,7 +96,17 @@ class PathModel(ExplicitModel, LatentVariableModel):
             depth=check_count(depth, "depth"),
             octaves=check_count(octaves, "octaves"),
             classes=classes,
+            skip=prediction != "x0",
         )
+
+    @property
+    def start(self) -> float:
+        """The time at which observations stand.
+
+        Zero, but where the schedule is not smooth there, and where the velocity is a
+        difference divided by the noise: a little later, with a little noise left.
+        """
+        return max(self.schedule.start, 0.01 if self.prediction == "x0" else 0.0)
 
     # --- the path ---------------------------------------------------------------------
 
@@ -115,9 +123,14 @@ class PathModel(ExplicitModel, LatentVariableModel):
             + self._like(self.schedule.sigma(t), x0) * eps
         )
 
-    @abstractmethod
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return what the network should say about ``blend(x0, eps, t)``."""
+        if self.prediction == "eps":
+            return eps
+        if self.prediction == "x0":
+            return x0
+        da, ds = self.schedule.d_alpha(t), self.schedule.d_sigma(t)
+        return self._like(da, x0) * x0 + self._like(ds, x0) * eps
 
     def split(self, x: Tensor, said: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the data and the noise in ``x``, from what the network said.
@@ -211,10 +224,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
         """
         self._check_x(x, allow_empty=False)
         y = self._check_y(y, len(x))
-        # One time in each of n equal intervals: the mean over times is less noisy.
-        u = self._uniform(len(x), generator=generator)
-        u = u + torch.arange(len(x), device=x.device)
-        t = self.schedule.start + (1 - self.schedule.start) * u / len(x)
+        t = self.draw_times(len(x), generator=generator)
         eps = self._normal(*x.shape, generator=generator)
         if y is not None:
             out = self._uniform(len(x), generator=generator) < self.drop
@@ -222,14 +232,31 @@ class PathModel(ExplicitModel, LatentVariableModel):
         said = self._say(self.blend(x, eps, t), t, y)
         return (said - self.target(x, eps, t)).square().mean()
 
+    def draw_times(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        r"""Draw times to train at, more of them near the data, ``(n,)``.
+
+        Their density is proportional to :math:`1 / (t + c)`: an error of the velocity
+        costs the more likelihood the less noise there is. One time is drawn in each of
+        ``n`` equally likely intervals, so that means over them vary less.
+
+        Args:
+            n: How many.
+            generator: The source of randomness; the global one when ``None``.
+        """
+        u = self._uniform(n, generator=generator) + torch.arange(n, device=self.device)
+        t = self.NEAR * ((1 + 1 / self.NEAR) ** (u / n) - 1)
+        return self.start + (1 - self.start) * t
+
     # --- there and back ---------------------------------------------------------------
 
     def times(self, steps: int | None = None) -> Tensor:
-        """Return the times that a solver passes, data first, ``(steps + 1,)``."""
+        """Return the times that a solver passes, data first, ``(steps + 1,)``.
+
+        Steps are shorter near the data, where the velocity changes faster.
+        """
         steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
-        return torch.linspace(
-            self.schedule.start, 1, steps + 1, dtype=self.dtype, device=self.device
-        )
+        u = torch.linspace(0, 1, steps + 1, dtype=self.dtype, device=self.device)
+        return self.start + (1 - self.start) * u.square()
 
     def encode(
         self,
