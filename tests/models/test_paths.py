@@ -263,3 +263,23 @@ def test_the_target_is_the_slope_of_the_path() -> None:
         2 * step
     )
     assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "x0", "v"])
+def test_with_a_spread_an_untrained_model_knows_the_gaussian(prediction: str) -> None:
+    """The network says nothing at first; the rest is right for Gaussian data."""
+    model = Diffusion((2,), prediction=prediction, spread=0.4).double()  # type: ignore[arg-type]
+    wanted = exact(prediction)
+    wanted.net = Oracle(wanted, [0.0, 0.0], [0.4, 0.4])  # type: ignore[assignment]
+    x = torch.randn(20, 2, generator=seeded(15)).double()
+    t = torch.linspace(0.05, 0.95, 20).double()
+    assert torch.allclose(model.velocity(x, t), wanted.velocity(x, t), atol=1e-12)
+
+
+def test_times_are_drawn_with_the_density_that_is_said() -> None:
+    model = Diffusion((2,)).double()
+    c = model.NEAR
+    t = model.draw_times(1000, generator=seeded(16))
+    share = ((t + c) / c).log() / math.log((1 + c) / c)  # the distribution function
+    wanted = (torch.arange(1000) + 0.5) / 1000
+    assert torch.allclose(share, wanted.double(), rtol=0, atol=0.5 / 1000 + 1e-9)

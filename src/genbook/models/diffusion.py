@@ -45,6 +45,8 @@ class Diffusion(PathModel, BoundedModel):
         classes: How many labels ``y`` may take; 0 for a model without conditions.
         drop: How often a label is left out in training.
         steps: The steps of the solver, unless a call says otherwise.
+        spread: About the standard deviation of the data. The network then learns only
+            what differs from the answer for Gaussian data that wide; 0 for all of it.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -74,6 +76,7 @@ class Diffusion(PathModel, BoundedModel):
         classes: int = 0,
         drop: float = 0.1,
         steps: int = 40,
+        spread: float = 0.0,
     ) -> None:
         super().__init__(
             event_shape,
@@ -85,6 +88,7 @@ class Diffusion(PathModel, BoundedModel):
             classes=classes,
             drop=drop,
             steps=steps,
+            spread=spread,
         )
         self.config |= {"schedule": schedule, "prediction": prediction}
 

@@ -77,8 +77,6 @@ class TimeNetwork(nn.Module):
         octaves: How many frequencies of sines and cosines of each coordinate it sees,
             for densities with sharp borders.
         classes: How many labels there are; one more stands for "no label".
-        skip: Whether a multiple of what it sees, which depends on the time, is added
-            to what it says.
 
     Reference:
         E. Perez et al., "FiLM: visual reasoning with a general conditioning layer",
@@ -101,7 +99,6 @@ class TimeNetwork(nn.Module):
         depth: int = 3,
         octaves: int = 0,
         classes: int = 0,
-        skip: bool = True,
     ) -> None:
         super().__init__()
         features = prod(event_shape)
@@ -112,11 +109,10 @@ class TimeNetwork(nn.Module):
         self.when = nn.Linear(seen, 2 * width * (depth + 1))
         self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.last = nn.Linear(width, features)
-        self.skip = nn.Linear(seen, 1) if skip else None
-        for layer in (self.last, self.skip):
-            if layer is not None:
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        with torch.no_grad():
+            self.when.weight[: width * (depth + 1)] *= 0.1  # stretch little at first
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         """Return a tensor of the shape of ``x``.
@@ -137,10 +133,7 @@ class TimeNetwork(nn.Module):
             self.blocks, scales[1:], shifts[1:], strict=True
         ):
             h = h + torch.relu(block(h) * scale + shift)
-        said = self.last(h)
-        if self.skip is not None:
-            said = said + self.skip(seen) * flat
-        return said.unflatten(1, self.event_shape)
+        return self.last(h).unflatten(1, self.event_shape)
 
     def _see(self, t: Tensor, y: Tensor | None) -> Tensor:
         """Return the features of time and label, ``(n, seen)``."""
