@@ -22,9 +22,9 @@ def dequantise(
 
     .. math:: \tilde{\mathbf x} = (\mathbf k + \mathbf u) / 256,\qquad u_j \in [0, 1),
 
-    where ``k`` are the whole numbers from 0 to 255. The bin of a whole number belongs to
-    it alone, so that its probability is the integral of the density over the bin, and
-    by Jensen's inequality
+    where ``k`` are the whole numbers from 0 to 255. The bin of a whole number belongs
+    to it alone, so that its probability is the integral of the density over the bin,
+    and by Jensen's inequality
 
     .. math:: \log P(\mathbf k) \ge
         \mathbb E_{\mathbf u}\bigl[\log p(\tilde{\mathbf x})\bigr] - d \log 256.
@@ -39,7 +39,7 @@ def dequantise(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``x`` leaves the interval from 0 to 1, or there is one level only.
+        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is below 2.
 
     Reference:
         L. Theis, A. van den Oord and M. Bethge, "A note on the evaluation of generative
@@ -70,7 +70,7 @@ def quantise(x: Tensor, levels: int = 256) -> Tensor:
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``x`` leaves the interval from 0 to 1, or there is one level only.
+        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is below 2.
 
     Example:
         >>> quantise(torch.tensor([0.1, 0.4, 1.0]), levels=3)
