@@ -112,7 +112,7 @@ class Bend(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: Any, by_z: Tensor, by_log: Tensor
     ) -> tuple[Tensor, Tensor, None, None]:
         """Return the gradients of ``x`` and ``theta`` from those of the results."""

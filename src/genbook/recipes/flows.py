@@ -14,7 +14,7 @@ __all__ = ["flow_digits", "realnvp_world", "spline_moons", "spline_world"]
 
 
 def spline_world(
-    x: Tensor, *, steps: int = 1200, seed: int = 0
+    x: Tensor, *, steps: int = 1600, seed: int = 0
 ) -> tuple[Flow, History]:
     """Train two spline couplings on the world map, inside its own square.
 
@@ -31,15 +31,23 @@ def spline_world(
         >>> model.sample(3).shape
         torch.Size([3, 2])
     """
-    square = {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
+    low, high = [-1.0, -1.0], [1.0, 1.0]
     with first_weights(seed):
-        model = Flow(2, transforms=2, bins=32, octaves=6, hidden=(96, 96), **square)
+        model = Flow(
+            2,
+            transforms=2,
+            bins=32,
+            hidden=(96, 96),
+            octaves=6,
+            low=low,
+            high=high,
+        )
     history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
     return model, history
 
 
 def realnvp_world(
-    x: Tensor, *, steps: int = 1000, seed: int = 0
+    x: Tensor, *, steps: int = 700, seed: int = 0
 ) -> tuple[Flow, History]:
     """Train eight affine couplings on the world map.
 
@@ -56,9 +64,10 @@ def realnvp_world(
         >>> model.sample(3).shape
         torch.Size([3, 2])
     """
+    low, high = [-1.0, -1.0], [1.0, 1.0]
     with first_weights(seed):
-        model = Flow(2, kind="affine", transforms=8, octaves=3)
-    history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
+        model = Flow(2, kind="affine", transforms=8, octaves=3, low=low, high=high)
+    history = fit_once(model, x, steps=steps, lr=4e-3, grad_clip=1.0, seed=seed)
     return model, history
 
 
@@ -106,15 +115,16 @@ def flow_digits(
     """
     noise = torch.Generator().manual_seed(seed)
     flat = dequantise(x.flatten(1).repeat(4, 1), generator=noise)
-    box = {"low": torch.zeros(flat.shape[1]), "high": torch.ones(flat.shape[1])}
+    d = flat.shape[1]
     with first_weights(seed):
         model = Flow(
-            flat.shape[1],
+            d,
             kind="affine",
             transforms=6,
             hidden=(128, 128),
             classes=10,
-            **box,
+            low=torch.zeros(d),
+            high=torch.ones(d),
         )
     history = fit_once(
         model, flat, y.repeat(4), steps=steps, batch_size=128, lr=2e-3, seed=seed
