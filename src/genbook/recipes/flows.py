@@ -66,8 +66,16 @@ def realnvp_world(
     """
     low, high = [-1.0, -1.0], [1.0, 1.0]
     with first_weights(seed):
-        model = Flow(2, kind="affine", transforms=8, octaves=3, low=low, high=high)
-    history = fit_once(model, x, steps=steps, lr=4e-3, grad_clip=1.0, seed=seed)
+        model = Flow(
+            2,
+            kind="affine",
+            transforms=8,
+            octaves=3,
+            low=low,
+            high=high,
+        )
+    options = {"steps": steps, "lr": 4e-3, "grad_clip": 1.0}
+    history = fit_once(model, x, seed=seed, **options)
     return model, history
 
 
@@ -126,7 +134,6 @@ def flow_digits(
             low=torch.zeros(d),
             high=torch.ones(d),
         )
-    history = fit_once(
-        model, flat, y.repeat(4), steps=steps, batch_size=128, lr=2e-3, seed=seed
-    )
+    options = {"steps": steps, "batch_size": 128, "lr": 2e-3}
+    history = fit_once(model, flat, y.repeat(4), seed=seed, **options)
     return model, history
