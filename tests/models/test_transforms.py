@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbook.models.splines import Bend, knots
 from genbook.models.transforms import (
     Affine,
     AffineCoupling,
@@ -99,7 +100,8 @@ def test_a_spline_climbs_through_its_knots() -> None:
     t = SplineCoupling(2, False, bins=6).double()
     g = torch.Generator().manual_seed(4)
     theta = torch.randn(3, 1, t.per_coordinate, generator=g, dtype=torch.float64)
-    at, image, slope = t.knots(theta)
+    at, image, slope = knots(theta, 6, open_ends=True)
+    at, image = (t.bound * (2 * end - 1) for end in (at, image))
     for k in range(1, 6):
         value, log_slope = t.scalar(at[..., k], theta)
         assert torch.allclose(value, image[..., k], atol=1e-12)
@@ -134,3 +136,32 @@ def test_a_condition_changes_a_coupling() -> None:
     z, _ = t(x, h)
     assert len(z[:, 1].unique()) == 3
     assert torch.allclose(t.inverse(z, h), x, atol=1e-5)
+
+
+@pytest.mark.parametrize("open_ends", [False, True])
+def test_the_written_derivatives_are_those_of_autograd(open_ends: bool) -> None:
+    """The backward pass of a spline against finite differences and against autograd."""
+    g = torch.Generator().manual_seed(8)
+    bins = 5
+    numbers = 3 * bins + (-1 if open_ends else 1)
+    theta = torch.randn(6, 2, numbers, generator=g, dtype=torch.float64)
+    x = torch.rand(6, 2, generator=g, dtype=torch.float64)
+    theta.requires_grad_(), x.requires_grad_()
+
+    def bend(x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return Bend.apply(x, theta, bins, open_ends)
+
+    assert torch.autograd.gradcheck(bend, (x, theta))
+    z, log_slope = bend(x, theta)
+    slope = torch.autograd.grad(z.sum(), x)[0]
+    assert torch.allclose(slope.log(), log_slope, rtol=0, atol=1e-12)
+
+
+def test_the_ends_of_the_interval_stay() -> None:
+    g = torch.Generator().manual_seed(9)
+    theta = torch.randn(50, 25, generator=g, dtype=torch.float64)
+    for end in (0.0, 1.0):
+        x = torch.full((50,), end, dtype=torch.float64)
+        z, log_slope = Bend.apply(x, theta, 8, False)
+        assert torch.allclose(z, x, rtol=0, atol=1e-12)
+        assert log_slope.isfinite().all()

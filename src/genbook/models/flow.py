@@ -39,8 +39,10 @@ class Flow(ExplicitModel, LatentVariableModel):
         \log p_\theta(\mathbf x) = \log p_0(f_\theta(\mathbf x))
         + \log\left\lvert\det\frac{\partial f_\theta}{\partial\mathbf x}\right\rvert.
 
-    The base is a standard Gaussian. With the corners ``low`` and ``high`` it is uniform
-    on a box, all splines stay inside the box, and the density is exactly zero outside.
+    The base is a standard Gaussian. The corners ``low`` and ``high`` bound the domain:
+    the density is exactly zero outside their box. Splines then stay inside the box, and
+    the base is uniform on it. Affine couplings cannot stay inside, so the logarithm of
+    the odds, ``log(u / (1 - u))``, opens the box for them.
 
     Args:
         dim: The dimension of an observation, at least 2.
@@ -59,7 +61,7 @@ class Flow(ExplicitModel, LatentVariableModel):
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If ``kind`` is unknown, a size is too small, or only one corner is
-            given, or corners with ``kind="affine"``.
+            given.
 
     Reference:
         D. Rezende and S. Mohamed, "Variational inference with normalizing flows", 2015,
@@ -110,7 +112,8 @@ class Flow(ExplicitModel, LatentVariableModel):
             "high": None,
         }
         self.event_shape = (dim,)
-        self._enclose(kind, low, high)
+        self._enclose(low, high)
+        self.uniform = self.low is not None and kind == "spline"
         common: dict[str, Any] = {
             "hidden": hidden,
             "features": classes,
@@ -118,25 +121,23 @@ class Flow(ExplicitModel, LatentVariableModel):
         }
         chain: list[Transform] = []
         for i in range(transforms):
-            if self.low is None and (i == 0 or dim > 2):
+            if not self.uniform and (i == 0 or dim > 2):
                 chain.append(Affine(dim))
-            if self.low is None and dim > 2:
+            if not self.uniform and dim > 2:
                 chain.append(Linear(dim, seed=i))
             if kind == "affine":
                 chain.append(AffineCoupling(dim, i % 2 == 1, **common))
                 continue
-            box = self.low is not None
             ends: dict[str, Any] = {
-                "bound": 1.0 if box else bound,
-                "open_ends": not box,
+                "bound": 1.0 if self.uniform else bound,
+                "open_ends": not self.uniform,
             }
             chain.append(SplineCoupling(dim, i % 2 == 1, bins=bins, **ends, **common))
         self.chain = nn.ModuleList(chain)
-        self.register_buffer("ready", torch.tensor(self.low is not None))
+        self.register_buffer("ready", torch.tensor(self.uniform))
 
     def _enclose(
         self,
-        kind: str,
         low: Tensor | Sequence[float] | None,
         high: Tensor | Sequence[float] | None,
     ) -> None:
@@ -147,8 +148,6 @@ class Flow(ExplicitModel, LatentVariableModel):
             return
         if low is None or high is None:
             raise ValueError("low and high must be given together, got one of them")
-        if kind == "affine":
-            raise ValueError("low and high must be None for kind='affine', got corners")
         self.low, self.high = check_corners(low, high)
         if self.low.shape != self.event_shape:
             raise ValueError(
@@ -159,6 +158,7 @@ class Flow(ExplicitModel, LatentVariableModel):
     @torch.no_grad()
     def _prepare(self, x: Tensor, h: Tensor | None) -> None:
         """Standardise what each ``Affine`` receives, once, by the first batch."""
+        x, _ = self._unpack(x)
         for t in self.chain:
             if isinstance(t, Affine):
                 t.standardise(x)
@@ -193,14 +193,37 @@ class Flow(ExplicitModel, LatentVariableModel):
             Points of the base, ``(n, dim)``, and log-determinants, ``(n,)``.
         """
         h = self._label_features(y, len(x))
-        z, log_det = x, x.new_zeros(len(x))
-        if self.low is not None and self.high is not None:
-            z = 2 * (x - self.low) / (self.high - self.low) - 1
-            log_det = log_det + (2 / (self.high - self.low)).log().sum()
+        z, log_det = self._unpack(x)
         for t in self.chain:
             z, stretch = t(z, h)
             log_det = log_det + stretch
         return z, log_det
+
+    def _unpack(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the box, if there is one, to [-1, 1], or open it by the log-odds."""
+        if self.low is None or self.high is None:
+            return x, x.new_zeros(len(x))
+        sides = self.high - self.low
+        u = (x - self.low) / sides
+        log_det = -sides.log().sum().expand(len(x))
+        if self.uniform:
+            return 2 * u - 1, log_det + len(sides) * math.log(2)
+        tiny = torch.finfo(u.dtype).eps
+        u = u.clamp(tiny, 1 - tiny)
+        return u.logit(), log_det - (u * (1 - u)).log().sum(1)
+
+    def _clamp(self, x: Tensor) -> Tensor:
+        """Return the nearest points of the box, if there is one."""
+        if self.low is None or self.high is None:
+            return x
+        return torch.minimum(torch.maximum(x, self.low), self.high)
+
+    def _pack(self, z: Tensor) -> Tensor:
+        """Undo :meth:`_unpack`."""
+        if self.low is None or self.high is None:
+            return z
+        u = (z + 1) / 2 if self.uniform else z.sigmoid()
+        return self._clamp(self.low + u * (self.high - self.low))
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the exact log density of each observation in nats, ``(n,)``.
@@ -210,12 +233,15 @@ class Flow(ExplicitModel, LatentVariableModel):
             y: Labels, ``(n,)``, for a conditional model.
         """
         self._check_x(x)
+        z, log_det = self(self._clamp(x), y)
+        if self.uniform:
+            log_p = log_det - z.shape[1] * math.log(2)
+        else:
+            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
         if self.low is None or self.high is None:
-            z, log_det = self(x, y)
-            return log_det - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
+            return log_p
         inside = ((x >= self.low) & (x <= self.high)).all(1)
-        _, log_det = self(torch.minimum(torch.maximum(x, self.low), self.high), y)
-        return torch.where(inside, log_det - len(self.low) * math.log(2), -torch.inf)
+        return torch.where(inside, log_p, -torch.inf)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return where in the base each observation comes from, ``(n, dim)``."""
@@ -230,10 +256,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         for t in reversed(self.chain):
             assert isinstance(t, Transform)
             z = t.inverse(z, h)
-        if self.low is not None and self.high is not None:
-            z = self.low + (z + 1) / 2 * (self.high - self.low)
-            z = torch.minimum(torch.maximum(z, self.low), self.high)
-        return z
+        return self._pack(z)
 
     @torch.no_grad()
     def sample(
@@ -245,6 +268,6 @@ class Flow(ExplicitModel, LatentVariableModel):
     ) -> Tensor:
         """Draw ``n`` points of the base and send each through the inverse."""
         shape = (check_count(n, "n"), *self.event_shape)
-        if self.low is None:
-            return self.decode(self._normal(*shape, generator=generator), y)
-        return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
+        if self.uniform:
+            return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
+        return self.decode(self._normal(*shape, generator=generator), y)

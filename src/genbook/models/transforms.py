@@ -13,12 +13,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, softplus
 
 from genbook.models.networks import layers, waves
-
-MIN_SHARE = 1e-3  # of the interval: no bin of a spline is narrower or lower
-MIN_SLOPE = 1e-3
+from genbook.models.splines import Bend, unbend
 
 
 class Transform(nn.Module, ABC):
@@ -306,64 +303,20 @@ class SplineCoupling(Coupling):
         slopes = bins - 1 if open_ends else bins + 1
         super().__init__(dim, swap, 2 * bins + slopes, hidden, features, octaves)
 
-    def knots(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the knots' places, their images and the slopes there.
-
-        Args:
-            theta: Free numbers, ``(n, m, 3 bins ± 1)``.
-
-        Returns:
-            Three tensors ``(n, m, bins + 1)``; the first two climb from ``-bound`` to
-            ``bound``.
-        """
-        K, B = self.bins, self.bound
-        sizes = theta[..., : 2 * K].unflatten(-1, (2, K)).softmax(-1)
-        sizes = MIN_SHARE + (1 - MIN_SHARE * K) * sizes
-        inner = 2 * B * sizes.cumsum(-1)[..., :-1] - B
-        at, image = pad(pad(inner, (1, 0), value=-B), (0, 1), value=B).unbind(-2)
-        free = theta[..., 2 * K :] + math.log(math.expm1(1 - MIN_SLOPE))
-        slope = MIN_SLOPE + softplus(free)
-        return at, image, pad(slope, (1, 1), value=1.0) if self.open_ends else slope
-
-    def _piece(self, v: Tensor, theta: Tensor, *, image: bool) -> tuple[Tensor, ...]:
-        """Return left end, width, bottom, height and both slopes of ``v``'s piece."""
-        knots = self.knots(theta)
-        along = knots[1 if image else 0]
-        k = (v[..., None] >= along[..., 1:-1]).sum(-1, keepdim=True)  # (n, m, 1)
-        stacked = torch.stack(knots, -2)  # (n, m, 3, bins + 1)
-        k = k[..., None, :].expand(*stacked.shape[:-1], 1)
-        left = stacked.gather(-1, k).squeeze(-1)
-        right = stacked.gather(-1, k + 1).squeeze(-1)
-        x0, y0, d0 = left.unbind(-1)
-        x1, y1, d1 = right.unbind(-1)
-        return x0, x1 - x0, y0, y1 - y0, d0, d1
-
     def scalar(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the spline's value and the log of its slope."""
-        inside = (x >= -self.bound) & (x <= self.bound)
         v = x.clamp(-self.bound, self.bound)
-        x0, w, y0, height, d0, d1 = self._piece(v, theta, image=False)
-        s = height / w
-        xi = (v - x0) / w
-        product = xi * (1 - xi)
-        below = s + (d0 + d1 - 2 * s) * product
-        z = y0 + height * (s * xi.square() + d0 * product) / below
-        above = d1 * xi.square() + 2 * s * product + d0 * (1 - xi).square()
-        log_slope = 2 * s.log() + above.log() - 2 * below.log()
-        return self._outside(inside, z, x), torch.where(inside, log_slope, 0.0)
+        u = (v / self.bound + 1) / 2  # from 0 to 1
+        image, log_slope = Bend.apply(u, theta, self.bins, self.open_ends)
+        z = (2 * image - 1) * self.bound
+        if not self.open_ends:
+            return z, log_slope
+        inside = x == v
+        return torch.where(inside, z, x), torch.where(inside, log_slope, 0.0)
 
     def scalar_inverse(self, z: Tensor, theta: Tensor) -> Tensor:
-        """Solve the quadratic equation of the piece that holds ``z``."""
-        inside = (z >= -self.bound) & (z <= self.bound)
+        """Return the numbers that the spline sends to ``z``."""
         v = z.clamp(-self.bound, self.bound)
-        x0, w, y0, height, d0, d1 = self._piece(v, theta, image=True)
-        s = height / w
-        rise = v - y0
-        bend = rise * (d0 + d1 - 2 * s)
-        a, b, c = height * (s - d0) + bend, height * d0 - bend, -s * rise
-        root = (b.square() - 4 * a * c).clamp(min=0).sqrt()
-        x = x0 + w * 2 * c / (-b - root)
-        return self._outside(inside, x, z)
-
-    def _outside(self, inside: Tensor, value: Tensor, same: Tensor) -> Tensor:
-        return torch.where(inside, value, same)
+        u = unbend((v / self.bound + 1) / 2, theta, self.bins, self.open_ends)
+        x = (2 * u - 1) * self.bound
+        return torch.where(z == v, x, z) if self.open_ends else x

@@ -1,0 +1,190 @@
+r"""Monotone rational-quadratic splines of the unit interval, and their derivatives.
+
+A spline is cut into pieces. On a piece of width ``w`` and height ``h``, with the slopes
+``d0`` and ``d1`` at its ends, and with :math:`\xi` running from 0 to 1 along it,
+
+.. math::
+
+    z = y_0 + h\,\frac{s\,\xi^2 + d_0\,\xi(1-\xi)}{s + (d_0+d_1-2s)\,\xi(1-\xi)},
+    \qquad s = \frac hw.
+
+It always climbs, joins the next piece without a kink, and is undone by a square root.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad, softplus
+
+MIN_SHARE = 1e-3  # of the interval: no piece is narrower or lower
+MIN_SLOPE = 1e-3
+SHIFT = math.log(math.expm1(1 - MIN_SLOPE))  # makes a free number of 0 a slope of 1
+
+
+def split(theta: Tensor, bins: int, open_ends: bool) -> tuple[Tensor, Tensor]:
+    """Return logits of widths and heights, ``(…, 2, bins)``, and free slopes."""
+    logits = theta[..., : 2 * bins].unflatten(-1, (2, bins))
+    free = theta[..., 2 * bins :]
+    return logits, pad(free, (1, 1)) if open_ends else free
+
+
+def knots(theta: Tensor, bins: int, open_ends: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the knots' places, their images and the slopes there.
+
+    Args:
+        theta: Free numbers, ``(…, 3 bins - 1)`` with open ends, else two more.
+        bins: How many pieces there are.
+        open_ends: Whether the slopes at both ends are 1.
+
+    Returns:
+        Three tensors ``(…, bins + 1)``; the first two climb from 0 to 1.
+
+    Example:
+        >>> knots(torch.zeros(11), bins=4, open_ends=True)[0]
+        tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    logits, free = split(theta, bins, open_ends)
+    shares = MIN_SHARE + (1 - MIN_SHARE * bins) * logits.softmax(-1)
+    at, image = pad(shares.cumsum(-1), (1, 0)).unbind(-2)
+    return at, image, MIN_SLOPE + softplus(free + SHIFT)
+
+
+class Bend(torch.autograd.Function):
+    """Send numbers of the unit interval through splines: ``Bend.apply(x, theta, …)``.
+
+    Only two numbers of each softmax and two slopes matter to one ``x``, so the
+    derivatives are short. Writing them down, in place of recording sixty small
+    operations, makes a training step much faster.
+
+    Reference:
+        C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, "Neural Spline Flows",
+        2019, arXiv:1906.04032.
+
+    Example:
+        >>> x = torch.tensor([0.25, 0.5])
+        >>> z, log_slope = Bend.apply(x, torch.zeros(2, 11), 4, True)
+        >>> bool((z - x).abs().max() < 1e-6)
+        True
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, theta: Tensor, bins: int, open_ends: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the images ``z`` of ``x`` and the logs of the slopes there.
+
+        Args:
+            ctx: What the backward pass will need.
+            x: Numbers from 0 to 1, ``(…,)``.
+            theta: The free numbers of each one's spline, see :func:`knots`.
+            bins: How many pieces each spline has.
+            open_ends: Whether the slopes at both ends are 1.
+        """
+        logits, free = split(theta, bins, open_ends)
+        shares = logits.softmax(-1).mul_(1 - MIN_SHARE * bins).add_(MIN_SHARE)
+        ends = shares.cumsum(-1)
+        passed = (x[..., None] >= ends[..., 0, :]).to(x.dtype)
+        passed[..., -1] = 0  # x = 1 belongs to the last piece
+        k = passed.sum(-1, keepdim=True).long()  # the piece
+        here = k[..., None].expand(*shares.shape[:-1], 1)
+        size = shares.gather(-1, here).squeeze(-1)  # width and height, (…, 2)
+        start = ends.gather(-1, here).squeeze(-1) - size
+        raw = free.gather(-1, torch.cat([k, k + 1], -1)) + SHIFT
+        d = MIN_SLOPE + softplus(raw)
+
+        (x0, y0), (w, h), (d0, d1) = start.unbind(-1), size.unbind(-1), d.unbind(-1)
+        s, xi = h / w, (x - x0) / w
+        rest = 1 - xi
+        q = xi * rest
+        over = s * xi.square() + d0 * q
+        under = s + (d0 + d1 - 2 * s) * q
+        rise = d1 * xi.square() + 2 * s * q + d0 * rest.square()
+        ctx.bins, ctx.open_ends = bins, open_ends
+        ctx.save_for_backward(
+            shares, passed, here, size, start, raw, d, s, xi, q, over, under, rise
+        )
+        return y0 + h * over / under, ((s / under).square() * rise).log()
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, by_z: Tensor, by_log: Tensor
+    ) -> tuple[Tensor, Tensor, None, None]:
+        """Return the gradients of ``x`` and ``theta`` from those of the results."""
+        shares, passed, here, size, start, raw, d, s, xi, q, over, under, rise = (
+            ctx.saved_tensors
+        )
+        (w, h), (d0, d1) = size.unbind(-1), d.unbind(-1)
+        rest, flat, twice = 1 - xi, 1 - 2 * xi, 2 * by_log / under
+        by_rise = by_log / rise
+        by_ratio = by_z * h / under  # of over / under
+        by_over, by_under = by_ratio, -by_ratio * over / under - twice
+        by_d0 = by_over * q + by_under * q + by_rise * rest.square()
+        by_d1 = by_under * q + by_rise * xi.square()
+        by_s = (
+            by_over * xi.square()
+            + by_under * (1 - 2 * q)
+            + 2 * (by_rise * q + by_log / s)
+        )
+        by_xi = (
+            by_over * (2 * s * xi + d0 * flat)
+            + by_under * (d0 + d1 - 2 * s) * flat
+            + 2 * by_rise * (d1 * xi + s * flat - d0 * rest)
+        )
+        by_x = by_xi / w
+        by_w = -(by_x * xi + by_s * s / w)
+        by_h = by_z * over / under + by_s / w
+        by_start = torch.stack([-by_x, by_z], -1)
+        by_size = torch.stack([by_w, by_h], -1)
+
+        # A softmax: its share times the gradient less the gradient's mean.
+        free_shares = shares - MIN_SHARE
+        k = here[..., 0]
+        mean = by_start * (start - MIN_SHARE * k) + by_size * (size - MIN_SHARE)
+        pull = passed[..., None, :] * by_start[..., None]
+        pull.scatter_add_(-1, here, by_size[..., None])
+        pull -= mean[..., None] / (1 - MIN_SHARE * ctx.bins)
+        by_logits = free_shares.mul_(pull).flatten(-2)
+
+        by_free = by_d0.new_zeros(*by_d0.shape, ctx.bins + 1)
+        by_raw = torch.stack([by_d0, by_d1], -1) * raw.sigmoid()
+        by_free.scatter_(-1, torch.cat([k[..., :1], k[..., :1] + 1], -1), by_raw)
+        if ctx.open_ends:
+            by_free = by_free[..., 1:-1]
+        return by_x, torch.cat([by_logits, by_free], -1), None, None
+
+
+def unbend(z: Tensor, theta: Tensor, bins: int, open_ends: bool) -> Tensor:
+    """Return the numbers whose images are ``z``: the root of a quadratic equation.
+
+    Args:
+        z: Numbers from 0 to 1, ``(…,)``.
+        theta: The free numbers of each one's spline, see :func:`knots`.
+        bins: How many pieces each spline has.
+        open_ends: Whether the slopes at both ends are 1.
+
+    Returns:
+        Numbers from 0 to 1, ``(…,)``.
+
+    Example:
+        >>> theta = torch.linspace(-1, 1, 11).expand(2, -1)
+        >>> x = torch.tensor([0.25, 0.5])
+        >>> z, _ = Bend.apply(x, theta, 4, True)
+        >>> bool((unbend(z, theta, 4, True) - x).abs().max() < 1e-5)
+        True
+    """
+    at, image, slope = knots(theta, bins, open_ends)
+    k = (z[..., None] >= image[..., 1:-1]).sum(-1, keepdim=True)
+    x0, y0, d0 = (t.gather(-1, k)[..., 0] for t in (at, image, slope))
+    x1, y1, d1 = (t.gather(-1, k + 1)[..., 0] for t in (at, image, slope))
+    w, h, rise = x1 - x0, y1 - y0, z - y0
+    s = h / w
+    bend = rise * (d0 + d1 - 2 * s)
+    a, b, c = h * (s - d0) + bend, h * d0 - bend, -s * rise
+    root = (b.square() - 4 * a * c).clamp(min=0).sqrt()
+    return x0 + w * 2 * c / (-b - root)
