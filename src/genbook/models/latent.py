@@ -11,7 +11,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbook._validate import check_count, check_generator, check_positive
 from genbook.metrics import energy_test
@@ -233,7 +233,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
     model = VAE(plane.event_shape, q, hidden=()).to(W.dtype)
     gain = W.T / size[:, None]
     log_scale = 0.5 * (plane.log_variance - size.log())
-    encoder, decoder = (list(net)[0] for net in (model.encoder, model.decoder))
+    (encoder,), (decoder,) = _linear(model.encoder), _linear(model.decoder)
     encoder.weight.copy_(torch.cat([gain, torch.zeros_like(gain)]))
     encoder.bias.copy_(torch.cat([-gain @ plane.mu, log_scale]))
     decoder.weight.copy_(torch.cat([W, torch.zeros_like(W)]))
@@ -263,12 +263,14 @@ def without_noise(model: VAE) -> Autoencoder:
             "model must have a Bernoulli likelihood, no classes and no octaves, got "
             f"{model.config}"
         )
-    hidden = list(model.config["hidden"])
+    hidden = [m.out_features for m in _linear(model.encoder)[:-1]]
     twin = Autoencoder(model.event_shape, model.latent, hidden=hidden).to(model.dtype)
     for net, ours in ((twin.encoder, model.encoder), (twin.decoder, model.decoder)):
-        mine = [m for m in net if isinstance(m, torch.nn.Linear)]
-        theirs = [m for m in ours if isinstance(m, torch.nn.Linear)]
-        for new, old in zip(mine, theirs, strict=True):
+        for new, old in zip(_linear(net), _linear(ours), strict=True):
             new.weight.copy_(old.weight[: len(new.weight)])
             new.bias.copy_(old.bias[: len(new.bias)])
     return twin
+
+
+def _linear(network: nn.Module) -> list[nn.Linear]:
+    return [m for m in network.modules() if isinstance(m, nn.Linear)]

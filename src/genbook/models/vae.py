@@ -143,10 +143,9 @@ class VAE(BoundedModel, LatentVariableModel):
         self.decoder = nn.Sequential(
             *layers((latent * seen + classes, *hidden[::-1], said))
         )
-        with torch.no_grad():  # the second half of each output, as chunk(2) has it
-            self.encoder[-1].bias[latent:] += AWAKE
-            if likelihood == "gaussian":
-                self.decoder[-1].bias[features:] += AWAKE
+        _awaken(self.encoder, latent)
+        if likelihood == "gaussian":
+            _awaken(self.decoder, features)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent)`` each."""
@@ -329,3 +328,11 @@ class VAE(BoundedModel, LatentVariableModel):
         """Return what a network sees of a vector and a label."""
         h, seen = self._label_features(y, len(v)), waves(v, self.octaves)
         return seen if h is None else torch.cat([seen, h], 1)
+
+
+@torch.no_grad()
+def _awaken(network: nn.Sequential, start: int) -> None:
+    """Let the standard deviations that a network says start small."""
+    last = network[-1]
+    if isinstance(last, nn.Linear):
+        last.bias[start:] += AWAKE
