@@ -76,5 +76,6 @@ def vae_digits(
             beta=beta,
             classes=classes,
         )
-    history = fit_once(model, x, y, steps=steps, batch_size=100, lr=3e-3, seed=seed)
+    options = {"batch_size": 100, "lr": 3e-3, "seed": seed}
+    history = fit_once(model, x, y, steps=steps, **options)
     return model, history
