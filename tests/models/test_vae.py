@@ -149,3 +149,24 @@ def test_constant_of_the_gaussian() -> None:
     assert gaussian_log_prob(zero, zero, zero).item() == pytest.approx(
         -0.5 * math.log(2 * math.pi)
     )
+
+
+def test_both_networks_start_awake() -> None:
+    model = VAE((2,), latent=3, hidden=(64,))
+    x = torch.randn(500, 2, generator=seeded(15))
+    assert model.posterior(x)[1].exp().mean().item() < 0.25
+    said = model.say(torch.randn(500, 3, generator=seeded(16)))
+    assert said[:, 2:].exp().mean().item() < 0.25
+
+
+def test_weights_are_the_joint_over_the_guess(x: Tensor) -> None:
+    model = linear_vae(worse=0.4)
+    mu, log_scale = model.posterior(x[:5])
+    g = seeded(17)
+    z = mu + log_scale.exp() * torch.empty_like(mu).normal_(generator=g)
+    joint = torch.distributions.Normal(z @ W.T + B, S).log_prob(x[:5]).sum(1)
+    joint += torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    guess = torch.distributions.Normal(mu, log_scale.exp()).log_prob(z).sum(1)
+    found = model.log_weights(x[:5], generator=seeded(17))
+    assert found.shape == (1, 5)
+    assert torch.allclose(found[0], joint - guess, atol=1e-10)

@@ -29,6 +29,7 @@ from genbook.models.gaussian import LOG_2PI
 from genbook.models.networks import layers, waves
 
 LOG_SCALE = (-6.0, 4.0)  # of any Gaussian that a network describes
+AWAKE = -2.0  # where these start: a code drowned in noise would be ignored for ever
 
 
 def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
@@ -142,6 +143,9 @@ class VAE(BoundedModel, LatentVariableModel):
         self.decoder = nn.Sequential(
             *layers((latent * seen + classes, *hidden[::-1], said))
         )
+        _awaken(self.encoder, latent)
+        if likelihood == "gaussian":
+            _awaken(self.decoder, features)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent)`` each."""
@@ -157,10 +161,28 @@ class VAE(BoundedModel, LatentVariableModel):
             z: Codes, ``(n, latent)``.
             y: Labels, ``(n,)``, for a conditional model.
         """
-        out, flat = self.decoder(self._seen(z, y)), x.flatten(1)
+        return self.score(x, self.say(z, y))
+
+    def say(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what the decoder says of each code: the parameters of p(x | z).
+
+        Args:
+            z: Codes, ``(n, latent)``.
+            y: Labels, ``(n,)``, for a conditional model.
+
+        Returns:
+            A tensor ``(n, 2 * features)``, the means and the logarithms of the
+            standard deviations, or ``(n, features)``, the log-odds of black.
+        """
+        return self.decoder(self._seen(z, y))
+
+    def score(self, x: Tensor, said: Tensor) -> Tensor:
+        """Return the log-likelihood of observations under what the decoder said."""
+        flat = x.flatten(1)
         if self.likelihood == "bernoulli":
-            return -binary_cross_entropy_with_logits(out, flat, reduction="none").sum(1)
-        mu, log_scale = out.chunk(2, dim=1)
+            loss = binary_cross_entropy_with_logits(said, flat, reduction="none")
+            return -loss.sum(1)
+        mu, log_scale = said.chunk(2, dim=1)
         return gaussian_log_prob(flat, mu, log_scale.clamp(*LOG_SCALE))
 
     def loss(
@@ -221,14 +243,41 @@ class VAE(BoundedModel, LatentVariableModel):
         if k == 1:
             z = mu + log_scale.exp() * self._noise(mu, generator)
             return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)
-        weights = []
-        for _ in range(k):
-            eps = self._noise(mu, generator)
-            z = mu + log_scale.exp() * eps
-            prior = gaussian_log_prob(z, torch.zeros_like(z), torch.zeros_like(z))
-            guess = (-0.5 * eps.square() - log_scale - 0.5 * LOG_2PI).sum(1)
+        weights = self.log_weights(x, y, k=k, generator=generator)
+        return weights.logsumexp(0) - math.log(k)
+
+    def log_weights(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Return the log importance weights of ``k`` codes for each observation.
+
+        .. math:: \log w_i = \log p(\mathbf x\mid\mathbf z_i) + \log p(\mathbf z_i)
+                  - \log q(\mathbf z_i\mid\mathbf x),
+                  \qquad \mathbf z_i \sim q(\mathbf z\mid\mathbf x).
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            k: How many codes are drawn for each observation.
+            generator: The source of the codes' noise.
+
+        Returns:
+            A tensor ``(k, n)``, in nats.
+        """
+        self._check(x)
+        mu, log_scale = self.posterior(x, y)
+        zero, weights = torch.zeros_like(mu), []
+        for _ in range(check_count(k, "k", minimum=1)):
+            z = mu + log_scale.exp() * self._noise(mu, generator)
+            prior = gaussian_log_prob(z, zero, zero)
+            guess = gaussian_log_prob(z, mu, log_scale)
             weights.append(self.log_likelihood(x, z, y) + prior - guess)
-        return torch.stack(weights).logsumexp(0) - math.log(k)
+        return torch.stack(weights)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean of the code of each observation, ``(n, latent)``."""
@@ -237,7 +286,7 @@ class VAE(BoundedModel, LatentVariableModel):
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean observation of each code, ``(n, *event_shape)``."""
         check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        out = self.decoder(self._seen(z, y))
+        out = self.say(z, y)
         mean = out.sigmoid() if self.likelihood == "bernoulli" else out.chunk(2, 1)[0]
         return mean.unflatten(1, self.event_shape)
 
@@ -251,7 +300,7 @@ class VAE(BoundedModel, LatentVariableModel):
     ) -> Tensor:
         """Draw a code, then an observation from what the decoder says of it."""
         z = self._normal(check_count(n, "n"), self.latent, generator=generator)
-        out = self.decoder(self._seen(z, y))
+        out = self.say(z, y)
         if self.likelihood == "bernoulli":
             u = self._uniform(*out.shape, generator=generator)
             x = (u < out.sigmoid()).to(self.dtype)
@@ -279,3 +328,11 @@ class VAE(BoundedModel, LatentVariableModel):
         """Return what a network sees of a vector and a label."""
         h, seen = self._label_features(y, len(v)), waves(v, self.octaves)
         return seen if h is None else torch.cat([seen, h], 1)
+
+
+@torch.no_grad()
+def _awaken(network: nn.Sequential, start: int) -> None:
+    """Let the standard deviations that a network says start small."""
+    last = network[-1]
+    if isinstance(last, nn.Linear):
+        last.bias[start:] += AWAKE

@@ -1,3 +1,81 @@
 """Recipes for variational autoencoders."""
 
 from __future__ import annotations
+
+from torch import Tensor
+
+from genbook.models.vae import VAE
+from genbook.runs import first_weights, fit_once
+from genbook.training import History
+
+__all__ = ["vae_digits", "vae_world"]
+
+
+def vae_world(x: Tensor, *, steps: int = 2000, seed: int = 0) -> tuple[VAE, History]:
+    """Train a variational autoencoder on points of the world map.
+
+    The likelihood is Gaussian, with a mean and a standard deviation that the decoder
+    says for each code. Both networks see sines and cosines of their input: coasts are
+    sharp.
+
+    Args:
+        x: Points of the map, ``(n, 2)``.
+        steps: How long it learns.
+        seed: Decides the first weights, the batches and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> from genbook.recipes import world_data
+        >>> model, history = vae_world(world_data(600, 10).x, steps=2)
+        >>> model.latent, history.steps
+        (2, 2)
+    """
+    with first_weights(seed):
+        model = VAE((2,), latent=2, hidden=(128, 128), octaves=3)
+    history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
+    return model, history
+
+
+def vae_digits(
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    latent: int = 16,
+    beta: float = 1.0,
+    steps: int = 1200,
+    seed: int = 0,
+) -> tuple[VAE, History]:
+    """Train a variational autoencoder on black-and-white digits.
+
+    Args:
+        x: Images of any size with values 0 and 1, ``(n, 1, height, width)``.
+        y: Their classes, ``(n,)``, for a model that draws what it is asked for.
+        latent: The length of the code.
+        beta: The weight of the divergence in the loss; 1 makes the loss the bound.
+        steps: How long it learns.
+        seed: Decides the first weights, the batches and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> from torch import zeros
+        >>> model, history = vae_digits(zeros(200, 1, 14, 14), steps=2)
+        >>> model.decode(zeros(3, 16)).shape
+        torch.Size([3, 1, 14, 14])
+    """
+    classes = 0 if y is None else 10
+    with first_weights(seed):
+        model = VAE(
+            x.shape[1:],
+            latent,
+            hidden=(256, 128),
+            likelihood="bernoulli",
+            beta=beta,
+            classes=classes,
+        )
+    options = {"batch_size": 100, "lr": 3e-3, "seed": seed}
+    history = fit_once(model, x, y, steps=steps, **options)
+    return model, history
