@@ -22,7 +22,13 @@ from genbook._validate import (
     check_positive,
     check_sizes,
 )
-from genbook.models._walls import inside_and_tails, log_size, rise
+from genbook.models._walls import (
+    inside_and_tails,
+    log_integral,
+    log_size,
+    redraw,
+    rise,
+)
 from genbook.models.base import EnergyModel
 from genbook.models.langevin import annealed_importance, jump, langevin
 from genbook.models.networks import layers, waves
@@ -217,15 +223,9 @@ class EnergyNetwork(EnergyModel):
         """
         self._refuse_condition(y)
         n = check_count(n, "n")
-        x, log_w = self._anneal(
-            max(n, 1), temperatures, moves, check_generator(generator)
-        )
-        u = torch.rand(1, generator=generator, dtype=x.dtype, device=x.device)
-        at = (u + torch.arange(n, device=x.device)) / max(n, 1)  # systematic
-        cdf = log_w.softmax(0).cumsum(0)
-        rows = torch.searchsorted(cdf, at).clamp(max=len(x) - 1)
-        shuffle = torch.rand(n, generator=generator, device=x.device).argsort()
-        return x[rows][shuffle]
+        check_generator(generator)
+        x, log_w = self._anneal(max(n, 1), temperatures, moves, generator)
+        return redraw(x, log_w, n, generator)
 
     def _anneal(
         self,
@@ -282,9 +282,4 @@ class EnergyNetwork(EnergyModel):
                 f"{method!r} in {dim}"
             )
         margin = 6 * self.wall * self.span
-        low, high = self.low - margin, self.high + margin
-        t = (torch.arange(points, dtype=self.dtype, device=self.device) + 0.5) / points
-        grid = torch.cartesian_prod(*[t] * dim).view(-1, dim)
-        cell = ((high - low) / points).log().sum()
-        e = torch.cat([self._energy(low + c * (high - low)) for c in grid.split(65536)])
-        return ((-e).logsumexp(0) + cell).item()
+        return log_integral(self._energy, self.low - margin, self.high + margin, points)

@@ -105,6 +105,8 @@ class NoiseEnergy(EnergyModel):
         # Slopes are learnt, so the network itself must be smooth.
         sizes = (seen, *[width] * depth, dim)
         self.network = nn.Sequential(*layers(sizes, nn.SiLU))
+        for p in self.network[-1].parameters():
+            nn.init.zeros_(p)
         ends = math.log(highest), math.log(lowest)
         self.register_buffer("sigmas", torch.linspace(*ends, levels).exp())
         mean, axes, variances = torch.zeros(dim), torch.eye(dim), torch.ones(dim)

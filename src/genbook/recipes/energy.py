@@ -64,7 +64,7 @@ def energy_world_score(
 
 
 def energy_digits(
-    x: Tensor, *, steps: int = 1200, seed: int = 0
+    x: Tensor, *, steps: int = 2000, seed: int = 0
 ) -> tuple[NoiseEnergy, History]:
     """Train an energy at every level of noise on images.
 
@@ -83,5 +83,5 @@ def energy_digits(
     """
     with first_weights(seed):
         model = NoiseEnergy(x.shape[1:], x)
-    history = fit_once(model, x, steps=steps, batch_size=128, lr=3e-3, seed=seed)
+    history = fit_once(model, x, steps=steps, batch_size=128, lr=4e-3, seed=seed)
     return model, history
