@@ -6,6 +6,7 @@ asks for :math:`Z`; annealed importance sampling estimates it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -198,6 +199,7 @@ def annealed_importance(
         R. Neal, "Annealed importance sampling", 2001, doi:10.1023/A:1008923215028.
 
     Example:
+        >>> import math
         >>> g = torch.Generator().manual_seed(0)
         >>> base = torch.distributions.Normal(0.0, 1.0)
         >>> x = torch.randn(2000, 1, generator=g)
@@ -219,5 +221,6 @@ def annealed_importance(
         def bridge(v: Tensor, b: float = now) -> Tensor:
             return b * energy(v) - (1 - b) * base_log_prob(v)
 
-        x = langevin(bridge, x, steps=moves, step_size=step_size, generator=generator)
+        walk = functools.partial(langevin, steps=moves, step_size=step_size)
+        x = walk(bridge, x, generator=generator)
     return x, log_w
