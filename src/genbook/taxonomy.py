@@ -44,6 +44,7 @@ from genbook.models.kernel import KernelDensity
 from genbook.models.language import Transformer
 from genbook.models.mixture import GaussianMixture
 from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
+from genbook.models.noise_energy import NoiseEnergy
 from genbook.models.pixels import PixelCNN
 from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 from genbook.models.vae import VAE
@@ -226,6 +227,13 @@ MEMBERS: tuple[Member, ...] = (
         2006,
         "LeCun et al. 2006",
         "a network for the log density, up to a constant",
+    ),
+    Member(
+        NoiseEnergy,
+        "families/energy-based",
+        2019,
+        "Song and Ermon 2019",
+        "an energy for every level of noise",
     ),
     Member(
         Diffusion,

@@ -29,6 +29,7 @@ from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.noise_energy import NoiseEnergy
 from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
 from genbook.models.vae import VAE
 
@@ -151,6 +152,7 @@ CASES = {
         lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="score"),
         briefly,
     ),
+    "energy-of-noise": Case(lambda: NoiseEnergy((2,), width=24, depth=1), briefly),
     # The gradient of the game is not that of any one number: see test_adversarial.py.
     "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
 }

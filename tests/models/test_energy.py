@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbook.models.energy import EnergyNetwork, annealed_importance, langevin, slope
+from genbook.models.energy import EnergyNetwork
+from genbook.models.langevin import annealed_importance, jump, langevin, slope
+from genbook.models.noise_energy import NoiseEnergy
 from genbook.training import fit
 
 
@@ -124,3 +126,111 @@ def test_training_finds_a_gaussian(objective: str) -> None:
 def test_unknown_objective_is_named() -> None:
     with pytest.raises(ValueError, match="objective must be contrastive or score"):
         network(objective="likelihood")
+
+
+def test_jumps_reach_a_target_with_two_far_hills() -> None:
+    """From one hill alone, jumps put the right share on each."""
+    n = 10_000
+
+    def hills(x: Tensor) -> Tensor:
+        ends = torch.tensor([-4.0, 4.0]).double()
+        heights = torch.tensor([0.3, 0.7]).double().log()
+        return -(heights - 0.5 * (x - ends).square() / 0.09).logsumexp(1)
+
+    x = torch.full((n, 1), -4.0).double()
+    ends = torch.tensor([[-6.0], [6.0]]).double()
+    g = seeded(9)
+    for _ in range(80):
+        x = jump(hills, x, *ends, generator=g)
+    share = (x > 0).double().mean().item()
+    assert share == pytest.approx(0.7, abs=4 * (0.21 / n) ** 0.5)
+    right = x[x > 0]
+    assert right.std().item() == pytest.approx(
+        0.3, abs=4 * 0.3 / (2 * len(right)) ** 0.5
+    )
+
+
+def test_jumps_leave_chains_outside_the_box_alone() -> None:
+    """No offer leads out of the box, so none may lead in from outside."""
+    x = torch.tensor([[1.5, 0.0], [0.0, 0.0]]).double()
+    low, high = -torch.ones(2).double(), torch.ones(2).double()
+    moved = jump(lambda x: x.square().sum(1) * 0, x, low, high, generator=seeded(10))
+    assert torch.equal(moved[0], x[0])
+    assert not torch.equal(moved[1], x[1])
+
+
+def test_samples_follow_the_density_of_the_quadrature() -> None:
+    """Counts in the cells of a grid agree with the integrals over them."""
+    torch.manual_seed(0)
+    model = network(hidden=(16,)).double()
+    with torch.no_grad():
+        model.f[-1].weight *= 8  # hills of a few nats
+    model.requires_grad_(False)
+    n, side = 20_000, 4
+    s = model.sample(n, generator=seeded(11))
+    t = (torch.arange(400).double() + 0.5) / 200 - 1
+    grid = torch.cartesian_prod(t, t)
+    mass = (-model.energy(grid) - model.log_normaliser()).exp() * (2 / 400) ** 2
+
+    def cells(x: Tensor, w: Tensor) -> Tensor:
+        at = ((x + 1) / 2 * side).long().clamp(0, side - 1)
+        return torch.zeros(side**2).double().index_add(0, at[:, 0] * side + at[:, 1], w)
+
+    inside = (s.abs() <= 1).all(1)
+    counts = cells(s[inside], torch.ones(int(inside.sum())).double())
+    wanted = cells(grid, mass)
+    assert wanted.max() / wanted.min() > 3
+    # Redrawn samples come in copies, so the counts vary a little more than chance.
+    z = (counts - n * wanted) / (n * wanted).sqrt()
+    assert z.abs().max() < 6
+
+
+def test_noise_energy_starts_at_the_gaussian_of_the_data() -> None:
+    """Before training the energy is that of the data's Gaussian with the noise."""
+    x = torch.randn(500, 3, generator=seeded(13)).double() @ torch.randn(
+        3, 3, generator=seeded(14), dtype=torch.float64
+    )
+    model = NoiseEnergy((3,), x, width=8, depth=1).double()
+    sigma = torch.full((500,), 0.7).double()
+    c = (x - x.mean(0)).T @ (x - x.mean(0)) / 500 + 0.49 * torch.eye(3)
+    gauss = torch.distributions.MultivariateNormal(x.mean(0), c)
+    difference = model.energy(x, sigma) + gauss.log_prob(x)
+    assert (difference - difference[0]).abs().max() < 1e-5
+
+
+def test_noise_loss_is_the_score_error_against_the_noise() -> None:
+    """Autograd of the public energy, by hand, gives the same loss."""
+    x = torch.rand(20, 2, generator=seeded(15)).double()
+    model = NoiseEnergy((2,), x, width=8, depth=1).double()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=seeded(16)))
+    loss = model.loss(x, generator=seeded(17))
+    g = seeded(17)
+    top, bottom = model.sigmas[0].log(), model.sigmas[-1].log()
+    t = torch.rand(20, generator=g, dtype=torch.float64)
+    sigma = (bottom + t * (top - bottom)).exp()
+    eps = torch.randn(20, 2, generator=g, dtype=torch.float64) @ model.axes.T
+    noisy = (x + sigma[:, None] * eps).requires_grad_()
+    (score,) = torch.autograd.grad(-model.energy(noisy, sigma).sum(), noisy)
+    weight = 1 + sigma**2 / model.variances.mean()
+    wanted = weight[:, None] * (sigma[:, None] * score + eps).square()
+    assert loss.item() == pytest.approx(wanted.mean().item(), rel=1e-9)
+
+
+def test_noise_chains_draw_two_hills() -> None:
+    """Trained on two hills, the chains find both, and their width."""
+    side = (torch.rand(2000, 1, generator=seeded(18)) < 0.5) * 2.0 - 1
+    x = side + 0.1 * torch.randn(2000, 1, generator=seeded(19))
+    torch.manual_seed(0)
+    model = NoiseEnergy((1,), x, width=32, depth=1, highest=3.0)
+    fit(model, x, steps=600, batch_size=512, lr=1e-2)
+    s = model.sample(2000, generator=seeded(20))
+    assert (s > 0).double().mean().item() == pytest.approx(0.5, abs=0.15)
+    assert s.abs().mean().item() == pytest.approx(1, abs=0.08)
+    assert s[s > 0].std().item() == pytest.approx(0.1, abs=0.05)
+
+
+def test_noise_levels_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="highest must be above lowest"):
+        NoiseEnergy((2,), lowest=2.0, highest=1.0)

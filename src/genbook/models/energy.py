@@ -9,9 +9,8 @@ the model's own samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,151 +21,17 @@ from genbook._validate import (
     check_generator,
     check_positive,
     check_sizes,
-    check_tensor,
+)
+from genbook.models._walls import (
+    inside_and_tails,
+    log_integral,
+    log_size,
+    redraw,
+    rise,
 )
 from genbook.models.base import EnergyModel
+from genbook.models.langevin import annealed_importance, jump, langevin
 from genbook.models.networks import layers, waves
-
-Energy = Callable[[Tensor], Tensor]
-
-
-def slope(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return energies ``(n,)`` and their gradients ``(n, dim)`` at ``x``.
-
-    Example:
-        >>> slope(lambda x: (x**2).sum(1), torch.ones(1, 2))[1]
-        tensor([[2., 2.]])
-    """
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        e = energy(x)
-        (g,) = torch.autograd.grad(e.sum(), x)
-    return e.detach(), g
-
-
-def langevin(
-    energy: Energy,
-    x: Tensor,
-    *,
-    steps: int,
-    step_size: float,
-    adjusted: bool = True,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    r"""Walk downhill with noise; in the long run the points follow ``exp(-energy)``.
-
-    .. math:: \mathbf x' = \mathbf x - \tfrac{h^2}{2}\nabla E(\mathbf x)
-              + h\,\boldsymbol\varepsilon.
-
-    A finite step makes a small error, which the Metropolis–Hastings test removes: a
-    move is taken with a probability that keeps the target exactly invariant.
-
-    Args:
-        energy: Gives ``(n,)`` for ``(n, dim)``.
-        x: Where the chains start, ``(n, dim)``.
-        steps: How many moves.
-        step_size: The ``h`` of the equation.
-        adjusted: Whether moves are tested.
-        generator: The source of randomness; the global one when ``None``.
-
-    Returns:
-        Where the chains end, ``(n, dim)``, without gradient.
-
-    Reference:
-        G. Roberts and R. Tweedie, "Exponential convergence of Langevin distributions
-        and their discrete approximations", 1996, doi:10.2307/3318418.
-
-    Example:
-        >>> g = torch.Generator().manual_seed(0)
-        >>> bowl = lambda x: 0.5 * (x**2).sum(1)
-        >>> x = langevin(bowl, torch.zeros(2000, 1), steps=50, step_size=1, generator=g)
-        >>> round(x.std().item(), 1)
-        1.0
-    """
-    check_tensor(x, "x", ("n", "dim"), allow_empty=True)
-    check_count(steps, "steps")
-    check_positive(step_size, "step_size")
-    draw: dict[str, Any] = {
-        "generator": check_generator(generator),
-        "dtype": x.dtype,
-        "device": x.device,
-    }
-    h2 = step_size**2
-    e, g = slope(energy, x)
-    x = x.detach()
-    for _ in range(steps):
-        there = x - h2 / 2 * g + step_size * torch.randn(x.shape, **draw)
-        e_new, g_new = slope(energy, there)
-        if not adjusted:
-            x, e, g = there, e_new, g_new
-            continue
-        # How likely the move is, and how likely the move back.
-        out = (there - x + h2 / 2 * g).square().sum(1)
-        back = (x - there + h2 / 2 * g_new).square().sum(1)
-        log_accept = e - e_new + (out - back) / (2 * h2)
-        taken = torch.rand(len(x), **draw).log() < log_accept
-        x = torch.where(taken[:, None], there, x)
-        g = torch.where(taken[:, None], g_new, g)
-        e = torch.where(taken, e_new, e)
-    return x
-
-
-def annealed_importance(
-    energy: Energy,
-    x: Tensor,
-    base_log_prob: Energy,
-    *,
-    temperatures: int,
-    step_size: float,
-    moves: int = 1,
-    generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor]:
-    r"""Carry samples of a base to a target, and weigh what the journey cost.
-
-    At temperature :math:`\beta` the chains follow
-    :math:`p_0(\mathbf x)^{1-\beta} e^{-\beta E(\mathbf x)}`. The mean of the weights
-    estimates :math:`Z` without bias.
-
-    Args:
-        energy: The target's energy.
-        x: Samples of the base, ``(n, dim)``.
-        base_log_prob: The base's log density, ``(n,)`` for ``(n, dim)``.
-        temperatures: How many steps from 0 to 1.
-        step_size: Of the Langevin moves.
-        moves: How many moves at each temperature.
-        generator: The source of randomness; the global one when ``None``.
-
-    Returns:
-        The chains' ends, ``(n, dim)``, and the logs of their weights, ``(n,)``;
-        ``log_weights.logsumexp(0) - log(n)`` estimates :math:`\log Z`.
-
-    Reference:
-        R. Neal, "Annealed importance sampling", 2001, doi:10.1023/A:1008923215028.
-
-    Example:
-        >>> g = torch.Generator().manual_seed(0)
-        >>> base = torch.distributions.Normal(0.0, 1.0)
-        >>> x = torch.randn(2000, 1, generator=g)
-        >>> narrow = lambda x: 2 * x[:, 0] ** 2
-        >>> _, w = annealed_importance(
-        ...     narrow, x, lambda x: base.log_prob(x[:, 0]), temperatures=30,
-        ...     step_size=0.5, generator=g)
-        >>> exact = 0.5 * math.log(math.pi / 2)
-        >>> abs((w.logsumexp(0) - math.log(2000)).item() - exact) < 0.05
-        True
-    """
-    check_count(temperatures, "temperatures", minimum=1)
-    beta = torch.linspace(0, 1, temperatures + 1, dtype=x.dtype).tolist()
-    log_w = x.new_zeros(len(x))
-    for before, now in pairwise(beta):
-        with torch.no_grad():
-            log_w -= (now - before) * (energy(x) + base_log_prob(x))
-
-        def bridge(v: Tensor, b: float = now) -> Tensor:
-            return b * energy(v) - (1 - b) * base_log_prob(v)
-
-        x = langevin(bridge, x, steps=moves, step_size=step_size, generator=generator)
-    return x, log_w
 
 
 class EnergyNetwork(EnergyModel):
@@ -190,6 +55,7 @@ class EnergyNetwork(EnergyModel):
         objective: ``"contrastive"`` or ``"score"``.
         chains: How many chains the replay buffer holds.
         moves: How many Langevin moves a chain makes between two steps of training.
+        jumps: How many places anywhere in the box it is offered then.
         step_size: The size of a move, as a share of the box.
         noise: The standard deviation of the noise of ``"score"``, as a share of the
             box: the model learns the density of data blurred by so much.
@@ -227,6 +93,7 @@ class EnergyNetwork(EnergyModel):
         objective: Literal["contrastive", "score"] = "contrastive",
         chains: int = 2048,
         moves: int = 4,
+        jumps: int = 0,
         step_size: float = 0.02,
         noise: float = 0.02,
         wall: float = 0.01,
@@ -244,6 +111,7 @@ class EnergyNetwork(EnergyModel):
         self.objective = objective
         self.octaves = check_count(octaves, "octaves")
         self.moves = check_count(moves, "moves", minimum=1)
+        self.jumps = check_count(jumps, "jumps")
         self.step_size = check_positive(step_size, "step_size")
         self.noise = check_positive(noise, "noise")
         self.wall = check_positive(wall, "wall")
@@ -255,12 +123,15 @@ class EnergyNetwork(EnergyModel):
             "objective": objective,
             "chains": check_count(chains, "chains", minimum=1),
             "moves": moves,
+            "jumps": jumps,
             "step_size": step_size,
             "noise": noise,
             "wall": wall,
         }
         seen = dim * (1 + 2 * octaves)
-        self.f = nn.Sequential(*layers((seen, *hidden, 1), nn.SiLU))
+        # A slope is fitted by a smooth function; sharp coasts need kinks.
+        between = nn.SiLU if objective == "score" else nn.ReLU
+        self.f = nn.Sequential(*layers((seen, *hidden, 1), between))
         start = torch.Generator().manual_seed(0)
         unit = torch.rand(chains, dim, generator=start, dtype=low.dtype)
         self.register_buffer("buffer", low + unit * (high - low))
@@ -276,10 +147,8 @@ class EnergyNetwork(EnergyModel):
 
     def _energy(self, x: Tensor) -> Tensor:
         unit = (x - self.low) / self.span - 1
-        out = (unit.abs() - 1).clamp(min=0) / self.wall
-        inside = unit.clamp(-1, 1)
-        seen = waves(inside, self.octaves)
-        return self.f(seen).squeeze(1) + 0.5 * out.square().sum(1)
+        seen = waves(unit.clamp(-1, 1), self.octaves)
+        return self.f(seen).squeeze(1) + rise(unit, self.wall)
 
     def loss(
         self,
@@ -327,15 +196,18 @@ class EnergyNetwork(EnergyModel):
             step_size=self.step_size,
             generator=generator,
         )
-        self.buffer.copy_(self.low + (unit + 1) * self.span)
+        x = self.low + (unit + 1) * self.span
+        for _ in range(self.jumps):
+            x = jump(self._energy, x, self.low, self.high, generator=generator)
+        self.buffer.copy_(x)
 
     def sample(
         self,
         n: int,
         y: Tensor | None = None,
         *,
-        temperatures: int = 200,
-        moves: int = 2,
+        temperatures: int = 60,
+        moves: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw by annealing: from a uniform start, slowly down to the model.
@@ -351,15 +223,9 @@ class EnergyNetwork(EnergyModel):
         """
         self._refuse_condition(y)
         n = check_count(n, "n")
-        x, log_w = self._anneal(
-            max(n, 1), temperatures, moves, check_generator(generator)
-        )
-        u = torch.rand(1, generator=generator, dtype=x.dtype, device=x.device)
-        at = (u + torch.arange(n, device=x.device)) / max(n, 1)  # systematic
-        cdf = log_w.softmax(0).cumsum(0)
-        rows = torch.searchsorted(cdf, at).clamp(max=len(x) - 1)
-        shuffle = torch.rand(n, generator=generator, device=x.device).argsort()
-        return x[rows][shuffle]
+        check_generator(generator)
+        x, log_w = self._anneal(max(n, 1), temperatures, moves, generator)
+        return redraw(x, log_w, n, generator)
 
     def _anneal(
         self,
@@ -369,23 +235,13 @@ class EnergyNetwork(EnergyModel):
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
         """Return chains that end at the model, and the logs of their weights."""
-        # The base: even in the box, with the wall's Gaussian tails outside it.
-        tail = self.wall * math.sqrt(2 * math.pi)
         u = self._uniform(n, *self.event_shape, generator=generator)
-        flat = (2 + tail) * u - 1 - tail / 2
         z = self._normal(n, *self.event_shape, generator=generator)
-        unit = torch.where(
-            flat.abs() < 1, flat, flat.sign() * (1 + self.wall * z.abs())
-        )
-
-        def base(u: Tensor) -> Tensor:
-            out = (u.abs() - 1).clamp(min=0) / self.wall
-            return -0.5 * out.square().sum(1)
-
+        unit = inside_and_tails(u, z, self.wall)
         unit, log_w = annealed_importance(
             lambda u: self._energy(self.low + (u + 1) * self.span),
             unit,
-            base,
+            lambda u: -rise(u, self.wall),
             temperatures=temperatures,
             step_size=2 * self.step_size,
             moves=moves,
@@ -418,22 +274,12 @@ class EnergyNetwork(EnergyModel):
         dim = len(self.low)
         if method == "annealed":
             _, log_w = self._anneal(points, temperatures, 2, generator)
-            # The base's own integral: the box and the Gaussian tails of its wall.
-            side = 2 + self.wall * math.sqrt(2 * math.pi)
-            log_base = dim * math.log(side)
-            log_volume = self.span.log().sum().item()
-            return (
-                (log_w.logsumexp(0) - math.log(points)).item() + log_base + log_volume
-            )
+            log_base = log_size(dim, self.wall) + self.span.log().sum().item()
+            return (log_w.logsumexp(0) - math.log(points)).item() + log_base
         if method != "quadrature" or dim > 2:
             raise ValueError(
                 f"method must be annealed, or quadrature in one or two dimensions, got "
                 f"{method!r} in {dim}"
             )
         margin = 6 * self.wall * self.span
-        low, high = self.low - margin, self.high + margin
-        t = (torch.arange(points, dtype=self.dtype, device=self.device) + 0.5) / points
-        grid = torch.cartesian_prod(*[t] * dim).view(-1, dim)
-        cell = ((high - low) / points).log().sum()
-        e = torch.cat([self._energy(low + c * (high - low)) for c in grid.split(65536)])
-        return ((-e).logsumexp(0) + cell).item()
+        return log_integral(self._energy, self.low - margin, self.high + margin, points)

@@ -1,3 +1,87 @@
 """Recipes for energy-based models."""
 
 from __future__ import annotations
+
+from torch import Tensor
+
+from genbook.models.energy import EnergyNetwork
+from genbook.models.noise_energy import NoiseEnergy
+from genbook.runs import first_weights, fit_once
+from genbook.training import History
+
+__all__ = ["energy_digits", "energy_world", "energy_world_score"]
+
+MAP = [-1.0, -1.0], [1.0, 1.0]
+
+
+def energy_world(
+    x: Tensor, *, jumps: int = 1, steps: int = 1000, seed: int = 0
+) -> tuple[EnergyNetwork, History]:
+    """Train an energy on points of the map by chains that follow it.
+
+    Args:
+        x: Points of the map, ``(n, 2)``.
+        jumps: How many places anywhere a chain is offered at each step.
+        steps: How many updates.
+        seed: Decides weights, batches and chains.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> from genbook.recipes import world_data
+        >>> energy_world(world_data(100).x, steps=1)[1].steps
+        1
+    """
+    with first_weights(seed):
+        model = EnergyNetwork(*MAP, octaves=6, chains=1024, moves=1, jumps=jumps)
+    history = fit_once(model, x, steps=steps, lr=5e-3, seed=seed)
+    return model, history
+
+
+def energy_world_score(
+    x: Tensor, *, steps: int = 600, seed: int = 0
+) -> tuple[EnergyNetwork, History]:
+    """Train an energy on points of the map by denoising score matching.
+
+    Args:
+        x: Points of the map, ``(n, 2)``.
+        steps: How many updates.
+        seed: Decides weights, batches and noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> from genbook.recipes import world_data
+        >>> energy_world_score(world_data(100).x, steps=1)[1].steps
+        1
+    """
+    with first_weights(seed):
+        model = EnergyNetwork(*MAP, octaves=4, objective="score", noise=0.03)
+    history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
+    return model, history
+
+
+def energy_digits(
+    x: Tensor, *, steps: int = 2000, seed: int = 0
+) -> tuple[NoiseEnergy, History]:
+    """Train an energy at every level of noise on images.
+
+    Args:
+        x: Images with values in [0, 1], ``(n, 1, height, width)``.
+        steps: How many updates.
+        seed: Decides weights, batches and noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> energy_digits(torch.rand(9, 1, 4, 4), steps=1)[1].steps
+        1
+    """
+    with first_weights(seed):
+        model = NoiseEnergy(x.shape[1:], x)
+    history = fit_once(model, x, steps=steps, batch_size=128, lr=4e-3, seed=seed)
+    return model, history

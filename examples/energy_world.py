@@ -1,0 +1,77 @@
+"""Learn an energy of the world map by chains, and by guessing noise.
+
+Both models are marked by quadrature: nats above the floor on held-out points, and the
+share of their samples on land. Then chains walk on the first, and the script counts how
+many change the continent, by Langevin moves alone and by jumps.
+
+Chapter: book/families/energy-based.md
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genbook import plotting
+from genbook.cli import example_parser
+from genbook.metrics import support_share
+from genbook.models.langevin import jump, langevin
+from genbook.recipes import world_data
+from genbook.recipes.energy import energy_world, energy_world_score
+from genbook.tables import table
+
+
+def main() -> None:
+    """Train in two ways, mark, and measure the mixing."""
+    args = example_parser(__doc__).parse_args()
+    world = world_data()
+    short = {"steps": 30} if args.fast else {}
+    n, moves = (200, 50) if args.fast else (2000, 500)
+    generator = torch.Generator().manual_seed(args.seed)
+
+    model, _ = energy_world(world.x, seed=args.seed, **short)
+    by_score, _ = energy_world_score(world.x, seed=args.seed, **short)
+    rows = []
+    for name, m in {"contrastive": model, "score": by_score}.items():
+        log_z = m.log_normaliser(points=256 if args.fast else 1024)
+        mean_energy = m.energy(world.held_out).detach().double().mean().item()
+        samples = m.sample(n, generator=generator)
+        rows.append(
+            {
+                "training": name,
+                "log Z": log_z,
+                "nats above": mean_energy + log_z - world.rule.entropy,
+                "on land": support_share(world.rule, samples),
+            }
+        )
+    print(table(rows, formats={"log Z": ".3f", "nats above": ".3f", "on land": ".1%"}))
+
+    begin = world.held_out[: min(n, 500)]
+    walked = langevin(
+        model.energy, begin, steps=moves, step_size=0.03, generator=generator
+    )
+    jumped = begin
+    for _ in range(40):
+        jumped = jump(model.energy, jumped, model.low, model.high, generator=generator)
+
+    def moved(x: Tensor) -> float:
+        a, b = world.rule.continent(begin), world.rule.continent(x)
+        return (a != b)[b >= 0].double().mean().item()
+
+    print(f"on another continent after {moves} Langevin moves: {moved(walked):.1%}")
+    print(f"on another continent after 40 offers of a jump:  {moved(jumped):.1%}")
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    plotting.setup()
+    fig, ax = plotting.figure(height=3.6)
+    plotting.world_axes(ax)
+    log_z = rows[0]["log Z"]
+    plotting.show_density(
+        ax, lambda x: -model.energy(x.float()).detach() - log_z, (-1, -1), (1, 1)
+    )
+    fig.savefig(args.out / "density.png")
+    print(f"Figure: {args.out}/density.png")
+
+
+if __name__ == "__main__":
+    main()
