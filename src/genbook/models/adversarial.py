@@ -7,6 +7,7 @@ are real. Nobody writes a density down: the model is what the generator draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from math import prod
 from typing import Literal
 
@@ -48,6 +49,8 @@ class GAN(GenerativeModel):
         penalty: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
             the plain game.
         spectral: Whether the discriminator's layers are kept 1-Lipschitz.
+        average: How much of its past the averaged generator keeps at each step; it
+            draws the samples once training is over. 0 draws them by the last one.
         octaves: The frequencies that the discriminator sees of each feature.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
@@ -76,6 +79,7 @@ class GAN(GenerativeModel):
         hidden: Sequence[int] = (128, 128),
         penalty: float = 0.0,
         spectral: bool = False,
+        average: float = 0.0,
         octaves: int = 0,
         output: Literal["sigmoid", "linear"] = "linear",
         classes: int = 0,
@@ -88,6 +92,9 @@ class GAN(GenerativeModel):
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent = check_count(latent, "latent", minimum=1)
         self.penalty = check_positive(penalty, "penalty", zero=True)
+        self.average = check_positive(average, "average", zero=True)
+        if average >= 1:
+            raise ValueError(f"average must be below 1, got {average}")
         self.octaves = check_count(octaves, "octaves")
         self.classes = check_count(classes, "classes")
         self.config = {
@@ -96,6 +103,7 @@ class GAN(GenerativeModel):
             "hidden": list(check_sizes(hidden, "hidden")),
             "penalty": penalty,
             "spectral": spectral,
+            "average": average,
             "octaves": octaves,
             "output": output,
             "classes": classes,
@@ -103,6 +111,8 @@ class GAN(GenerativeModel):
         features = prod(self.event_shape)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.G = nn.Sequential(*layers((latent + classes, *hidden, features)), *last)
+        if average:
+            self.mean_G = deepcopy(self.G).requires_grad_(False)
         seen = features * (1 + 2 * octaves) + classes
         parts = layers((seen, *hidden[::-1], 1), lambda: nn.LeakyReLU(0.2))
         if spectral:
@@ -110,9 +120,13 @@ class GAN(GenerativeModel):
         self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return what the generator makes of noise ``(n, latent)``."""
+        """Return what the generator makes of noise ``(n, latent)``.
+
+        In training mode that is the player; afterwards its average, if there is one.
+        """
         check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        return self.G(self._with(z, y)).unflatten(1, self.event_shape)
+        G = self.mean_G if self.average and not self.training else self.G
+        return G(self._with(z, y)).unflatten(1, self.event_shape)
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the discriminator's log-odds that each observation is real, ``(n,)``.
@@ -137,6 +151,8 @@ class GAN(GenerativeModel):
             generator: The source of the generator's noise.
         """
         self._check_x(x, allow_empty=False)
+        if self.average and self.training:
+            self.remember()
         z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
         made = self.generate(z.normal_(generator=check_generator(generator)), y)
         return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
@@ -161,6 +177,13 @@ class GAN(GenerativeModel):
         fixed = {k: v.detach() for k, v in self.D.state_dict(keep_vars=True).items()}
         judged = functional_call(self.D, fixed, (self._view(made, y),))
         return softplus(-judged).mean()
+
+    @torch.no_grad()
+    def remember(self) -> None:
+        """Move the averaged generator a little towards the present one."""
+        pairs = zip(self.mean_G.parameters(), self.G.parameters(), strict=True)
+        for slow, now in pairs:
+            slow.lerp_(now, 1 - self.average)
 
     @torch.no_grad()
     def sample(
