@@ -20,7 +20,7 @@ from genbook.runs import first_weights
 GAMES = {
     "plain game": {},
     "R1 penalty": {"penalty": 0.1},
-    "spectral normalisation": {"spectral": True},
+    "spectral normalisation": {"spectral": 20.0},
 }
 SD = 0.1  # of each cluster
 
@@ -28,7 +28,7 @@ SD = 0.1  # of each cluster
 def main() -> None:
     """Play each game, count the clusters reached on the way, and draw the counts."""
     parser = example_parser(__doc__)
-    parser.add_argument("--steps", type=int, default=500, help="default: 500")
+    parser.add_argument("--steps", type=int, default=400, help="default: 400")
     args = parser.parse_args()
     steps = 100 if args.fast else args.steps
     generator = torch.Generator().manual_seed(args.seed)
@@ -46,7 +46,7 @@ def main() -> None:
     fig, ax = plotting.figure(height=3)
     for name, options in GAMES.items():
         with first_weights(args.seed):
-            model = GAN((2,), hidden=(64, 64), octaves=3, **options)
+            model = GAN((2,), hidden=(64, 64), **options)
         seen = play(model, x, modes, steps=steps, lr=2e-3, seed=args.seed)
         print(f"{name:24} modes reached {seen}")
         ax.plot(range(50, steps + 1, 50), seen, label=name)

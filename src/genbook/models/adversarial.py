@@ -28,6 +28,18 @@ from genbook.models.base import GenerativeModel
 from genbook.models.networks import layers, waves
 
 
+class Times(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``factor * x``."""
+        return self.factor * x
+
+
 class GAN(GenerativeModel):
     r"""A generator and a discriminator in the non-saturating game.
 
@@ -48,7 +60,8 @@ class GAN(GenerativeModel):
             them.
         penalty: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
             the plain game.
-        spectral: Whether the discriminator's layers are kept 1-Lipschitz.
+        spectral: The steepest that the discriminator may be in what it sees, by
+            spectral normalisation of its layers; 0 leaves them free.
         average: How much of its past the averaged generator keeps at each step; it
             draws the samples once training is over. 0 draws them by the last one.
         octaves: The frequencies that the discriminator sees of each feature.
@@ -78,7 +91,7 @@ class GAN(GenerativeModel):
         *,
         hidden: Sequence[int] = (128, 128),
         penalty: float = 0.0,
-        spectral: bool = False,
+        spectral: float = 0.0,
         average: float = 0.0,
         octaves: int = 0,
         output: Literal["sigmoid", "linear"] = "linear",
@@ -87,11 +100,10 @@ class GAN(GenerativeModel):
         super().__init__()
         if output not in ("sigmoid", "linear"):
             raise ValueError(f"output must be sigmoid or linear, got {output!r}")
-        if not isinstance(spectral, bool):
-            raise TypeError(f"spectral must be True or False, got {spectral!r}")
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent = check_count(latent, "latent", minimum=1)
         self.penalty = check_positive(penalty, "penalty", zero=True)
+        check_positive(spectral, "spectral", zero=True)
         self.average = check_positive(average, "average", zero=True)
         if average >= 1:
             raise ValueError(f"average must be below 1, got {average}")
@@ -117,6 +129,7 @@ class GAN(GenerativeModel):
         parts = layers((seen, *hidden[::-1], 1), lambda: nn.LeakyReLU(0.2))
         if spectral:
             parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
+            parts.append(Times(spectral))
         self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -165,16 +178,18 @@ class GAN(GenerativeModel):
         """Return how badly the discriminator tells ``x`` from what was made."""
         if self.penalty and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
-        real = self.judge(x, y)
-        value = softplus(-real).mean() + softplus(self.judge(made, y)).mean()
+        real, fake = self.judge(x, y), self.judge(made, y)  # (n,), (n,)
+        value = softplus(-real).mean() + softplus(fake).mean()
         if self.penalty and torch.is_grad_enabled():
             (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
-            value = value + self.penalty / 2 * slope.flatten(1).square().sum(1).mean()
+            steep = slope.flatten(1).square().sum(1)  # (n,)
+            value = value + self.penalty / 2 * steep.mean()
         return value
 
     def generator_loss(self, made: Tensor, y: Tensor | None = None) -> Tensor:
         """Return how well the discriminator sees through what was made."""
-        fixed = {k: v.detach() for k, v in self.D.state_dict(keep_vars=True).items()}
+        weights = self.D.state_dict(keep_vars=True)
+        fixed = {name: w.detach() for name, w in weights.items()}
         judged = functional_call(self.D, fixed, (self._view(made, y),))
         return softplus(-judged).mean()
 
