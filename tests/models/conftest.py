@@ -155,6 +155,11 @@ CASES = {
     "energy-of-noise": Case(lambda: NoiseEnergy((2,), width=24, depth=1), briefly),
     # The gradient of the game is not that of any one number: see test_adversarial.py.
     "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
+    "gan-averaged": Case(
+        lambda: GAN((2,), hidden=(16,), penalty=0.1, spectral=2.0, average=0.5),
+        briefly,
+        gradients=("game",),
+    ),
 }
 
 

@@ -60,13 +60,19 @@ def test_penalty_is_the_squared_slope_at_the_data(x: Tensor) -> None:
 
 
 def test_spectral_layers_do_not_stretch() -> None:
-    model = gan(spectral=True)
+    model = gan(spectral=5.0)
     for _ in range(50):  # the power method converges over calls
         model.judge(torch.zeros(1, 2).double())
     model.eval()
     for layer in model.D:
         if isinstance(layer, torch.nn.Linear):
             assert torch.linalg.matrix_norm(layer.weight, 2).item() < 1.05
+    a, b = torch.randn(2, 500, 2, generator=seeded(3)).double()
+    rise = (model.judge(a) - model.judge(b)).abs() / (a - b).norm(dim=1)
+    assert rise.max() < 5 * 1.05**2
+    plain = gan(spectral=1.0).eval()
+    plain.load_state_dict(model.state_dict())
+    assert torch.allclose(model.judge(a), 5 * plain.judge(a))
 
 
 def test_the_best_judge_says_the_ratio_of_densities() -> None:
@@ -113,3 +119,63 @@ def test_sigmoid_output_stays_in_the_unit_box() -> None:
     assert ((made > 0) & (made < 1)).all()
     with pytest.raises(ValueError, match="output must be sigmoid or linear"):
         gan(output="tanh")
+
+
+class Lookup(GAN):
+    """A judge that keeps one number for each of three places."""
+
+    def __init__(self) -> None:
+        super().__init__((1,), latent=1, hidden=(1,))
+        self.says = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+
+    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.says[x[:, 0].long()]
+
+
+def test_the_best_judge_of_three_places_counts() -> None:
+    """The minimum is the log of the ratio of the shares, and its loss their JS."""
+    model = Lookup().double()
+    p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.1, 0.3, 0.6])
+    places = torch.arange(3.0).double()[:, None]
+    real, made = (places.repeat_interleave((10 * s).round().long(), 0) for s in (p, q))
+    optimiser = torch.optim.LBFGS(
+        [model.says], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-16
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = model.discriminator_loss(real, made)
+        loss.backward(inputs=[model.says])
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    p, q = p.double(), q.double()
+    assert torch.allclose(model.says, (p / q).log(), atol=1e-6)
+    m = (p + q) / 2
+    js = ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+    lost = model.discriminator_loss(real, made).item()
+    assert lost == pytest.approx(2 * torch.tensor(2.0).log().item() - 2 * js.item())
+
+
+def test_the_average_follows_the_generator(x: Tensor) -> None:
+    model = gan(average=0.75)
+    before = [p.clone() for p in model.mean_G.parameters()]
+    with torch.no_grad():
+        for p in model.G.parameters():
+            p.add_(1.0)
+    model.train()
+    model.loss(x, generator=seeded(2))
+    for slow, old in zip(model.mean_G.parameters(), before, strict=True):
+        assert torch.allclose(slow, old + 0.25)
+        assert not slow.requires_grad
+
+
+def test_the_average_draws_and_the_generator_plays() -> None:
+    model = gan(average=0.5)
+    with torch.no_grad():
+        model.mean_G[-1].bias.add_(100.0)
+    z = torch.zeros(3, 2).double()
+    assert (model.train().generate(z) < 50).all()
+    assert (model.eval().generate(z) > 50).all()
+    with pytest.raises(ValueError, match="average must be below 1, got 1"):
+        gan(average=1.0)

@@ -7,6 +7,7 @@ are real. Nobody writes a density down: the model is what the generator draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from math import prod
 from typing import Literal
 
@@ -25,6 +26,18 @@ from genbook._validate import (
 )
 from genbook.models.base import GenerativeModel
 from genbook.models.networks import layers, waves
+
+
+class Times(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``factor * x``."""
+        return self.factor * x
 
 
 class GAN(GenerativeModel):
@@ -47,7 +60,10 @@ class GAN(GenerativeModel):
             them.
         penalty: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
             the plain game.
-        spectral: Whether the discriminator's layers are kept 1-Lipschitz.
+        spectral: The steepest that the discriminator may be in what it sees, by
+            spectral normalisation of its layers; 0 leaves them free.
+        average: How much of its past the averaged generator keeps at each step; it
+            draws the samples once training is over. 0 draws them by the last one.
         octaves: The frequencies that the discriminator sees of each feature.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
@@ -75,7 +91,8 @@ class GAN(GenerativeModel):
         *,
         hidden: Sequence[int] = (128, 128),
         penalty: float = 0.0,
-        spectral: bool = False,
+        spectral: float = 0.0,
+        average: float = 0.0,
         octaves: int = 0,
         output: Literal["sigmoid", "linear"] = "linear",
         classes: int = 0,
@@ -83,11 +100,13 @@ class GAN(GenerativeModel):
         super().__init__()
         if output not in ("sigmoid", "linear"):
             raise ValueError(f"output must be sigmoid or linear, got {output!r}")
-        if not isinstance(spectral, bool):
-            raise TypeError(f"spectral must be True or False, got {spectral!r}")
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent = check_count(latent, "latent", minimum=1)
         self.penalty = check_positive(penalty, "penalty", zero=True)
+        check_positive(spectral, "spectral", zero=True)
+        self.average = check_positive(average, "average", zero=True)
+        if average >= 1:
+            raise ValueError(f"average must be below 1, got {average}")
         self.octaves = check_count(octaves, "octaves")
         self.classes = check_count(classes, "classes")
         self.config = {
@@ -96,6 +115,7 @@ class GAN(GenerativeModel):
             "hidden": list(check_sizes(hidden, "hidden")),
             "penalty": penalty,
             "spectral": spectral,
+            "average": average,
             "octaves": octaves,
             "output": output,
             "classes": classes,
@@ -103,16 +123,23 @@ class GAN(GenerativeModel):
         features = prod(self.event_shape)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.G = nn.Sequential(*layers((latent + classes, *hidden, features)), *last)
+        if average:
+            self.mean_G = deepcopy(self.G).requires_grad_(False)
         seen = features * (1 + 2 * octaves) + classes
         parts = layers((seen, *hidden[::-1], 1), lambda: nn.LeakyReLU(0.2))
         if spectral:
             parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
+            parts.append(Times(spectral))
         self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return what the generator makes of noise ``(n, latent)``."""
+        """Return what the generator makes of noise ``(n, latent)``.
+
+        In training mode that is the player; afterwards its average, if there is one.
+        """
         check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        return self.G(self._with(z, y)).unflatten(1, self.event_shape)
+        G = self.mean_G if self.average and not self.training else self.G
+        return G(self._with(z, y)).unflatten(1, self.event_shape)
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the discriminator's log-odds that each observation is real, ``(n,)``.
@@ -137,6 +164,8 @@ class GAN(GenerativeModel):
             generator: The source of the generator's noise.
         """
         self._check_x(x, allow_empty=False)
+        if self.average and self.training:
+            self.remember()
         z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
         made = self.generate(z.normal_(generator=check_generator(generator)), y)
         return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
@@ -149,18 +178,27 @@ class GAN(GenerativeModel):
         """Return how badly the discriminator tells ``x`` from what was made."""
         if self.penalty and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
-        real = self.judge(x, y)
-        value = softplus(-real).mean() + softplus(self.judge(made, y)).mean()
+        real, fake = self.judge(x, y), self.judge(made, y)  # (n,), (n,)
+        value = softplus(-real).mean() + softplus(fake).mean()
         if self.penalty and torch.is_grad_enabled():
             (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
-            value = value + self.penalty / 2 * slope.flatten(1).square().sum(1).mean()
+            steep = slope.flatten(1).square().sum(1)  # (n,)
+            value = value + self.penalty / 2 * steep.mean()
         return value
 
     def generator_loss(self, made: Tensor, y: Tensor | None = None) -> Tensor:
         """Return how well the discriminator sees through what was made."""
-        fixed = {k: v.detach() for k, v in self.D.state_dict(keep_vars=True).items()}
+        weights = self.D.state_dict(keep_vars=True)
+        fixed = {name: w.detach() for name, w in weights.items()}
         judged = functional_call(self.D, fixed, (self._view(made, y),))
         return softplus(-judged).mean()
+
+    @torch.no_grad()
+    def remember(self) -> None:
+        """Move the averaged generator a little towards the present one."""
+        pairs = zip(self.mean_G.parameters(), self.G.parameters(), strict=True)
+        for slow, now in pairs:
+            slow.lerp_(now, 1 - self.average)
 
     @torch.no_grad()
     def sample(

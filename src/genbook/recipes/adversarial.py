@@ -1,3 +1,119 @@
 """Recipes for generative adversarial networks."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from genbook.models.adversarial import GAN
+from genbook.runs import first_weights, fit_once
+from genbook.training import History
+
+__all__ = ["gan_digits", "gan_world", "play"]
+
+T = TypeVar("T")
+BETAS = (0.5, 0.9)  # short memories: the other player moves
+
+
+def gan_world(x: Tensor, *, steps: int = 2100, seed: int = 0) -> tuple[GAN, History]:
+    """Train a GAN on points of the world map: where, then how sharp.
+
+    Args:
+        x: Points, ``(n, 2)``, in [-1, 1]².
+        steps: How long.
+        seed: Decides the first weights, the batches and the noise.
+    """
+    sizes: dict[str, Any] = {"latent": 8, "hidden": (128, 128, 128), "octaves": 4}
+    with first_weights(seed):
+        calm = GAN((2,), penalty=0.02, average=0.99, **sizes)
+        model = GAN((2,), penalty=0.002, average=0.99, **sizes)
+    rest: dict[str, Any] = {"batch_size": 256, "betas": BETAS}
+    n = steps * 11 // 21
+    first = fit_once(calm, x, steps=n, lr=3e-3, seed=seed, **rest)
+    model.load_state_dict(calm.state_dict())
+    n = steps - n
+    then = fit_once(model, x, steps=n, lr=1.5e-3, seed=seed + 1, **rest)
+    return model, _after(first, then)
+
+
+def gan_digits(
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    penalty: float = 3.0,
+    steps: int = 1300,
+    seed: int = 0,
+) -> tuple[GAN, History]:
+    """Train a GAN on images of digits, conditional where labels are given.
+
+    Args:
+        x: Images in [0, 1], ``(n, 1, height, width)``.
+        y: Their digits, ``(n,)``.
+        penalty: The weight of R1; 0 plays the plain game.
+        steps: How long.
+        seed: Decides the first weights, the batches and the noise.
+    """
+    sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256)}
+    sizes["classes"] = 0 if y is None else 10
+    with first_weights(seed):
+        model = GAN(
+            x.shape[1:], penalty=penalty, average=0.99, output="sigmoid", **sizes
+        )
+    rest: dict[str, Any] = {"batch_size": 64, "lr": 4e-3, "betas": BETAS}
+    history = fit_once(model, x, y, steps=steps, seed=seed, **rest)
+    return model, history
+
+
+def _after(a: History, b: History) -> History:
+    """Return one history of two trainings, the second after the first."""
+    return History(
+        loss=a.loss + b.loss,
+        lr=a.lr + b.lr,
+        seconds=a.seconds + b.seconds,
+        cpu_seconds=a.cpu_seconds + b.cpu_seconds,
+    )
+
+
+def play(
+    model: GAN,
+    x: Tensor,
+    look: Callable[[GAN], T],
+    *,
+    steps: int = 600,
+    every: int = 50,
+    lr: float = 1e-3,
+    seed: int = 0,
+) -> list[T]:
+    """Play the game at a constant rate, and watch.
+
+    Args:
+        model: The two players.
+        x: Observations, ``(n, *event_shape)``.
+        look: Is shown the model every so often.
+        steps: How long.
+        every: The steps between two looks.
+        lr: The learning rate of both players.
+        seed: Decides the batches and the noise.
+
+    Returns:
+        What ``look`` returned each time.
+
+    Example:
+        >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> play(GAN((2,), hidden=(8,)), x, lambda model: model.training, steps=100)
+        [True, True]
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr, betas=BETAS)
+    dice = torch.Generator().manual_seed(seed)
+    seen = []
+    for step in range(1, steps + 1):
+        rows = torch.randint(len(x), (128,), generator=dice)
+        optimiser.zero_grad()
+        model.loss(x[rows], generator=dice).backward()
+        optimiser.step()
+        if step % every == 0:
+            seen.append(look(model))
+    return seen
