@@ -28,7 +28,7 @@ def made(dim: int = 3, **config: object) -> MADE:
 
 @pytest.mark.parametrize("order", [None, [2, 0, 1], [1, 2, 0]])
 def test_nothing_depends_on_itself_or_what_comes_after(order: list[int] | None) -> None:
-    model = made(order=order)
+    model = made(orders=None if order is None else [order])
     x = torch.rand(20, 3, generator=seeded(1), dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(
         lambda v: model.log_mass(v).sum(0), x
@@ -74,8 +74,66 @@ def test_labels_choose_the_density() -> None:
 
 @pytest.mark.parametrize("order", [[0, 0, 1], [0, 1], [1, 2, 3]])
 def test_an_order_names_each_coordinate_once(order: list[int]) -> None:
-    with pytest.raises(ValueError, match="order must name each of 0 to 2 once"):
-        made(order=order)
+    with pytest.raises(ValueError, match="an order must name each of 0 to 2 once"):
+        made(orders=[[0, 1, 2], order])
+
+
+@pytest.mark.parametrize(
+    ("orders", "error"), [([0, 1, 2], TypeError), ("012", TypeError), ([], ValueError)]
+)
+def test_orders_are_permutations(orders: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="orders must"):
+        made(orders=orders)
+
+
+def test_several_orders_are_a_mixture() -> None:
+    model = made(dim=2, orders=[(0, 1), (1, 0)])
+    parts = [made(dim=2, orders=[order]) for order in model.orders]
+    for part, net in zip(parts, model.nets, strict=True):
+        part.nets[0].load_state_dict(net.state_dict())
+    x = torch.rand(50, 2, generator=seeded(5), dtype=torch.float64)
+    p = [part.log_prob(x).exp() for part in parts]
+    assert torch.allclose(model.log_prob(x).exp(), sum(p) / 2, rtol=1e-12)
+    separate = -sum(part.log_prob(x).mean() for part in parts) / 2
+    assert model.loss(x).item() == pytest.approx(separate.item(), abs=1e-12)
+    assert model.loss(x) >= -model.log_prob(x).mean()
+
+
+def test_samples_of_several_orders_follow_the_mixture() -> None:
+    model = made(dim=2, octaves=0, orders=[(0, 1), (1, 0)])
+    with torch.no_grad():  # make the two orders differ as much as they can
+        for p in model.nets[1].parameters():
+            p.neg_()
+    n, side, fine = 40_000, 4, 100
+    x = model.sample(n, generator=seeded(6))
+    cell = (x * side).long().clamp(max=side - 1)
+    counts = torch.bincount(cell[:, 0] * side + cell[:, 1], minlength=side**2)
+    t = (torch.arange(side * fine, dtype=torch.float64) + 0.5) / (side * fine)
+    p = model.log_prob(torch.cartesian_prod(t, t)).exp().view(side, fine, side, fine)
+    p = p.mean((1, 3)).flatten() / side**2
+    deviation = (counts / n - p) / (p * (1 - p) / n).sqrt()
+    assert deviation.abs().max() < 4.5
+
+
+def test_temperature_raises_each_factor_to_a_power() -> None:
+    model = made(dim=1)
+    x = model.sample(40_000, temperature=0.5, generator=seeded(7))
+    counts = torch.bincount((x[:, 0] * 4).long().clamp(max=3), minlength=4)
+    p = model.log_mass(torch.zeros(1, 1).double())[0, 0].exp() ** 2
+    p = p / p.sum()
+    deviation = (counts / 40_000 - p) / (p * (1 - p) / 40_000).sqrt()
+    assert deviation.abs().max() < 4.5
+
+
+def test_labels_reach_the_first_coordinate_too() -> None:
+    model = made(dim=2, classes=2)
+    x = torch.zeros(2, 2, dtype=torch.float64)
+    first = model.log_mass(x, torch.tensor([0, 1]))[:, 0]
+    assert not torch.allclose(first[0], first[1])
+    orders = [(0, 1), (1, 0)]
+    both = made(dim=2, classes=2, orders=orders)
+    y = torch.tensor([0, 1, 1])
+    assert both.sample(3, y, generator=seeded(8)).shape == (3, 2)
 
 
 def test_samples_stay_in_the_box() -> None:

@@ -64,7 +64,9 @@ class MADE(ExplicitModel):
         p_\theta(x_i \mid x_1, \dots, x_{i-1}),
 
     where each factor is constant within each of ``bins`` equal bins: a histogram whose
-    heights a network chooses, from the exact values of the coordinates before.
+    heights a network chooses, from the exact values of the coordinates before. With
+    several orders the density is the mean of theirs, a mixture: each has a network of
+    its own, and a draw first picks one of them by chance.
 
     Args:
         low: The lower corner of the box, ``(dim,)``.
@@ -73,14 +75,14 @@ class MADE(ExplicitModel):
         hidden: The widths of the hidden layers.
         octaves: How many frequencies of sines and cosines of each coordinate the
             network sees.
-        order: The order in which coordinates are generated, a permutation of
-            ``0 … dim - 1``; as they stand when ``None``.
+        orders: The orders in which coordinates are generated, each a permutation of
+            ``0 … dim - 1``; one order, as they stand, when ``None``.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
 
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If the corners do not enclose a volume, a size is too small, or
-            ``order`` is not a permutation.
+            an order is not a permutation.
 
     Reference:
         M. Germain, K. Gregor, I. Murray and H. Larochelle, "MADE: masked autoencoder
@@ -103,7 +105,7 @@ class MADE(ExplicitModel):
         *,
         hidden: Sequence[int] = (128, 128),
         octaves: int = 5,
-        order: Sequence[int] | None = None,
+        orders: Sequence[Sequence[int]] | None = None,
         classes: int = 0,
     ) -> None:
         super().__init__()
@@ -115,37 +117,45 @@ class MADE(ExplicitModel):
         self.bins = check_count(bins, "bins", minimum=2)
         self.classes = check_count(classes, "classes")
         self.octaves = check_count(octaves, "octaves")
-        self.order = _permutation(order, dim)
+        self.orders = _permutations(orders, dim)
         self.config = {
             "low": low.tolist(),
             "high": high.tolist(),
             "bins": bins,
             "hidden": list(check_sizes(hidden, "hidden")),
             "octaves": octaves,
-            "order": None if order is None else list(self.order),
+            "orders": [list(order) for order in self.orders],
             "classes": classes,
         }
+        self.nets = nn.ModuleList(
+            self._network(order, hidden, dim) for order in self.orders
+        )
+
+    def _network(
+        self, order: Sequence[int], hidden: Sequence[int], dim: int
+    ) -> nn.Sequential:
+        """Return the masked network of one order."""
         # The degree of a coordinate: its place in the order, from 1. Labels have 0.
         place = torch.empty(dim, dtype=torch.long)
-        place[list(self.order)] = torch.arange(1, dim + 1)
-        seen = torch.cat(
-            [place.repeat_interleave(1 + 2 * octaves), place.new_zeros(classes)]
-        )
-        degrees = [seen]
+        place[list(order)] = torch.arange(1, dim + 1)
+        seen = place.repeat_interleave(1 + 2 * self.octaves)
+        degrees = [torch.cat([seen, place.new_zeros(self.classes)])]
+        first = 0 if self.classes else 1  # a unit of degree 0 sees labels alone
         for width in hidden:
-            degrees.append(torch.arange(width) % dim)
+            degrees.append(first + torch.arange(width) % max(dim - first, 1))
         layers: list[nn.Module] = []
         for a, b in pairwise(degrees):
             layers += [MaskedLinear(a, b), nn.ReLU()]
-        out = place.repeat_interleave(bins)
-        self.net = nn.Sequential(*layers, MaskedLinear(degrees[-1], out, strict=True))
+        out = place.repeat_interleave(self.bins)
+        return nn.Sequential(*layers, MaskedLinear(degrees[-1], out, strict=True))
 
-    def log_mass(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def log_mass(self, x: Tensor, y: Tensor | None = None, *, net: int = 0) -> Tensor:
         """Return the log-probability of each coordinate's bins, given those before.
 
         Args:
             x: Observations, ``(n, dim)``.
             y: Labels, ``(n,)``, for a conditional model.
+            net: The number of the order.
 
         Returns:
             A tensor ``(n, dim, bins)``; entry ``i`` does not depend on the coordinates
@@ -158,17 +168,45 @@ class MADE(ExplicitModel):
         seen = torch.cat(features, 2).flatten(1)
         if (h := self._label_features(y, len(x))) is not None:
             seen = torch.cat([seen, h], 1)
-        return self.net(seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
+        return self.nets[net](seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
 
-    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the exact log density of each observation in nats, ``(n,)``."""
+    def log_prob_by_order(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log density under each order alone in nats, ``(n, orders)``."""
         self._check_x(x)
         inside = ((x >= self.low) & (x <= self.high)).all(1)
         x = torch.minimum(torch.maximum(x, self.low), self.high)
         width = (self.high - self.low) / self.bins
         k = ((x - self.low) / width).long().clamp(max=self.bins - 1)  # (n, dim)
-        mass = self.log_mass(x, y).gather(2, k[..., None]).squeeze(2)
-        return torch.where(inside, (mass - width.log()).sum(1), -torch.inf)
+        log_p = []
+        for net in range(len(self.nets)):
+            mass = self.log_mass(x, y, net=net).gather(2, k[..., None]).squeeze(2)
+            log_p.append(torch.where(inside, (mass - width.log()).sum(1), -torch.inf))
+        return torch.stack(log_p, 1)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log density of each observation in nats, ``(n,)``."""
+        log_p = self.log_prob_by_order(x, y)  # (n, orders)
+        return log_p.logsumexp(1) - math.log(log_p.shape[1])
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean negative log-likelihood, each order taken for itself.
+
+        With one order this is that of the model. With more it is never below it,
+        because the logarithm is concave.
+
+        Args:
+            x: Observations, ``(n, dim)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            generator: Unused: the likelihood is not random.
+        """
+        self._check_x(x, allow_empty=False)
+        return -self.log_prob_by_order(x, y).mean()
 
     @torch.no_grad()
     def sample(
@@ -192,27 +230,47 @@ class MADE(ExplicitModel):
         """
         check_positive(temperature, "temperature")
         shape = (check_count(n, "n"), *self.event_shape)
+        self._label_features(y, n)  # refused here even if no order is drawn
         u = self._uniform(*shape, generator=generator)
+        which = self._uniform(n, generator=generator) * len(self.nets)
         x = self.low.expand(shape).clone()
+        for net in range(len(self.nets)):
+            rows = which.long() == net
+            labels = None if y is None else y[rows]
+            x[rows] = self._draw(net, u[rows], labels, temperature)
+        return torch.minimum(x, self.high)
+
+    def _draw(
+        self, net: int, u: Tensor, y: Tensor | None, temperature: float
+    ) -> Tensor:
+        """Turn uniform numbers ``(n, dim)`` into observations, in one order."""
+        x = self.low.expand(u.shape).clone()
         width = (self.high - self.low) / self.bins
-        for i in self.order:
-            p = (self.log_mass(x, y)[:, i] / temperature).softmax(-1)
+        for i in self.orders[net]:
+            log_p = self.log_mass(x, y, net=net)[:, i]
+            p = (log_p / temperature).softmax(-1)  # (n, bins)
             before = p.cumsum(-1) - p  # the probability of all bins to the left
             k = ((before <= u[:, i : i + 1]).sum(-1) - 1).clamp(min=0)[:, None]
             # What is left of u, within the bin: uniform again.
             rest = (u[:, i : i + 1] - before.gather(1, k)) / p.gather(1, k)
             x[:, i] = self.low[i] + width[i] * (k + rest.clamp(0, 1)).squeeze(1)
-        return torch.minimum(x, self.high)
+        return x
 
 
-def _permutation(order: Sequence[int] | None, dim: int) -> tuple[int, ...]:
-    """Return the order of generation, if it names each coordinate once."""
-    if order is None:
-        return tuple(range(dim))
-    if isinstance(order, str) or not isinstance(order, Sequence):
-        raise TypeError(f"order must be a sequence of integers, got {order!r}")
-    if sorted(order) != list(range(dim)):
-        raise ValueError(
-            f"order must name each of 0 to {dim - 1} once, got {list(order)}"
-        )
-    return tuple(order)
+def _permutations(
+    orders: Sequence[Sequence[int]] | None, dim: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return the orders of generation, if each names each coordinate once."""
+    if orders is None:
+        return (tuple(range(dim)),)
+    good = isinstance(orders, Sequence) and not isinstance(orders, str)
+    if not good or not all(isinstance(order, Sequence) for order in orders):
+        raise TypeError(f"orders must be a sequence of permutations, got {orders!r}")
+    if not len(orders):
+        raise ValueError("orders must hold at least one permutation, got none")
+    for order in orders:
+        if isinstance(order, str) or sorted(order) != list(range(dim)):
+            raise ValueError(
+                f"an order must name each of 0 to {dim - 1} once, got {order!r}"
+            )
+    return tuple(tuple(order) for order in orders)

@@ -143,7 +143,9 @@ class Transformer(ExplicitModel):
         """
         self._check_tokens(tokens)
         out = self.logits(tokens[:, :-1])
-        return -cross_entropy(out.transpose(1, 2), tokens[:, 1:], reduction="none")
+        target = tokens[:, 1:]
+        nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
+        return -nats.view_as(target)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log-probability of each text given its first token, ``(n,)``.
