@@ -11,7 +11,7 @@ from __future__ import annotations
 from genbook import plotting
 from genbook.cli import example_parser
 from genbook.data.digits import load_digits
-from genbook.replay import measure, replay, train_reader
+from genbook.replay import METHODS, measure, replay, train_reader
 from genbook.tables import table
 
 
@@ -22,7 +22,8 @@ def main() -> None:
     n, drawn = (300, 100) if args.fast else (2_000, 1_000)
     seen, held_out = digits.x[:n], digits.x[2_000 : 2_000 + n]
     judge = train_reader(digits.x, digits.y, seed=args.seed)
-    results = replay(seen, drawn, seed=args.seed)
+    methods = METHODS[:6] if args.fast else METHODS
+    results = replay(seen, drawn, methods=methods, seed=args.seed)
     rows = [
         {
             "year": str(r.method.year),

@@ -16,10 +16,19 @@ from torch import Tensor
 
 from genbook import metrics
 from genbook.discriminative.judge import Judge, not_an_image, train_judge
+from genbook.models.adversarial import GAN
 from genbook.models.autoencoder import Autoencoder
+from genbook.models.autoregressive import MADE
+from genbook.models.base import GenerativeModel
+from genbook.models.dequantisation import dequantise
+from genbook.models.diffusion import Diffusion
+from genbook.models.flow import Flow
+from genbook.models.flow_matching import FlowMatching
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.vae import VAE
+from genbook.runs import first_weights
 from genbook.training import fit
 
 #: Draws ``n`` images: ``sampler(n, generator)``.
@@ -95,6 +104,88 @@ def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
     return lambda n, g: network.decode(prior.sample(n, generator=g)).detach()
 
 
+def _trained(
+    make: Callable[[], GenerativeModel],
+    x: Tensor,
+    g: torch.Generator,
+    steps: int,
+    **options: Any,
+) -> GenerativeModel:
+    """Make a model and train it; both follow from the generator."""
+    seed = int(torch.randint(2**31, (), generator=g))
+    with first_weights(seed):
+        model = make()
+    options = {"batch_size": 100, "seed": seed, "progress": False} | options
+    fit(model, x, steps=steps, **options)
+    return model
+
+
+def _vae(x: Tensor, g: torch.Generator) -> Sampler:
+    shape = x.shape[1:]
+    model = _trained(
+        lambda: VAE(shape, 16, hidden=(256, 128), likelihood="bernoulli"),
+        *(x, g, 700),
+        lr=3e-3,
+    )
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _gan(x: Tensor, g: torch.Generator) -> Sampler:
+    sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256), "average": 0.99}
+    model = _trained(
+        lambda: GAN(x.shape[1:], penalty=3.0, output="sigmoid", **sizes),
+        *(x, g, 400),
+        lr=4e-3,
+        betas=(0.5, 0.9),
+    )
+    return lambda n, g: model.sample(n, generator=g)
+
+
+def _masked(x: Tensor, g: torch.Generator) -> Sampler:
+    d = x[0].numel()
+    low, high = torch.zeros(d), torch.ones(d)
+    model = _trained(
+        lambda: MADE(low, high, bins=4, hidden=(500,), octaves=0),
+        *(x.flatten(1), g, 400),
+        lr=1e-2,
+    )
+
+    def draw(n: int, g: torch.Generator) -> Tensor:
+        grey = (4 * model.sample(n, generator=g)).floor() / 3  # the bins as grey levels
+        return grey.view(n, *x.shape[1:])
+
+    return draw
+
+
+def _couplings(x: Tensor, g: torch.Generator) -> Sampler:
+    d = x[0].numel()
+    box: dict[str, Any] = {"low": torch.zeros(d), "high": torch.ones(d)}
+    model = _trained(
+        lambda: Flow(d, kind="affine", transforms=6, hidden=(128, 128), **box),
+        *(dequantise(x.flatten(1), generator=g), g, 150),
+        lr=2e-3,
+    )
+    return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
+
+
+def _diffusion(x: Tensor, g: torch.Generator) -> Sampler:
+    model = _trained(
+        lambda: Diffusion(x.shape[1:], prediction="x0", width=384),
+        *(2 * x - 1, g, 400),
+        lr=2e-3,
+    )
+    return lambda n, g: (model.sample(n, generator=g) + 1) / 2
+
+
+def _matching(x: Tensor, g: torch.Generator) -> Sampler:
+    model = _trained(
+        lambda: FlowMatching(x.shape[1:], prediction="x0", width=384),
+        *(2 * x - 1, g, 400),
+        lr=2e-3,
+    )
+    return lambda n, g: (model.sample(n, generator=g) + 1) / 2
+
+
 #: The methods, in the order of their invention.
 METHODS: tuple[Method, ...] = (
     Method(1809, "Gauss", "mean and errors", _errors),
@@ -103,6 +194,12 @@ METHODS: tuple[Method, ...] = (
     Method(1999, "Tipping & Bishop", "probabilistic PCA", _plane),
     Method(1999, "Tipping & Bishop", "mixture of PPCA", _planes),
     Method(2006, "Hinton & Salakhutdinov", "density of codes", _autoencoder),
+    Method(2014, "Kingma & Welling", "variational autoencoder", _vae),
+    Method(2014, "Goodfellow et al.", "adversarial network", _gan),
+    Method(2015, "Germain et al.", "masked autoregressive", _masked),
+    Method(2017, "Dinh et al.", "normalizing flow", _couplings),
+    Method(2020, "Ho et al.", "diffusion", _diffusion),
+    Method(2023, "Lipman et al.", "flow matching", _matching),
 )
 
 
