@@ -76,7 +76,7 @@ def test_mixture_velocity_obeys_the_continuity_equation(t: float) -> None:
     known = mixture()
 
     def density(x: Tensor, t: Tensor) -> Tensor:
-        cov = (1 - t) ** 2 * known.covariances + t**2 * torch.eye(2)
+        cov = (1 - t) ** 2 * known.covariances + t**2 * torch.eye(2).double()
         mu = (1 - t) * known.mu
         parts = torch.distributions.MultivariateNormal(mu, cov)
         return parts.log_prob(x[:, None]).exp() @ known.weights
