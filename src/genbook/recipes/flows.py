@@ -74,8 +74,14 @@ def realnvp_world(
             low=low,
             high=high,
         )
-    options = {"steps": steps, "lr": 4e-3, "grad_clip": 1.0}
-    history = fit_once(model, x, seed=seed, **options)
+    history = fit_once(
+        model,
+        x,
+        steps=steps,
+        lr=4e-3,
+        grad_clip=1.0,
+        seed=seed,
+    )
     return model, history
 
 
