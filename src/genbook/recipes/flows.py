@@ -74,8 +74,14 @@ def realnvp_world(
             low=low,
             high=high,
         )
-    options = {"steps": steps, "lr": 4e-3, "grad_clip": 1.0}
-    history = fit_once(model, x, seed=seed, **options)
+    history = fit_once(
+        model,
+        x,
+        steps=steps,
+        lr=4e-3,
+        grad_clip=1.0,
+        seed=seed,
+    )
     return model, history
 
 
@@ -102,7 +108,7 @@ def spline_moons(x: Tensor, *, steps: int = 600, seed: int = 0) -> tuple[Flow, H
 
 
 def flow_digits(
-    x: Tensor, y: Tensor, *, steps: int = 400, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
 ) -> tuple[Flow, History]:
     """Train affine couplings on images of digits, given which digits they show.
 
@@ -128,12 +134,12 @@ def flow_digits(
         model = Flow(
             d,
             kind="affine",
-            transforms=6,
-            hidden=(128, 128),
+            transforms=4,
+            hidden=(192,),
             classes=10,
             low=torch.zeros(d),
             high=torch.ones(d),
         )
-    options = {"steps": steps, "batch_size": 128, "lr": 2e-3}
+    options = {"steps": steps, "batch_size": 128, "lr": 5e-3}
     history = fit_once(model, flat, y.repeat(4), seed=seed, **options)
     return model, history
