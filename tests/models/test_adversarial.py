@@ -174,8 +174,11 @@ def test_the_average_draws_and_the_generator_plays() -> None:
     model = gan(average=0.5)
     with torch.no_grad():
         model.mean_G[-1].bias.add_(100.0)
-    z = torch.zeros(3, 2).double()
-    assert (model.train().generate(z) < 50).all()
-    assert (model.eval().generate(z) > 50).all()
+    assert (model.sample(3, generator=seeded(1)) > 50).all()
+    model.D = torch.nn.Linear(2, 1).double()
+    with torch.no_grad():
+        model.D.weight.fill_(1.0)
+    x = torch.zeros(5, 2).double()
+    assert model.loss(x, generator=seeded(1)).item() < 20  # 100 and more if it played
     with pytest.raises(ValueError, match="average must be below 1, got 1"):
         gan(average=1.0)

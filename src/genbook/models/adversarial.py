@@ -63,7 +63,7 @@ class GAN(GenerativeModel):
         spectral: The steepest that the discriminator may be in what it sees, by
             spectral normalisation of its layers; 0 leaves them free.
         average: How much of its past the averaged generator keeps at each step; it
-            draws the samples once training is over. 0 draws them by the last one.
+            draws the samples, the other one plays. 0 keeps no average.
         octaves: The frequencies that the discriminator sees of each feature.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
@@ -135,11 +135,10 @@ class GAN(GenerativeModel):
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the generator makes of noise ``(n, latent)``.
 
-        In training mode that is the player; afterwards its average, if there is one.
+        It is the averaged generator that makes it, if there is one.
         """
         check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        G = self.mean_G if self.average and not self.training else self.G
-        return G(self._with(z, y)).unflatten(1, self.event_shape)
+        return self._make(self.mean_G if self.average else self.G, z, y)
 
     def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the discriminator's log-odds that each observation is real, ``(n,)``.
@@ -167,7 +166,7 @@ class GAN(GenerativeModel):
         if self.average and self.training:
             self.remember()
         z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
-        made = self.generate(z.normal_(generator=check_generator(generator)), y)
+        made = self._make(self.G, z.normal_(generator=check_generator(generator)), y)
         return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
             made, y
         )
@@ -211,6 +210,10 @@ class GAN(GenerativeModel):
         """Draw noise and let the generator make observations of it."""
         z = self._normal(check_count(n, "n"), self.latent, generator=generator)
         return self.generate(z, y)
+
+    def _make(self, G: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
+        """Return what a generator makes of noise."""
+        return G(self._with(z, y)).unflatten(1, self.event_shape)
 
     def _view(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return what the discriminator sees."""
