@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 
-def made_world(x: Tensor, *, steps: int = 1000, seed: int = 0) -> tuple[MADE, History]:
+def made_world(
+    x: Tensor,
+    *,
+    steps: int = 1000,
+    seed: int = 0,
+) -> tuple[MADE, History]:
     """Train masked networks of both orders on points of the map.
 
     Args:
@@ -38,21 +43,21 @@ def made_world(x: Tensor, *, steps: int = 1000, seed: int = 0) -> tuple[MADE, Hi
     Returns:
         The model and the history of its training.
     """
+    low, high = [-1.0, -1.0], [1.0, 1.0]
+    orders = [(0, 1), (1, 0)]
     with first_weights(seed):
-        model = MADE(
-            [-1.0, -1.0], [1.0, 1.0], bins=128, octaves=6, orders=[(0, 1), (1, 0)]
-        )
+        model = MADE(low, high, bins=128, octaves=6, orders=orders)
     history = fit_once(model, x, steps=steps, lr=2e-2, seed=seed)
     return model, history
 
 
 def pixelcnn_digits(
-    x: Tensor, y: Tensor, *, steps: int = 300, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 400, seed: int = 0
 ) -> tuple[PixelCNN, History]:
     """Train a PixelCNN on digits, given which digit each is.
 
     Args:
-        x: Images in [0, 1], ``(n, 1, height, width)``; they are quantised first.
+        x: Images in [0, 1], ``(n, 1, height, width)``, to be quantised.
         y: The digits, ``(n,)``.
         steps: How many steps.
         seed: Decides the first weights and the batches.
@@ -61,9 +66,10 @@ def pixelcnn_digits(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = PixelCNN(x.shape[1:], levels=4, channels=16, depth=4, classes=10)
+        model = PixelCNN(x.shape[1:], 4, channels=24, depth=5, classes=10)
     x = model.quantise(x)
-    history = fit_once(model, x, y, steps=steps, batch_size=64, lr=1e-2, seed=seed)
+    options = {"steps": steps, "batch_size": 64, "lr": 1e-2, "seed": seed}
+    history = fit_once(model, x, y, **options)
     return model, history
 
 
