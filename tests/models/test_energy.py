@@ -130,7 +130,7 @@ def test_score_loss_is_least_at_the_blurred_density() -> None:
 
     What is left is the variance of the noise given what is seen.
     """
-    n, spread, sigma = 40_000, 0.3, 0.2
+    n, spread, sigma = 40_000, 0.15, 0.1
     x = spread * torch.randn(n, 2, generator=seeded(21)).double()
     model = network(objective="score", octaves=0, noise=sigma).double()
     losses = {}
