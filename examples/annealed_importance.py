@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from genbook import plotting
 from genbook.cli import example_parser
 from genbook.models.langevin import annealed_importance
 from genbook.tables import table
@@ -59,6 +60,19 @@ def main() -> None:
     formats = dict.fromkeys(("annealed", "exact", "standard error"), ".3f")
     print(f"log Z from {n} chains")
     print(table(rows, formats=formats | {"d": "d", "temperatures": "d"}))
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    plotting.setup()
+    fig, ax = plotting.figure(height=3.0)
+    for d in (2, 10, 40):
+        mine = [r for r in rows if r["d"] == d]
+        error = [r["annealed"] - r["exact"] for r in mine]
+        ax.plot([r["temperatures"] for r in mine], error, "o-", label=f"d = {d}")
+    ax.axhline(0, color=plotting.MUTED, lw=0.8)
+    ax.set(xscale="log", xlabel="temperatures", ylabel="error of log Z (nats)")
+    ax.legend()
+    fig.savefig(args.out / "errors.png")
+    print(f"Figure: {args.out}/errors.png")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def main() -> None:
     by_score, _ = energy_world_score(world.x, seed=args.seed, **short)
     rows = []
     for name, m in {"contrastive": model, "score": by_score}.items():
-        log_z = m.log_normaliser(points=256 if args.fast else 1024)
+        log_z = m.log_normaliser(points=256 if args.fast else 512)
         mean_energy = m.energy(world.held_out).detach().double().mean().item()
         samples = m.sample(n, generator=generator)
         rows.append(

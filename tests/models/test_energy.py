@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from genbook.metrics import energy_test
+from genbook.models._walls import redraw
 from genbook.models.energy import EnergyNetwork
 from genbook.models.langevin import annealed_importance, jump, langevin, slope
 from genbook.models.noise_energy import NoiseEnergy
@@ -121,6 +123,55 @@ def test_training_finds_a_gaussian(objective: str) -> None:
     wanted = 0.25 if objective == "contrastive" else math.hypot(0.25, 0.1)
     assert s.mean(0).abs().max() < 0.05
     assert s.std(0).mean().item() == pytest.approx(wanted, abs=0.035)
+
+
+def test_score_loss_is_least_at_the_blurred_density() -> None:
+    """Of all Gaussian energies, the one of data and noise together has least loss.
+
+    What is left is the variance of the noise given what is seen.
+    """
+    n, spread, sigma = 40_000, 0.15, 0.1
+    x = spread * torch.randn(n, 2, generator=seeded(21)).double()
+    model = network(objective="score", octaves=0, noise=sigma).double()
+    losses = {}
+    for width in (0.8, 1.0, 1.25):
+        total = width * (spread**2 + sigma**2)
+        model.f = Bowl(total)
+        losses[width] = model.loss(x, generator=seeded(22)).item()
+    left = 2 * spread**2 / (spread**2 + sigma**2)
+    assert losses[1.0] == pytest.approx(left, abs=4 * left * n**-0.5)
+    assert losses[1.0] == min(losses.values())
+
+
+class Bowl(torch.nn.Module):
+    """The energy of a round Gaussian, in place of a network."""
+
+    def __init__(self, variance: float) -> None:
+        super().__init__()
+        self.variance = variance
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.square().sum(1, keepdim=True) / (2 * self.variance)
+
+
+def test_chains_and_annealing_pass_the_two_sample_test() -> None:
+    """The ends of chains cannot be told from draws of the target."""
+    n, g = 800, seeded(23)
+    base = torch.distributions.Normal(torch.zeros(2).double(), 2.0)
+    start = 2 * torch.randn(n, 2, generator=g, dtype=torch.float64)
+    true = torch.randn(n, 2, generator=g).double() @ torch.linalg.cholesky(COVARIANCE).T
+    ends = langevin(bowl, start, steps=80, step_size=0.6, generator=g)
+    assert energy_test(ends, true, generator=g).p_value > 0.005
+    x, log_w = annealed_importance(
+        bowl,
+        start,
+        lambda v: base.log_prob(v).sum(1),
+        temperatures=60,
+        step_size=0.6,
+        generator=g,
+    )
+    drawn = redraw(x, log_w, n, g)
+    assert energy_test(drawn, true, generator=g).p_value > 0.005
 
 
 def test_unknown_objective_is_named() -> None:
