@@ -35,7 +35,7 @@ def main() -> None:
     model = MixtureOfAutoencoders((1, 14, 14), hidden=32, bend=args.bend)
     start = process_time()
     with torch.enable_grad():
-        steps = 150 if args.fast else 700
+        steps = 150 if args.fast else 900
         fit(model, train.x, steps=steps, batch_size=128, lr=0.02, seed=args.seed)
     seconds = process_time() - start
 
