@@ -344,8 +344,8 @@ def test_a_trained_score_is_near_that_of_a_mixture() -> None:
 
 
 def test_waves_fade_to_their_mean_over_the_noise() -> None:
-    x = torch.linspace(-1, 1, 7)[:, None].double()
-    z = torch.linspace(-8, 8, 4001).double()
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None]
+    z = torch.linspace(-8, 8, 4001, dtype=torch.float64)
     weight = (-z.square() / 2).exp() / (-z.square() / 2).exp().sum()
     noise = torch.full((7,), 0.2, dtype=torch.float64)
     many = torch.stack([waves(x + 0.2 * k, 4) for k in z])
