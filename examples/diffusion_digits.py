@@ -26,7 +26,7 @@ def main() -> None:
     train, test = (load_digits(split, size=14) for split in ("train", "test"))
     generator = torch.Generator().manual_seed(args.seed)
     model, history = diffusion_digits(
-        train.x, train.y, steps=30 if args.fast else 900, seed=args.seed
+        train.x, train.y, steps=30 if args.fast else 700, seed=args.seed
     )
     print(f"trained in {history.cpu_seconds:.1f} CPU seconds")
     judge = train_judge(train.x, train.y, classes=10, steps=100 if args.fast else 600)

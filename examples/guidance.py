@@ -21,7 +21,7 @@ def main() -> None:
     """Train once, draw at every weight, and measure obedience and variety."""
     args = example_parser(__doc__).parse_args()
     train = load_digits("train", size=14)
-    steps = 30 if args.fast else 900
+    steps = 30 if args.fast else 700
     model, _ = diffusion_digits(train.x, train.y, steps=steps, seed=args.seed)
     judge = train_judge(train.x, train.y, classes=10, steps=100 if args.fast else 600)
     y = torch.arange(10).repeat(2 if args.fast else 40)

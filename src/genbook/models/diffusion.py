@@ -191,6 +191,7 @@ class Diffusion(PathModel, BoundedModel):
         y: Tensor | None = None,
         *,
         k: int = 1,
+        steps: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         r"""Return an unbiased estimate of a lower bound of the log density, in nats.
@@ -204,6 +205,8 @@ class Diffusion(PathModel, BoundedModel):
             x: Observations, ``(n, *event_shape)``.
             y: Labels, ``(n,)``.
             k: How many random steps are averaged.
+            steps: The steps of the chain, unless those of the model; the more, the
+                higher the bound.
             generator: The source of randomness; the global one when ``None``.
 
         Returns:
@@ -213,15 +216,14 @@ class Diffusion(PathModel, BoundedModel):
         y = self._check_y(y, len(x))
         check_count(k, "k", minimum=1)
         s = self.schedule
-        # Times of the chain: from a first one with little noise to the last.
-        times = torch.linspace(
-            max(self.start, 1e-2), 1, self.steps + 1, dtype=x.dtype, device=x.device
-        )
+        steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
+        # Times of the chain, each the same multiple of the one before.
+        times = torch.logspace(-2, 0, steps + 1, dtype=x.dtype, device=x.device)
         total = x.new_zeros(len(x))
         with torch.no_grad():
             for _ in range(k):
                 i = torch.randint(
-                    self.steps, (len(x),), generator=generator, device=x.device
+                    steps, (len(x),), generator=generator, device=x.device
                 )
                 early, late = times[i], times[i + 1]
                 eps = self._normal(*x.shape, generator=generator)
@@ -230,9 +232,7 @@ class Diffusion(PathModel, BoundedModel):
                 snr = (s.alpha(early) / s.sigma(early)).square() - (
                     s.alpha(late) / s.sigma(late)
                 ).square()
-                total += (
-                    0.5 * self.steps * snr * (x0 - x).flatten(1).square().sum(1) / k
-                )
+                total += 0.5 * steps * snr * (x0 - x).flatten(1).square().sum(1) / k
             first = times[:1].expand(len(x))
             eps = self._normal(*x.shape, generator=generator)
             xt = self.blend(x, eps, first)
