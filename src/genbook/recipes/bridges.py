@@ -49,8 +49,8 @@ def line_diffusion(
     """
     with first_weights(seed):
         model = Diffusion((1,), spread=1.0, width=64, depth=2)
-    history = fit_once(model, x, steps=steps, batch_size=256, lr=5e-3, seed=seed)
-    return model, history
+    options = {"steps": steps, "batch_size": 256, "lr": 5e-3}
+    return model, fit_once(model, x, seed=seed, **options)
 
 
 def plane_diffusion(
