@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from genbook.models.bridge import MixtureVelocity
@@ -49,8 +51,8 @@ def line_diffusion(
     """
     with first_weights(seed):
         model = Diffusion((1,), spread=1.0, width=64, depth=2)
-    options = {"steps": steps, "batch_size": 256, "lr": 5e-3}
-    return model, fit_once(model, x, seed=seed, **options)
+    options: dict[str, Any] = {"batch_size": 256, "lr": 5e-3}
+    return model, fit_once(model, x, steps=steps, seed=seed, **options)
 
 
 def plane_diffusion(
