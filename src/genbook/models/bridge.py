@@ -225,6 +225,11 @@ class MixtureVelocity(nn.Module):
         tensor([[2., 2.]])
     """
 
+    log_weights: Tensor
+    means: Tensor
+    variances: Tensor
+    axes: Tensor
+
     def __init__(
         self, schedule: Schedule, weights: Tensor, means: Tensor, covariances: Tensor
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from genbook.models.bridge import MixtureVelocity
@@ -28,14 +30,14 @@ def known_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diff
         >>> model.decode(torch.zeros(1, 1).double(), method="rk4").round(decimals=3)
         tensor([[5.]], dtype=torch.float64)
     """
-    model = Diffusion((means.shape[1],), prediction="v").double()
+    model = Diffusion((means.shape[1],), prediction="v", spread=0.0).double()
     parameters = (p.double() for p in (weights, means, covariances))
     model.net = MixtureVelocity(model.schedule, *parameters)  # type: ignore[assignment]
     return model
 
 
 def line_diffusion(
-    x: Tensor, *, steps: int = 800, seed: int = 0
+    x: Tensor, *, steps: int = 600, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a small diffusion on numbers.
 
@@ -48,13 +50,13 @@ def line_diffusion(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = Diffusion((1,), prediction="v", width=64, depth=2)
-    history = fit_once(model, x, steps=steps, batch_size=256, lr=5e-3, seed=seed)
-    return model, history
+        model = Diffusion((1,), spread=1.0, width=64, depth=2)
+    options: dict[str, Any] = {"batch_size": 256, "lr": 5e-3}
+    return model, fit_once(model, x, steps=steps, seed=seed, **options)
 
 
 def plane_diffusion(
-    x: Tensor, *, steps: int = 1500, seed: int = 0
+    x: Tensor, *, steps: int = 1000, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a diffusion on points of the plane.
 
@@ -67,17 +69,15 @@ def plane_diffusion(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = Diffusion((2,), prediction="v", width=96, depth=3)
+        model = Diffusion((2,), spread=1.0, width=96, depth=3, octaves=3)
     history = fit_once(model, x, steps=steps, batch_size=512, lr=5e-3, seed=seed)
     return model, history
 
 
 def code_diffusion(
-    z: Tensor, y: Tensor, *, classes: int, steps: int = 1500, seed: int = 0
+    z: Tensor, y: Tensor, *, classes: int, steps: int = 1000, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a conditional diffusion on codes, such as principal components of images.
-
-    Every label is heard, so that the model is conditional only.
 
     Args:
         z: Codes, the largest of about unit scale, ``(n, k)``.
@@ -91,7 +91,7 @@ def code_diffusion(
     """
     with first_weights(seed):
         model = Diffusion(
-            (z.shape[1],), prediction="v", width=256, depth=3, classes=classes, drop=0.0
+            (z.shape[1],), spread=0.25, width=256, depth=3, classes=classes
         )
     history = fit_once(model, z, y, steps=steps, batch_size=256, lr=3e-3, seed=seed)
     return model, history
