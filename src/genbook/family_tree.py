@@ -6,6 +6,8 @@ model that learns another trick moves by itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
@@ -63,7 +65,7 @@ def draw_sets(ax: Axes) -> None:
 
 
 def draw_tree(ax: Axes) -> None:
-    """Draw the three approaches as a tree that grows to the right, leaves with years."""
+    """Draw the three approaches as a tree that grows to the right, with years."""
     years = {m.name: m.year for m in MEMBERS}
     ends: list[float] = []
 
@@ -105,7 +107,7 @@ def draw_tree(ax: Axes) -> None:
 
 def _fork(ax: Axes, start: float, end: float, heights: list[float]) -> None:
     """Draw a line from the middle of the heights, then one to each of them."""
-    options = {"color": plotting.MUTED, "linewidth": 0.9, "zorder": 0}
+    options: dict[str, Any] = {"color": plotting.MUTED, "linewidth": 0.9, "zorder": 0}
     middle = (max(heights) + min(heights)) / 2
     ax.plot([start - 1.5, start], [middle, middle], **options)
     ax.plot([start, start], [min(heights), max(heights)], **options)

@@ -20,12 +20,12 @@ from genbook import metrics, taxonomy
 from genbook._validate import check_count
 from genbook.models.base import (
     BoundedModel,
-    EnergyModel,
     ExplicitModel,
     GenerativeModel,
     LatentVariableModel,
 )
 from genbook.models.box import UniformBox
+from genbook.models.energy import EnergyNetwork
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.recipes import World
@@ -166,8 +166,8 @@ def log_density(
             model.elbo(part, k=CODES, generator=generator) for part in x.split(250)
         ]
         return torch.cat(parts)
-    if isinstance(model, EnergyModel):
-        return -model.energy(x) - model.log_normaliser()  # type: ignore[attr-defined]
+    if isinstance(model, EnergyNetwork):
+        return -model.energy(x) - model.log_normaliser()
     return None
 
 
