@@ -266,8 +266,8 @@ def approach(cls: type[Model]) -> str | None:
         cls: A model class.
 
     Returns:
-        ``APPROXIMATE`` if it learns by a bound of the density or knows it up to
-        a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it only
+        ``APPROXIMATE`` if it learns by a bound of the density or knows it up
+        to a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it only
         draws from it, and ``None`` if it does not generate.
 
     Example:
@@ -286,10 +286,10 @@ def approach(cls: type[Model]) -> str | None:
 def sets(cls: type[Model]) -> tuple[str, ...]:
     """Return the nested sets that a class belongs to, the largest first.
 
-    Every model of the package learns without labels. It is generative if it can
-    be sampled; probabilistic if it also assigns a density, exactly or not, or
-    explains the observations by a latent variable; and a latent-variable model
-    in the last case.
+    Every model of the package learns without labels. It is generative if it
+    can be sampled; probabilistic if it also assigns a density, exactly or not,
+    or explains the observations by a latent variable; and a latent-variable
+    model in the last case.
 
     Args:
         cls: A model class.
