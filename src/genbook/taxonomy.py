@@ -267,8 +267,8 @@ def approach(cls: type[Model]) -> str | None:
 
     Returns:
         ``APPROXIMATE`` if it learns by a bound of the density or knows it up
-        to a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it only
-        draws from it, and ``None`` if it does not generate.
+        to a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it
+        only draws from it, and ``None`` if it does not generate.
 
     Example:
         >>> approach(Gaussian)
