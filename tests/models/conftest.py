@@ -139,11 +139,9 @@ CASES = {
         smooth=False,
     ),
     "flow-matching": Case(
-        lambda: FlowMatching((2,), width=24, depth=1, steps=40), adam, side=144
+        lambda: FlowMatching((2,), width=24, depth=1, steps=40), adam
     ),
-    "diffusion": Case(
-        lambda: Diffusion((2,), width=24, depth=1, steps=40), adam, side=144
-    ),
+    "diffusion": Case(lambda: Diffusion((2,), width=24, depth=1, steps=40), adam),
     "vae": Case(lambda: VAE((2,), hidden=(24,)), briefly),
     "energy": Case(
         lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, chains=128), briefly

@@ -349,12 +349,12 @@ class PathModel(ExplicitModel, LatentVariableModel):
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Labels, ``(n,)``, for a conditional model.
-            steps: The steps of the solver; a quarter of the model's when ``None``,
-                since a step of the default solver takes four evaluations.
+            steps: The steps of the solver; half the model's when ``None``,
+                since a step of the default solver takes twice the evaluations.
             method: The solver, see :func:`~genbook.models.solvers.solve`.
         """
         if steps is None:
-            steps = max(self.steps // 4, 1)
+            steps = max(self.steps // 2, 1)
         self._check_x(x)
         y = self._check_y(y, len(x))
 

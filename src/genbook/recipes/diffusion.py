@@ -31,7 +31,7 @@ def diffusion_world(
         ('v', 2)
     """
     with first_weights(seed):
-        model = Diffusion((2,), octaves=7, spread=0.5)
+        model = Diffusion((2,), octaves=7, spread=0.5, steps=20)
     betas = 0.9, 0.99
     history = fit_once(model, x, steps=steps, lr=5e-3, betas=betas, seed=seed)
     return model, history
