@@ -44,7 +44,7 @@ def main() -> None:
         image = pca.decode(there * unit).clamp(0, 1)
         error = ((back - start) * unit).square().sum(1).mean().sqrt() / 768**0.5
         right = judge.accuracy(image, goal)
-        print(f"lemon to {kind:6s}  recognised {right:4.0%}  cycle {error:.4f} a pixel")
+        print(f"lemon to {kind:6s}  recognised {right:4.0%}  cycle {error:.0e} a pixel")
         rows.append(image[:9])
 
     args.out.mkdir(parents=True, exist_ok=True)
