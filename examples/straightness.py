@@ -10,6 +10,8 @@ Chapter: book/families/flow-matching.md
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -27,13 +29,7 @@ from genbook.training import fit
 class Paired(FlowMatching):
     """Flow matching whose batches are paired by optimal transport."""
 
-    def loss(
-        self,
-        x: Tensor,
-        y: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def loss(self, x: Tensor, y: None = None, *, generator: Any = None) -> Tensor:
         """Return the mean squared error on the pairs of least total squared length."""
         eps = torch.randn(x.shape, generator=generator)
         rows, columns = linear_sum_assignment(torch.cdist(x, eps).square().numpy())
