@@ -1,4 +1,4 @@
-"""Carry noise to land along paths that are nearly straight: flow matching on the map.
+"""Carry noise to land by the mean velocity of random lines: flow matching on the map.
 
 A network learns, by plain regression, the mean velocity of lines between noise and
 points on land. Following it draws new points; the divergence met on the way gives

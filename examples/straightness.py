@@ -2,13 +2,14 @@
 
 The same small network learns eight heaps on a circle twice: from random pairs of noise
 and observation, and from pairs that an assignment problem makes as short as possible
-within each batch. The script prints how much the paths bend, how good a few Euler steps
-are, and how long each training took.
+within each batch. How much do the paths bend, and how good are a few Euler steps?
 
 Chapter: book/families/flow-matching.md
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -27,13 +28,7 @@ from genbook.training import fit
 class Paired(FlowMatching):
     """Flow matching whose batches are paired by optimal transport."""
 
-    def loss(
-        self,
-        x: Tensor,
-        y: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def loss(self, x: Tensor, y: None = None, *, generator: Any = None) -> Tensor:
         """Return the mean squared error on the pairs of least total squared length."""
         eps = torch.randn(x.shape, generator=generator)
         rows, columns = linear_sum_assignment(torch.cdist(x, eps).square().numpy())
@@ -48,22 +43,18 @@ def main() -> None:
     """Train on random and on short pairs, and compare."""
     args = example_parser(__doc__).parse_args()
     angle = torch.arange(8) * torch.pi / 4
+    mu, cov = 2 * torch.stack([angle.cos(), angle.sin()], 1), 0.04 * torch.eye(2)
     heaps = GaussianMixture.from_parameters(
-        torch.full((8,), 1 / 8),
-        2 * torch.stack([angle.cos(), angle.sin()], 1),
-        0.04 * torch.eye(2).repeat(8, 1, 1),
+        torch.full((8,), 1 / 8), mu, cov.repeat(8, 1, 1)
     )
     generator = torch.Generator().manual_seed(args.seed)
     x = heaps.sample(20_000, generator=generator)
     new = heaps.sample(2_000, generator=generator)
     z = torch.randn(2_000, 2, generator=generator)
-
     plotting.setup()
     fig, axes = plotting.figure(1, 2, width="wide", height=3.5)
-    rows = []
-    for ax, (name, kind) in zip(
-        axes, {"random pairs": FlowMatching, "short pairs": Paired}.items(), strict=True
-    ):
+    rows, kinds = [], {"random pairs": FlowMatching, "short pairs": Paired}
+    for ax, (name, kind) in zip(axes, kinds.items(), strict=True):
         with first_weights(args.seed):
             model = kind((2,), width=64, depth=2)
         steps = 100 if args.fast else 1_000
