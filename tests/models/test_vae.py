@@ -103,6 +103,23 @@ def test_beta_weighs_the_divergence_in_the_loss_only(x: Tensor) -> None:
     )
 
 
+def test_no_number_costs_less_than_the_free_nats() -> None:
+    model = VAE((2,), latent=2, hidden=(), free=1.0).double()
+    with torch.no_grad():
+        model.encoder[0].weight.zero_()
+        model.encoder[0].bias[:] = torch.tensor([2.0, 0.5, 0.0, 0.0])  # 2 and 1/8 nats
+    x = torch.randn(50, 2, generator=seeded(14)).double()
+    floor = model.loss(x, generator=seeded(15))
+    floor.backward()
+    slope = model.encoder[0].bias.grad.clone()
+    model.free, model.encoder[0].bias.grad = 0.0, None
+    plain = model.loss(x, generator=seeded(15))
+    plain.backward()
+    assert (floor - plain).item() == pytest.approx(1 - 0.125, abs=1e-10)
+    wanted = torch.tensor([0.0, 0.5, 0.0, 0.0]).double()  # the divergence's gradient
+    assert torch.allclose(model.encoder[0].bias.grad - slope, wanted, atol=1e-10)
+
+
 def test_loss_is_minus_the_mean_bound(x: Tensor) -> None:
     model = linear_vae(worse=0.2)
     loss = model.loss(x, generator=seeded(10)).item()

@@ -86,6 +86,8 @@ class VAE(BoundedModel, LatentVariableModel):
         likelihood: ``"gaussian"``, whose mean and standard deviation the decoder says
             for each feature, or ``"bernoulli"`` for observations in [0, 1].
         beta: The weight of the divergence in the loss; ``elbo`` does not use it.
+        free: How many nats each number of the code costs at least in the loss, so that
+            none is given up while it carries fewer; ``elbo`` does not use it.
         octaves: The frequencies of sines and cosines that both networks see of their
             input, for densities with sharp borders.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
@@ -96,7 +98,8 @@ class VAE(BoundedModel, LatentVariableModel):
 
     Reference:
         D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", 2014,
-        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017.
+        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017; for ``free`` D. P. Kingma
+        et al., 2016, arXiv:1606.04934.
 
     Example:
         >>> model = VAE((2,), latent=1, hidden=(16,))
@@ -112,6 +115,7 @@ class VAE(BoundedModel, LatentVariableModel):
         hidden: Sequence[int] = (128, 128),
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
         beta: float = 1.0,
+        free: float = 0.0,
         octaves: int = 0,
         classes: int = 0,
     ) -> None:
@@ -124,6 +128,7 @@ class VAE(BoundedModel, LatentVariableModel):
         self.latent = check_count(latent, "latent", minimum=1)
         self.likelihood = likelihood
         self.beta = check_positive(beta, "beta", zero=True)
+        self.free = check_positive(free, "free", zero=True)
         self.octaves = check_count(octaves, "octaves")
         self.classes = check_count(classes, "classes")
         self.config = {
@@ -132,6 +137,7 @@ class VAE(BoundedModel, LatentVariableModel):
             "hidden": list(check_sizes(hidden, "hidden", empty=True)),
             "likelihood": likelihood,
             "beta": beta,
+            "free": free,
             "octaves": octaves,
             "classes": classes,
         }
@@ -194,6 +200,8 @@ class VAE(BoundedModel, LatentVariableModel):
     ) -> Tensor:
         """Return minus the bound, with the divergence weighted by ``beta``.
 
+        Each number of the code counts with ``free`` nats at least, on average.
+
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Labels, ``(n,)``, for a conditional model.
@@ -205,8 +213,9 @@ class VAE(BoundedModel, LatentVariableModel):
         self._check(x, allow_empty=False)
         mu, log_scale = self.posterior(x, y)
         z = mu + log_scale.exp() * self._noise(mu, generator)
-        kl = gaussian_kl(mu, log_scale)
-        return (self.beta * kl - self.log_likelihood(x, z, y)).mean()
+        each = gaussian_kl(mu.reshape(-1, 1), log_scale.reshape(-1, 1))
+        kl = each.view_as(mu).mean(0).clamp(min=self.free).sum()
+        return self.beta * kl - self.log_likelihood(x, z, y).mean()
 
     def elbo(
         self,
