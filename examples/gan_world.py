@@ -39,7 +39,7 @@ def main() -> None:
 
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} s of CPU time")
     print(f"samples on land       {support_share(world.rule, drawn):.1%}")
-    print(f"on a wrong continent  {spread.distance:.1%}")
+    print(f"must change continent {spread.distance:.1%}")
     print(f"continents missed     {', '.join(spread.missed) or 'none'}")
     print(f"energy distance       {distance:.4f}")
     print(f"a classifier tells    {hits:.1%} (50 % is guessing)")
