@@ -2,7 +2,7 @@
 
 Both models are marked by quadrature: nats above the floor on held-out points, and the
 share of their samples on land. Then chains walk on the first, and the script counts how
-many change the continent, by Langevin moves alone and by jumps.
+many get overseas, by Langevin moves alone and by jumps.
 
 Chapter: book/families/energy-based.md
 """
@@ -54,12 +54,15 @@ def main() -> None:
     for _ in range(40):
         jumped = jump(model.energy, jumped, model.low, model.high, generator=generator)
 
-    def moved(x: Tensor) -> float:
-        a, b = world.rule.continent(begin), world.rule.continent(x)
-        return (a != b)[b >= 0].double().mean().item()
+    # Africa, Asia and Europe hang together, and so do the Americas.
+    joined = torch.tensor([0, 1, 0, 0, 2, 3, 2])
 
-    print(f"on another continent after {moves} Langevin moves: {moved(walked):.1%}")
-    print(f"on another continent after 40 offers of a jump:  {moved(jumped):.1%}")
+    def overseas(x: Tensor) -> float:
+        a, b = world.rule.continent(begin), world.rule.continent(x)
+        return (joined[a] != joined[b])[b >= 0].double().mean().item()
+
+    print(f"overseas after {moves} Langevin moves: {overseas(walked):.1%}")
+    print(f"overseas after 40 offers of a jump: {overseas(jumped):.1%}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()

@@ -17,6 +17,7 @@ from genbook._validate import (
     check_count,
     check_generator,
     check_positive,
+    check_sizes,
     check_tensor,
 )
 from genbook.models.base import EnergyModel
@@ -85,7 +86,7 @@ class NoiseEnergy(EnergyModel):
         highest: float = 1.5,
     ) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         dim = prod(self.event_shape)
         check_count(width, "width", minimum=1)
         check_count(depth, "depth", minimum=1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from genbook.models.energy import EnergyNetwork
 from genbook.models.noise_energy import NoiseEnergy
@@ -64,9 +68,11 @@ def energy_world_score(
 
 
 def energy_digits(
-    x: Tensor, *, steps: int = 2000, seed: int = 0
+    x: Tensor, *, steps: int = 1600, seed: int = 0
 ) -> tuple[NoiseEnergy, History]:
-    """Train an energy at every level of noise on images.
+    """Train an energy at every level of noise on images, and on turned copies.
+
+    Images that differ a little each time cannot be learnt by heart.
 
     Args:
         x: Images with values in [0, 1], ``(n, 1, height, width)``.
@@ -83,5 +89,18 @@ def energy_digits(
     """
     with first_weights(seed):
         model = NoiseEnergy(x.shape[1:], x)
-    history = fit_once(model, x, steps=steps, batch_size=128, lr=4e-3, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    many = torch.cat([x, *(_turned(x, generator) for _ in range(4))])
+    history = fit_once(model, many, steps=steps, batch_size=128, lr=4e-3, seed=seed)
     return model, history
+
+
+def _turned(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn each image by up to ten degrees, and stretch it by up to a tenth."""
+    angle = (2 * torch.rand(len(x), generator=generator) - 1) * math.radians(10)
+    rows = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1)
+    stretch = 1 + 0.1 * (2 * torch.rand(len(x), 1, 2, generator=generator) - 1)
+    turn = rows.view(-1, 2, 2) * stretch
+    where = torch.cat([turn, torch.zeros(len(x), 2, 1)], 2)
+    grid = functional.affine_grid(where, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, align_corners=False)
