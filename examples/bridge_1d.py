@@ -25,7 +25,7 @@ TARGET = ([0.3, 0.5, 0.2], [-1.6, 0.0, 1.6], [0.2, 0.35, 0.2])
 def main() -> None:
     """Train both sides, translate, and measure."""
     args = example_parser(__doc__).parse_args()
-    n, steps = (5_000, 150) if args.fast else (20_000, 600)
+    n, steps = (5_000, 150) if args.fast else (20_000, 400)
     generator = torch.Generator().manual_seed(args.seed)
 
     sides = []

@@ -21,7 +21,7 @@ from genbook.recipes.bridges import plane_diffusion
 def main() -> None:
     """Train both sides, translate, and draw."""
     args = example_parser(__doc__).parse_args()
-    n, steps = (5_000, 100) if args.fast else (20_000, 1000)
+    n, steps = (5_000, 100) if args.fast else (20_000, 500)
     generator = torch.Generator().manual_seed(args.seed)
     moons, rings = TwoMoons(noise=0.1), Rings(radii=(0.6, 1.6), noise=0.1)
     x, other = (rule.sample(n, generator=generator) for rule in (moons, rings))

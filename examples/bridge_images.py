@@ -22,7 +22,7 @@ from genbook.recipes.bridges import code_diffusion
 def main() -> None:
     """Train on drawn fruit, carry lemons across, and have them judged."""
     args = example_parser(__doc__).parse_args()
-    n, steps = (600, 150) if args.fast else (3_000, 1000)
+    n, steps = (600, 150) if args.fast else (3_000, 700)
     generator = torch.Generator().manual_seed(args.seed)
     fruit = sample_fruit(n, size=16, generator=generator)
     lemon = FRUIT.index("lemon")
