@@ -1,7 +1,7 @@
 """Draw digits pixel by pixel, and finish digits that someone else began.
 
-A gated PixelCNN gives the chance of ink in each pixel from the rows above and the pixels
-to the left. It draws the digit that it is asked for, and completes upper halves.
+A gated PixelCNN gives the chance of ink in each pixel from the rows above and the
+pixels to the left. It draws the digit that it is asked for, and completes upper halves.
 
 Chapter: book/families/autoregressive.md
 """
