@@ -57,7 +57,7 @@ def pixelcnn_digits(
     """Train a PixelCNN on digits, given which digit each is.
 
     Args:
-        x: Images in [0, 1], ``(n, 1, height, width)``, to be made black and white.
+        x: Images in [0, 1], ``(n, 1, height, width)``; made black and white.
         y: The digits, ``(n,)``.
         steps: How many steps.
         seed: Decides the first weights and the batches.
