@@ -67,3 +67,22 @@ def test_labels_choose_the_density() -> None:
     model = pixel_cnn(classes=3)
     x = torch.zeros(3, 1, 5, 6, dtype=torch.float64)
     assert len(model.log_prob(x, torch.arange(3)).unique()) == 3
+
+
+def test_the_rows_that_there_are_suffice_also_where_labels_know_places() -> None:
+    model = pixel_cnn(classes=3)
+    model.place.normal_(generator=seeded(5))
+    x = torch.rand(3, 1, 5, 6, generator=seeded(6), dtype=torch.float64)
+    y = torch.arange(3)
+    upper = model.logits(x, y)[:, :, :3]
+    torch.testing.assert_close(model.logits(x[:, :, :3], y), upper)
+
+
+def test_a_place_keeps_what_its_label_gives_it() -> None:
+    model = pixel_cnn(classes=3)
+    x = torch.rand(3, 1, 5, 6, generator=seeded(6), dtype=torch.float64)
+    y = torch.tensor([0, 1, 2])
+    before = model.logits(x, y)
+    model.place[1, :, 4, 5] += 1
+    moved = (model.logits(x, y) != before).any(1)
+    assert moved.nonzero().tolist() == [[1, 4, 5]]

@@ -59,8 +59,8 @@ class GatedBlock(nn.Module):
         if self.label is not None and h is not None:
             shift = self.label(h)[:, :, None, None]
             a, b = a + shift, b + shift
-        new = self.out(_gate(b))
-        return _gate(a), new if self.first else new + left
+        down, right = _gate(a), self.out(_gate(b))
+        return (down, right) if self.first else (above + down, left + right)
 
 
 def _gate(v: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class PixelCNN(ExplicitModel):
             ``0, 1 / (levels - 1), …, 1``.
         channels: The channels of each stack.
         depth: How many gated layers.
-        size: The side of the kernels, odd.
+        size: The side of the first layer's kernels, odd; the others are 3 by 3.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
 
     Raises:
@@ -106,7 +106,7 @@ class PixelCNN(ExplicitModel):
         *,
         channels: int = 32,
         depth: int = 5,
-        size: int = 5,
+        size: int = 7,
         classes: int = 0,
     ) -> None:
         super().__init__()
@@ -129,11 +129,13 @@ class PixelCNN(ExplicitModel):
             "classes": classes,
         }
         self.blocks = nn.ModuleList(
-            GatedBlock(
-                channels, size, classes, first=i == 0, inputs=1 if i == 0 else channels
-            )
+            GatedBlock(channels, 3, classes, first=False, inputs=channels)
+            if i
+            else GatedBlock(channels, size, classes, first=True, inputs=1)
             for i in range(depth)
         )
+        # What each label adds at each place, whatever was drawn before.
+        self.place = nn.Parameter(torch.zeros(max(classes, 1), channels, *shape[1:]))
         self.head = nn.Sequential(
             nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, levels, 1)
         )
@@ -149,8 +151,12 @@ class PixelCNN(ExplicitModel):
         """
         h = self._label_features(y, len(x))
         above = left = 2 * x - 1
-        for block in self.blocks:
+        place = self.place[:, :, : x.shape[2]]  # the rows that there are
+        bias = place if h is None else torch.einsum("nk,kchw->nchw", h, place)
+        for i, block in enumerate(self.blocks):
             above, left = block(above, left, h)
+            if i == 0:
+                left = left + bias
         return self.head(left)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:

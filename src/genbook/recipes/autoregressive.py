@@ -52,12 +52,12 @@ def made_world(
 
 
 def pixelcnn_digits(
-    x: Tensor, y: Tensor, *, steps: int = 400, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 500, seed: int = 0
 ) -> tuple[PixelCNN, History]:
     """Train a PixelCNN on digits, given which digit each is.
 
     Args:
-        x: Images in [0, 1], ``(n, 1, height, width)``, to be quantised.
+        x: Images in [0, 1], ``(n, 1, height, width)``; made black and white.
         y: The digits, ``(n,)``.
         steps: How many steps.
         seed: Decides the first weights and the batches.
@@ -66,9 +66,9 @@ def pixelcnn_digits(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = PixelCNN(x.shape[1:], 4, channels=24, depth=5, classes=10)
+        model = PixelCNN(x.shape[1:], 2, channels=16, depth=5, classes=10)
     x = model.quantise(x)
-    options = {"steps": steps, "batch_size": 64, "lr": 1e-2, "seed": seed}
+    options = {"steps": steps, "batch_size": 16, "lr": 2e-2, "seed": seed}
     history = fit_once(model, x, y, **options)
     return model, history
 
