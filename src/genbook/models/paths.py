@@ -7,6 +7,7 @@ divergence met on the way gives the exact density.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import prod
 
@@ -55,6 +56,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
 
     NEAR = 0.01  #: Times are drawn with a density that falls as ``1 / (t + NEAR)``.
 
+    @abstractmethod  # a model says which path it is
     def __init__(
         self,
         event_shape: Sequence[int],
