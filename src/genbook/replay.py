@@ -124,7 +124,7 @@ def _vae(x: Tensor, g: torch.Generator) -> Sampler:
     shape = x.shape[1:]
     model = _trained(
         lambda: VAE(shape, 16, hidden=(256, 128), likelihood="bernoulli"),
-        *(x, g, 700),
+        *(x, g, 500),
         lr=3e-3,
     )
     return lambda n, g: model.sample(n, generator=g)
@@ -134,7 +134,7 @@ def _gan(x: Tensor, g: torch.Generator) -> Sampler:
     sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256), "average": 0.99}
     model = _trained(
         lambda: GAN(x.shape[1:], penalty=3.0, output="sigmoid", **sizes),
-        *(x, g, 400),
+        *(x, g, 320),
         lr=4e-3,
         betas=(0.5, 0.9),
     )
@@ -146,7 +146,7 @@ def _masked(x: Tensor, g: torch.Generator) -> Sampler:
     low, high = torch.zeros(d), torch.ones(d)
     model = _trained(
         lambda: MADE(low, high, bins=4, hidden=(500,), octaves=0),
-        *(x.flatten(1), g, 400),
+        *(x.flatten(1), g, 320),
         lr=1e-2,
     )
 
@@ -162,7 +162,7 @@ def _couplings(x: Tensor, g: torch.Generator) -> Sampler:
     box: dict[str, Any] = {"low": torch.zeros(d), "high": torch.ones(d)}
     model = _trained(
         lambda: Flow(d, kind="affine", transforms=6, hidden=(128, 128), **box),
-        *(dequantise(x.flatten(1), generator=g), g, 150),
+        *(dequantise(x.flatten(1), generator=g), g, 120),
         lr=2e-3,
     )
     return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
@@ -171,7 +171,7 @@ def _couplings(x: Tensor, g: torch.Generator) -> Sampler:
 def _diffusion(x: Tensor, g: torch.Generator) -> Sampler:
     model = _trained(
         lambda: Diffusion(x.shape[1:], prediction="x0", width=384),
-        *(2 * x - 1, g, 400),
+        *(2 * x - 1, g, 320),
         lr=2e-3,
     )
     return lambda n, g: (model.sample(n, generator=g) + 1) / 2
@@ -180,7 +180,7 @@ def _diffusion(x: Tensor, g: torch.Generator) -> Sampler:
 def _matching(x: Tensor, g: torch.Generator) -> Sampler:
     model = _trained(
         lambda: FlowMatching(x.shape[1:], prediction="x0", width=384),
-        *(2 * x - 1, g, 400),
+        *(2 * x - 1, g, 320),
         lr=2e-3,
     )
     return lambda n, g: (model.sample(n, generator=g) + 1) / 2

@@ -138,7 +138,7 @@ def spell(tokens: Tensor, vocabulary: list[str]) -> str:
 
 
 def transformer_prose(
-    x: Tensor, *, vocabulary: int, steps: int = 500, seed: int = 0
+    x: Tensor, *, vocabulary: int, steps: int = 430, seed: int = 0
 ) -> tuple[Transformer, History]:
     """Train a small transformer on passages.
 

@@ -37,7 +37,7 @@ def known_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diff
 
 
 def line_diffusion(
-    x: Tensor, *, steps: int = 400, seed: int = 0
+    x: Tensor, *, steps: int = 320, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a small diffusion on numbers.
 
@@ -56,7 +56,7 @@ def line_diffusion(
 
 
 def plane_diffusion(
-    x: Tensor, *, steps: int = 500, seed: int = 0
+    x: Tensor, *, steps: int = 420, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a diffusion on points of the plane.
 
@@ -75,7 +75,7 @@ def plane_diffusion(
 
 
 def code_diffusion(
-    z: Tensor, y: Tensor, *, classes: int, steps: int = 700, seed: int = 0
+    z: Tensor, y: Tensor, *, classes: int, steps: int = 550, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a conditional diffusion on codes, such as principal components of images.
 

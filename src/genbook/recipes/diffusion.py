@@ -12,7 +12,7 @@ __all__ = ["diffusion_digits", "diffusion_world"]
 
 
 def diffusion_world(
-    x: Tensor, *, steps: int = 2000, seed: int = 0
+    x: Tensor, *, steps: int = 1700, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a diffusion model on points of the world map.
 
@@ -38,7 +38,7 @@ def diffusion_world(
 
 
 def diffusion_digits(
-    x: Tensor, y: Tensor, *, steps: int = 700, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a diffusion model on images of digits, given which digit each shows.
 

@@ -12,7 +12,7 @@ __all__ = ["flow_matching_digits", "flow_matching_world"]
 
 
 def flow_matching_world(
-    x: Tensor, *, steps: int = 2000, seed: int = 0
+    x: Tensor, *, steps: int = 1700, seed: int = 0
 ) -> tuple[FlowMatching, History]:
     """Train flow matching on points of the map.
 
@@ -38,7 +38,7 @@ def flow_matching_world(
 
 
 def flow_matching_digits(
-    x: Tensor, y: Tensor, *, steps: int = 700, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
 ) -> tuple[FlowMatching, History]:
     """Train flow matching on images of digits, given which digit each shows.
 

@@ -45,7 +45,7 @@ def vae_digits(
     *,
     latent: int = 16,
     beta: float = 1.0,
-    steps: int = 1200,
+    steps: int = 900,
     seed: int = 0,
 ) -> tuple[VAE, History]:
     """Train a variational autoencoder on black-and-white digits.
