@@ -16,7 +16,7 @@ def vae_world(x: Tensor, *, steps: int = 2000, seed: int = 0) -> tuple[VAE, Hist
 
     The likelihood is Gaussian, with a mean and a standard deviation that the decoder
     says for each code. Both networks see sines and cosines of their input: coasts are
-    sharp. Gradients are clipped: a narrow likelihood makes some of them very large. One
+    sharp. Gradients are clipped: a narrow likelihood makes some of them very large. Half a
     nat of each number of the code is free, or one of the two may collapse early.
 
     Args:
@@ -34,7 +34,7 @@ def vae_world(x: Tensor, *, steps: int = 2000, seed: int = 0) -> tuple[VAE, Hist
         (2, 2)
     """
     with first_weights(seed):
-        model = VAE((2,), latent=2, hidden=(128, 128), octaves=3, free=1.0)
+        model = VAE((2,), latent=2, hidden=(128, 128), octaves=3, free=0.5)
     history = fit_once(model, x, steps=steps, lr=1e-2, grad_clip=1.0, seed=seed)
     return model, history
 
