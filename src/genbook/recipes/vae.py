@@ -16,8 +16,8 @@ def vae_world(x: Tensor, *, steps: int = 2000, seed: int = 0) -> tuple[VAE, Hist
 
     The likelihood is Gaussian, with a mean and a standard deviation that the decoder
     says for each code. Both networks see sines and cosines of their input: coasts are
-    sharp. Gradients are clipped: a narrow likelihood makes some of them very large. Half a
-    nat of each number of the code is free, or one of the two may collapse early.
+    sharp. Gradients are clipped: a narrow likelihood makes some of them very large.
+    Half a nat of each number of the code is free, or one of the two may collapse early.
 
     Args:
         x: Points of the map, ``(n, 2)``.
