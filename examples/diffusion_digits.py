@@ -28,7 +28,7 @@ def main() -> None:
     model, history = diffusion_digits(
         train.x, train.y, steps=30 if args.fast else 700, seed=args.seed
     )
-    print(f"trained in {history.cpu_seconds:.1f} CPU seconds")
+    print(f"trained in {history.cpu_seconds:.1f} CPU s")
     judge = train_judge(train.x, train.y, classes=10, steps=100 if args.fast else 600)
     y = torch.arange(10).repeat(4 if args.fast else 50)
     drawn = model.sample(

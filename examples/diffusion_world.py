@@ -25,7 +25,7 @@ def main() -> None:
         world.x, steps=60 if args.fast else 2000, seed=args.seed
     )
     generator = torch.Generator().manual_seed(args.seed)
-    print(f"trained in {history.cpu_seconds:.1f} CPU seconds")
+    print(f"trained in {history.cpu_seconds:.1f} CPU s")
     above = nats_above_entropy(model, world.rule, world.held_out)
     print(f"nats above the floor: {above}")
     samples = model.sample(1_000 if args.fast else 5_000, generator=generator)

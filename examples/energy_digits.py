@@ -36,7 +36,9 @@ def main() -> None:
         print(f"read with a certainty above 0.9: {sure:.1%} ({name})")
     kinds = judge.probabilities(drawn).argmax(1).bincount(minlength=10)
     print(f"kinds drawn: {kinds.tolist()}")
-    memory = nearest_neighbour_memorisation(drawn, train.x, test.x)
+    memory = nearest_neighbour_memorisation(
+        drawn, train.x, test.x, generator=torch.Generator().manual_seed(args.seed)
+    )
     print(f"memorisation: {memory}")
 
     args.out.mkdir(parents=True, exist_ok=True)

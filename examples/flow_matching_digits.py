@@ -25,7 +25,7 @@ def main() -> None:
     train = load_digits("train", size=14)
     options = {"steps": 40} if args.fast else {}
     model, history = flow_matching_digits(train.x, train.y, seed=args.seed, **options)
-    print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU seconds")
+    print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU s")
 
     judge = train_judge(2 * train.x - 1, train.y, 10)
     y = torch.arange(200 if args.fast else 1_000) % 10

@@ -25,7 +25,7 @@ def main() -> None:
     world = world_data(5_000, 500) if args.fast else world_data()
     options = {"steps": 100} if args.fast else {}
     model, history = flow_matching_world(world.x, seed=args.seed, **options)
-    print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU seconds")
+    print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU s")
 
     generator = torch.Generator().manual_seed(args.seed)
     above = nats_above_entropy(model, world.rule, world.held_out)

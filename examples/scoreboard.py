@@ -29,10 +29,10 @@ def main() -> None:
         (entry,) = scoreboard.enter(world, [contender], seed=args.seed, **options)
         row = scoreboard.measure(entry, world, n=200 if args.fast else 10_000)
         row["missed"] = ", ".join(row["missed"]) or "none"
-        del row["approach"]
-        rows.append(row)
+        del row["approach"], row["draw"]
+        rows.append(row | {"seconds": row.pop("train")})
     formats = {"nats": ".3f", "land": ".1%", "wrong": ".1%", "distance": ".4f"}
-    formats |= {"r2": ".2f", "evaluations": "d", "train": ".1f", "draw": ".3f"}
+    formats |= {"r2": ".2f", "evaluations": "d", "seconds": ".1f"}
     board = table(rows, formats=formats)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "scoreboard.md").write_text(board.to_markdown() + "\n", "utf8")

@@ -64,12 +64,12 @@ def main() -> None:
         for n in (1, 4, 16):
             drawn = model.decode(z, steps=n, method="euler")
             row[f"energy distance, {n} Euler"] = energy_distance(drawn, new)
-        rows.append(row | {"CPU seconds": history.cpu_seconds})
+        rows.append(row | {"seconds": history.cpu_seconds})
         for i in range(70):
             ax.plot(*plotting.numpy(path[:, i]).T, color=plotting.MUTED, lw=0.6)
         plotting.show_points(ax, path[-1, :70], who="model", size=10)
         ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3), title=name)
-    print(table(rows, formats={"CPU seconds": ".1f", "bend": ".4f"}))
+    print(table(rows, formats={"seconds": ".1f", "bend": ".4f"}))
 
     args.out.mkdir(parents=True, exist_ok=True)
     fig.savefig(args.out / "paths.png")

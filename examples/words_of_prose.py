@@ -42,8 +42,8 @@ def main() -> None:
     print("\n".join(lines))
 
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "prose.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"Text: {args.out}/prose.txt")
+    (args.out / "prose.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"Text: {args.out}/prose.md")
 
 
 if __name__ == "__main__":

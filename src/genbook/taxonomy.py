@@ -348,8 +348,8 @@ def evaluations(model: GenerativeModel) -> int:
         model: The model, trained or not.
 
     Example:
-        >>> evaluations(Flow(2)), evaluations(UniformBox(2))
-        (1, 0)
+        >>> evaluations(Flow(2))
+        1
     """
     calls: Counter[nn.Module] = Counter()
     layers = [m for m in model.modules() if not any(True for _ in m.children())]
