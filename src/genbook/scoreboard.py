@@ -80,16 +80,16 @@ class Entry:
     seconds: float
 
 
-def _box(x: Tensor) -> tuple[GenerativeModel, None]:
+def _box(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
     return UniformBox(dim=2).fit(x), None
 
 
-def _mixture(x: Tensor) -> tuple[GenerativeModel, None]:
+def _mixture(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
     g = torch.Generator().manual_seed(0)
     return GaussianMixture(dim=2, components=64).fit(x, generator=g), None
 
 
-def _kernel(x: Tensor) -> tuple[GenerativeModel, None]:
+def _kernel(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
     return KernelDensity(dim=2).fit(x), None
 
 
@@ -117,7 +117,8 @@ def enter(
     Args:
         world: The task.
         contenders: Who takes part.
-        options: Passed to the recipes that train by steps, such as ``steps=100``.
+        options: Passed to the recipes, such as ``steps=100``; those that have no steps
+            to take ignore them.
 
     Returns:
         One entry for each contender.
@@ -130,8 +131,7 @@ def enter(
     entries = []
     for contender in contenders:
         start = process_time()
-        closed = contender.recipe in (_box, _mixture, _kernel)
-        model, history = contender.recipe(world.x, **({} if closed else options))
+        model, history = contender.recipe(world.x, **options)
         seconds = process_time() - start if history is None else history.cpu_seconds
         entries.append(Entry(contender.name, model, seconds))
     return entries

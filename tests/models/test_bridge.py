@@ -8,13 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from genbook.models.bridge import (
-    MixtureVelocity,
-    cycle_error,
-    ddim,
-    journey,
-    translate,
-)
+from genbook.models.bridge import cycle_error, ddim, journey, translate
+from genbook.models.closed_form import MixtureVelocity
 from genbook.models.diffusion import Diffusion
 from genbook.models.flow import Flow
 from genbook.models.schedules import SCHEDULES

@@ -8,12 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbook.models.flow_matching import (
-    FlowMatching,
-    bend,
-    mixture_velocity,
-    trajectory,
-)
+from genbook.models.closed_form import mixture_velocity
+from genbook.models.flow_matching import FlowMatching, bend, trajectory
 from genbook.models.mixture import GaussianMixture
 from genbook.models.solvers import solve
 from genbook.training import fit

@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+import genbook.explorables
+import genbook.publishing
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("GENBOOK_BUILD", ROOT / "_build")) / "html"
@@ -36,6 +40,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask each question of each page."""
     if "page_name" in metafunc.fixturenames:
         metafunc.parametrize("page_name", page_names() or ["(not built)"])
+
+
+def page_of(explorable: str, folder: Path, title: str) -> Path:
+    """Write a page that holds an explorable alone, and what it needs beside it."""
+    static = Path(genbook.explorables.__file__).parent / "static"
+    theme = Path(genbook.publishing.__file__).parent / "theme" / "static"
+    for file in (*static.iterdir(), theme / "genbook.css"):
+        shutil.copy(file, folder)
+    shutil.copytree(theme / "fonts", folder / "fonts")
+    (folder / "index.html").write_text(
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title>"
+        '<meta name="viewport" content="width=device-width">'
+        '<link rel="icon" href="data:,"><link rel="stylesheet" href="genbook.css">'
+        '<link rel="stylesheet" href="explorables.css">'
+        '<script defer src="explorables.js"></script></head><body><main>'
+        f'<h1>{title}</h1>{explorable}<p style="height: 80rem">A long page.</p>'
+        "</main></body></html>",
+        encoding="utf-8",
+    )
+    return folder
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-import shutil
-from pathlib import Path
 
 import pytest
 import torch
 
-import genbook.explorables
-import genbook.publishing
 from genbook.explorables.box import explore_box
 from genbook.models.box import UniformBox
 
-STATIC = Path(genbook.explorables.__file__).parent / "static"
-THEME = Path(genbook.publishing.__file__).parent / "theme" / "static"
+from .conftest import page_of
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +27,7 @@ def explorer(points):
 
 @pytest.fixture(scope="module")
 def folder(explorer, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("box")
-    for file in (*STATIC.iterdir(), THEME / "genbook.css"):
-        shutil.copy(file, folder)
-    shutil.copytree(THEME / "fonts", folder / "fonts")
-    (folder / "index.html").write_text(
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Box</title>'
-        '<meta name="viewport" content="width=device-width">'
-        '<link rel="icon" href="data:,"><link rel="stylesheet" href="genbook.css">'
-        '<link rel="stylesheet" href="explorables.css">'
-        '<script defer src="explorables.js"></script></head><body><main><h1>Box</h1>'
-        f'{explorer.html()}<p style="height: 80rem">A long page.</p>'
-        "</main></body></html>",
-        encoding="utf-8",
-    )
-    return folder
+    return page_of(explorer.html(), tmp_path_factory.mktemp("box"), "Box")
 
 
 @pytest.fixture(params=["http", "file"])

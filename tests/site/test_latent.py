@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-import genbook.explorables
-import genbook.publishing
 from genbook.data.tins import measure_tins
 from genbook.explorables.latent import Layer, explore_latent
 from genbook.models.autoencoder import PCA, Autoencoder
 
-STATIC = Path(genbook.explorables.__file__).parent / "static"
-THEME = Path(genbook.publishing.__file__).parent / "theme" / "static"
+from .conftest import page_of
+
 PLACES = {"Middle": (0.0, 0.0), "Far": (1.5, -1.0)}
 
 
@@ -48,26 +44,9 @@ def explorer(model):
     )
 
 
-def page_of(explorer, folder):
-    for file in (*STATIC.iterdir(), THEME / "genbook.css"):
-        shutil.copy(file, folder)
-    shutil.copytree(THEME / "fonts", folder / "fonts")
-    (folder / "index.html").write_text(
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Code</title>'
-        '<meta name="viewport" content="width=device-width">'
-        '<link rel="icon" href="data:,"><link rel="stylesheet" href="genbook.css">'
-        '<link rel="stylesheet" href="explorables.css">'
-        '<script defer src="explorables.js"></script></head><body><main><h1>Code</h1>'
-        f'{explorer.html()}<p style="height: 80rem">A long page.</p>'
-        "</main></body></html>",
-        encoding="utf-8",
-    )
-    return folder
-
-
 @pytest.fixture(scope="module")
 def folder(explorer, tmp_path_factory):
-    return page_of(explorer, tmp_path_factory.mktemp("latent"))
+    return page_of(explorer.html(), tmp_path_factory.mktemp("latent"), "Code")
 
 
 @pytest.fixture
@@ -130,7 +109,7 @@ def test_other_decoders(open_page, serve, tmp_path, activation, output):
     explorer = explore_latent(
         model, (-1.0, -1.0), (1.0, 1.0), places=PLACES | {"Far": (0.7, -0.4)}
     )
-    page = open_page(serve(page_of(explorer, tmp_path)) + "index.html")
+    page = open_page(serve(page_of(explorer.html(), tmp_path, "Code")) + "index.html")
     page.get_by_role("button", name="Far").click()
     z, image, sizes = state(page)
     assert z == [0.7, -0.4]

@@ -1,7 +1,7 @@
 """Flow matching: learn the velocity that carries noise to data along straight lines.
 
-Beside the model stand two yardsticks: the velocity in closed form where the data are a
-mixture of Gaussians, and a number that says how far from straight a path is.
+Beside the model stand the paths that it walks, and a number that says how far from
+straight they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_tensor
-from genbook.models.mixture import GaussianMixture
 from genbook.models.paths import PathModel
 from genbook.models.solvers import Method, solve
 
@@ -92,50 +91,6 @@ class FlowMatching(PathModel):
         if self.prediction == "x0":
             return x0
         return eps - x0
-
-
-def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
-    r"""Return the exact velocity of flow matching where the data are a mixture.
-
-    Given component :math:`j`, the point :math:`\mathbf x_t` is Gaussian with mean
-    :math:`(1-t)\boldsymbol\mu_j` and covariance
-    :math:`C_j = (1-t)^2\Sigma_j + t^2 I`, and so
-
-    .. math::
-
-        \mathbf v(\mathbf x, t) = \sum_j P(j \mid \mathbf x)\,
-        \bigl[\,t\,\mathbf g_j - \boldsymbol\mu_j - (1-t)\,\Sigma_j\,\mathbf g_j\bigr],
-        \qquad \mathbf g_j = C_j^{-1}\bigl(\mathbf x - (1-t)\boldsymbol\mu_j\bigr).
-
-    Args:
-        mixture: The distribution of the data.
-        x: Points, ``(n, dim)``.
-        t: One time in [0, 1], ``()``.
-
-    Returns:
-        The velocity at each point, ``(n, dim)``.
-
-    Raises:
-        TypeError: If ``x`` is not a tensor of the mixture's floating-point type.
-        ValueError: If ``x`` has another shape.
-
-    Example:
-        >>> import torch
-        >>> mu, cov = torch.tensor([[1.0, 0.0]]), torch.eye(2)[None]
-        >>> one = GaussianMixture.from_parameters(torch.ones(1), mu, cov)
-        >>> mixture_velocity(one, torch.zeros(1, 2), torch.tensor(0.0))
-        tensor([[0., 0.]])
-        >>> mixture_velocity(one, torch.zeros(1, 2), torch.tensor(1.0))
-        tensor([[-1.,  0.]])
-    """
-    check_tensor(x, "x", ("n", *mixture.event_shape), dtype=mixture.dtype)
-    mu, cov, a = mixture.mu.detach(), mixture.covariances, 1 - t
-    noisy = a**2 * cov + t**2 * torch.eye(mu.shape[1], dtype=mu.dtype)
-    at_t = GaussianMixture.from_parameters(mixture.weights, a * mu, noisy)
-    share = at_t.requires_grad_(False).encode(x)  # (n, k)
-    g = torch.linalg.solve(noisy, (x[:, None] - a * mu)[..., None])  # (n, k, dim, 1)
-    each = t * g - mu[..., None] - a * cov @ g
-    return torch.einsum("nk,nkdo->nd", share, each)
 
 
 @torch.no_grad()

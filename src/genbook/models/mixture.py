@@ -6,8 +6,6 @@ The two steps of the algorithm stand in ``em.py``.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -174,17 +172,10 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
     ) -> Tensor:
         """Draw a component for each of ``n`` points, then the point, ``(n, dim)``."""
         self._refuse_condition(y)
-        check_generator(generator)
-        shape = (check_count(n, "n"), *self.event_shape)
-        options: dict[str, Any] = {
-            "generator": generator,
-            "device": self.device,
-            "dtype": self.dtype,
-        }
-        u = torch.rand(n, **options)
+        u = self._uniform(check_count(n, "n"), generator=generator)
         cumulative = self.weights.cumsum(dim=0)
         j = torch.searchsorted(cumulative, u, right=True).clamp(max=len(self.mu) - 1)
-        eps = torch.randn(shape, **options)
+        eps = self._normal(n, *self.event_shape, generator=generator)
         return self.mu[j] + (to_tril(self.free)[j] @ eps[..., None]).squeeze(-1)
 
     @torch.no_grad()

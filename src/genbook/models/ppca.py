@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,14 +134,9 @@ class ProbabilisticPCA(ExplicitModel, LatentVariableModel):
     ) -> Tensor:
         """Draw ``n`` points of the plane and add the noise, ``(n, *event_shape)``."""
         self._refuse_condition(y)
-        options: dict[str, Any] = {
-            "generator": check_generator(generator),
-            "device": self.device,
-            "dtype": self.dtype,
-        }
         features, q = self.W.shape
-        z = torch.randn(check_count(n, "n"), q, **options)
-        eps = torch.randn(n, features, **options)
+        z = self._normal(check_count(n, "n"), q, generator=generator)
+        eps = self._normal(n, features, generator=generator)
         noise = (0.5 * self.log_variance).exp() * eps
         return self.decode(z) + noise.unflatten(1, self.event_shape)
 
@@ -268,17 +262,12 @@ class PPCAMixture(ExplicitModel, LatentVariableModel):
     ) -> Tensor:
         """Draw a plane for each of ``n`` points, then the point and its noise."""
         self._refuse_condition(y)
-        options: dict[str, Any] = {
-            "generator": check_generator(generator),
-            "device": self.device,
-            "dtype": self.dtype,
-        }
         k, features, q = self.W.shape
-        u = torch.rand(check_count(n, "n"), **options)
+        u = self._uniform(check_count(n, "n"), generator=generator)
         j = torch.searchsorted(self.weights.cumsum(dim=0), u, right=True)
         j = j.clamp(max=k - 1)
-        z = torch.randn(n, q, **options)
-        eps = torch.randn(n, features, **options)
+        z = self._normal(n, q, generator=generator)
+        eps = self._normal(n, features, generator=generator)
         rows = self.mu[j] + (0.5 * self.log_variance[j]).exp()[:, None] * eps
         for i in range(k):  # a plane at a time: W[j] would be a large copy
             rows[j == i] += z[j == i] @ self.W[i].mT

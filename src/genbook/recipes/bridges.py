@@ -6,10 +6,17 @@ from typing import Any
 
 from torch import Tensor
 
-from genbook.models.bridge import MixtureVelocity
+from genbook.models.closed_form import MixtureVelocity
 from genbook.models.diffusion import Diffusion
 from genbook.runs import first_weights, fit_once
 from genbook.training import History
+
+__all__ = [
+    "code_diffusion",
+    "known_diffusion",
+    "line_diffusion",
+    "plane_diffusion",
+]
 
 
 def known_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diffusion:
