@@ -21,6 +21,7 @@ from genbook.models.autoregressive import MADE
 from genbook.models.base import ExplicitModel, Model
 from genbook.models.box import UniformBox
 from genbook.models.diffusion import Diffusion
+from genbook.models.energy import EnergyNetwork
 from genbook.models.flow import Flow
 from genbook.models.flow_matching import FlowMatching
 from genbook.models.gaussian import Gaussian
@@ -28,6 +29,7 @@ from genbook.models.grid import GridNetwork
 from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.noise_energy import NoiseEnergy
 from genbook.models.vae import VAE
 from genbook.training import fit
 
@@ -45,6 +47,8 @@ NETWORKS = {
     "masked network": lambda: MADE(MOONS.low, MOONS.high, bins=32),
     "flow": lambda: Flow(2),
     "variational autoencoder": lambda: VAE((2,)),
+    "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="score"),
+    "energy at levels of noise": lambda: NoiseEnergy((2,)),
     "diffusion": lambda: Diffusion((2,), width=64),
     "flow matching": lambda: FlowMatching((2,), width=64),
 }
@@ -128,10 +132,10 @@ def main() -> int:
     failed = 0
     for name, job in jobs:
         try:
-            print(f"ok    {name:22s} {job()}")
+            print(f"ok    {name:25s} {job()}")
         except Exception as error:
             failed += 1
-            print(f"FAIL  {name:22s} {type(error).__name__}: {error}")
+            print(f"FAIL  {name:25s} {type(error).__name__}: {error}")
     return int(failed > 0)
 
 
