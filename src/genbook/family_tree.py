@@ -52,12 +52,12 @@ def draw_sets(ax: Axes) -> None:
             )
         )
         x = left + inset + 0.3
-        ax.text(x, top - 0.4, s, va="center", color=colour, weight="bold", size=9.5)
+        ax.text(x, top - 0.4, s, va="center", color=colour, weight="bold", size=11)
         wide = (right - left - 2 * inset - 0.3) / columns[s]
         for k, name in enumerate(rings()[s]):
             row, column = divmod(k, columns[s])
             at = x + wide * column, top - 0.4 - _LINE * (row + 1)
-            ax.text(*at, name, va="center", color=plotting.INK, size=9)
+            ax.text(*at, name, va="center", color=plotting.INK, size=10.5)
         top -= 0.95 + _LINE * lines[s]
         bottom = min(bottom, low)
     ax.set(xlim=(-0.05, 12.05), ylim=(bottom - 0.05, 0.05))
@@ -74,16 +74,16 @@ def draw_tree(ax: Axes) -> None:
         first = (ends[-1] if ends else 0.0) - (0.5 if ends else 0.0)
         heights = [first - 1.0 * i for i in range(1, len(names) + 1)]
         for h, name in zip(heights, names, strict=True):
-            ax.text(x + 0.15, h, name, va="center", size=9, color=plotting.INK)
+            ax.text(x + 0.15, h, name, va="center", size=10.5, color=plotting.INK)
             year = str(years[name])
-            ax.text(12, h, year, va="center", ha="right", size=8, color=plotting.MUTED)
+            ax.text(12, h, year, va="center", ha="right", size=9.5, color=plotting.MUTED)
         ends.append(heights[-1])
         _fork(ax, x - 0.35, x, heights)
         return (heights[0] + heights[-1]) / 2
 
     def name(x: float, y: float, words: str, colour: str) -> None:
         look = {"fc": plotting.PAPER, "ec": colour, "boxstyle": "round,pad=0.3"}
-        ax.text(x, y, words, va="center", ha="left", color=colour, size=9, bbox=look)
+        ax.text(x, y, words, va="center", ha="left", color=colour, size=10.5, bbox=look)
 
     tree = taxonomy.tree()[taxonomy.GENERATIVE]
     explicit, implicit = tree["explicit density"], tree["implicit density"]
@@ -94,7 +94,7 @@ def draw_tree(ax: Axes) -> None:
         name(5.3, y, kind, colour)
         middles.append(y)
     low = leaves(implicit, 8.0)
-    ax.plot([3.0, 7.65], [low, low], color=plotting.MUTED, linewidth=0.9, zorder=0)
+    ax.plot([3.0, 6.15], [low, low], color=plotting.MUTED, linewidth=0.9, zorder=0)
     high = sum(middles) / 2
     _fork(ax, 4.9, 5.3, middles)
     name(2.6, high, "explicit\ndensity", plotting.INK)

@@ -286,10 +286,11 @@ def approach(cls: type[Model]) -> str | None:
 def sets(cls: type[Model]) -> tuple[str, ...]:
     """Return the nested sets that a class belongs to, the largest first.
 
-    Every model of the package learns without labels. It is generative if it
-    can be sampled; probabilistic if it also assigns a density, exactly or not,
-    or explains the observations by a latent variable; and a latent-variable
-    model in the last case.
+    No model of the package is given a target to predict; a label, where it
+    takes one, is a condition. It is generative if it can be sampled;
+    probabilistic if it also assigns a density, exactly or not, or explains the
+    observations by a latent variable; and a latent-variable model in the last
+    case.
 
     Args:
         cls: A model class.

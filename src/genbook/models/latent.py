@@ -20,10 +20,10 @@ from genbook.models.gaussian import LOG_2PI
 from genbook.models.ppca import ProbabilisticPCA
 from genbook.models.vae import VAE, gaussian_kl, gaussian_log_prob
 
-ACTIVE = (
-    0.01  # variance of the posterior means above which a number of the code is used
-)
-HOLE = 0.1  # a code is in a hole where the data have less than this share of the prior
+#: A number of the code is used where its posterior means vary by more than this.
+ACTIVE = 0.01
+#: A code is in a hole where the data have less than this share of the prior.
+HOLE = 0.1
 
 
 class AggregatedPosterior(NamedTuple):
