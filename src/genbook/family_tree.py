@@ -75,8 +75,8 @@ def draw_tree(ax: Axes) -> None:
         heights = [first - 1.0 * i for i in range(1, len(names) + 1)]
         for h, name in zip(heights, names, strict=True):
             ax.text(x + 0.15, h, name, va="center", size=10.5, color=plotting.INK)
-            year = str(years[name])
-            ax.text(12, h, year, va="center", ha="right", size=9.5, color=plotting.MUTED)
+            small: dict[str, Any] = {"size": 9.5, "color": plotting.MUTED}
+            ax.text(12, h, str(years[name]), va="center", ha="right", **small)
         ends.append(heights[-1])
         _fork(ax, x - 0.35, x, heights)
         return (heights[0] + heights[-1]) / 2
