@@ -55,6 +55,10 @@ def test_narrow(open_page, address, page_name):
     page = open_page(address + page_name, size=(360, 740))
     open_all(page)
     assert page.evaluate(OVERFLOW) == []
+    # A wide table may scroll in its box, but its caption must not.
+    cut = """() => [...document.querySelectorAll(".gb-table caption")].filter((c) =>
+      c.offsetWidth > c.closest(".gb-table").clientWidth).map((c) => c.innerText)"""
+    assert page.evaluate(cut) == []
 
 
 def test_figures_suit_the_page(open_page, address, page_name):
