@@ -19,7 +19,7 @@ MAP = [-1.0, -1.0], [1.0, 1.0]
 
 
 def energy_world(
-    x: Tensor, *, jumps: int = 1, steps: int = 1000, seed: int = 0
+    x: Tensor, *, jumps: int = 1, steps: int = 900, seed: int = 0
 ) -> tuple[EnergyNetwork, History]:
     """Train an energy on points of the map by chains that follow it.
 
@@ -44,7 +44,7 @@ def energy_world(
 
 
 def energy_world_score(
-    x: Tensor, *, steps: int = 600, seed: int = 0
+    x: Tensor, *, steps: int = 500, seed: int = 0
 ) -> tuple[EnergyNetwork, History]:
     """Train an energy on points of the map by denoising score matching.
 

@@ -11,7 +11,7 @@ from genbook.training import History
 __all__ = ["vae_digits", "vae_world"]
 
 
-def vae_world(x: Tensor, *, steps: int = 2000, seed: int = 0) -> tuple[VAE, History]:
+def vae_world(x: Tensor, *, steps: int = 1900, seed: int = 0) -> tuple[VAE, History]:
     """Train a variational autoencoder on points of the world map.
 
     The likelihood is Gaussian, with a mean and a standard deviation that the decoder
