@@ -2,11 +2,12 @@
 
     python benchmarks/families.py
 
-Four tasks, each on the same data for all, one thread, one run after another:
+Five tasks, each on the same data for all, one thread, one run after another:
 
 - *moons*: a spline flow on two moons whose entropy is known. Ours is the recipe of the
   book; zuko, nflows and normflows run 2,000 steps of 512 points at a constant rate of
-  1e-3, as their own examples do. Quality: nats above the entropy.
+  1e-3, as their own examples do. Quality: nats above the entropy. The last line is the
+  shortest of our own trainings that comes as near as the best of them.
 - *step*: one training step of a spline flow of one architecture: 4 couplings, 8 bins,
   two hidden layers of 64.
 - *mixture*: 32 Gaussians on the same moons, against scikit-learn.
@@ -157,7 +158,21 @@ def moons(args: argparse.Namespace) -> list[dict[str, Any]]:
         descend(module, log_prob, x, args.steps)
         spent = time.process_time() - start
         rows.append({"who": name, "seconds": spent, "quality": above(log_prob, new)})
+    if rows[1:]:
+        rows.append(as_good(min(row["quality"] for row in rows[1:]), x, new))
     return rows
+
+
+def as_good(goal: float, x: Tensor, new: Tensor) -> dict[str, Any]:
+    """Return the shortest of our trainings that comes as near as the best peer."""
+    for steps in (100, 150, 200, 300, 450, 600):
+        start = time.process_time()
+        model, _ = spline_moons(x, steps=steps)
+        spent = time.process_time() - start
+        quality = above(model.log_prob, new)
+        if quality <= goal:
+            break
+    return {"who": f"ours, {steps}", "seconds": spent, "quality": quality}
 
 
 def step(args: argparse.Namespace) -> list[dict[str, Any]]:
