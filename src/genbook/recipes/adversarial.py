@@ -39,7 +39,7 @@ def gan_digits(
     y: Tensor | None = None,
     *,
     penalty: float = 3.0,
-    steps: int = 1300,
+    steps: int = 1200,
     seed: int = 0,
 ) -> tuple[GAN, History]:
     """Train a GAN on images of digits, conditional where labels are given.

@@ -38,7 +38,7 @@ def diffusion_world(
 
 
 def diffusion_digits(
-    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 500, seed: int = 0
 ) -> tuple[Diffusion, History]:
     """Train a diffusion model on images of digits, given which digit each shows.
 

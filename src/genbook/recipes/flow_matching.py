@@ -38,7 +38,7 @@ def flow_matching_world(
 
 
 def flow_matching_digits(
-    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 500, seed: int = 0
 ) -> tuple[FlowMatching, History]:
     """Train flow matching on images of digits, given which digit each shows.
 

@@ -108,7 +108,7 @@ def spline_moons(x: Tensor, *, steps: int = 600, seed: int = 0) -> tuple[Flow, H
 
 
 def flow_digits(
-    x: Tensor, y: Tensor, *, steps: int = 600, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 550, seed: int = 0
 ) -> tuple[Flow, History]:
     """Train affine couplings on images of digits, given which digits they show.
 
