@@ -151,6 +151,15 @@ def test_code_of_the_chapters_fits(pages, bookmarks) -> None:
     assert wrapped == [], f"code runs into a second line on pages {wrapped}"
 
 
+def test_no_table_is_torn_from_its_caption(pdf: Path, pages) -> None:
+    tex = (pdf.parent / "latex" / "genbook.tex").read_text("utf8")
+    captions = re.findall(r"\\sphinxcaption\{(.*?)\}\\label", tex)
+    assert captions
+    ends = [re.sub(r"\s", "", page)[-40:] for page in pages]
+    words = (re.sub(r"\\[a-zA-Z]+|[{}$\\\s]", "", c)[-40:] for c in captions)
+    assert not [end for end in words if end in ends]
+
+
 def test_the_log_is_clean(pdf: Path, needs) -> None:
     log = pdf.parent / "latex" / "genbook.log"
     needs("pdf", log.is_file(), "make pdf")

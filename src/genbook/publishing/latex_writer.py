@@ -313,6 +313,10 @@ class BookTranslator(LaTeXTranslator):
 
     def visit_table(self, node: nodes.Element) -> None:
         """Open a table; columns of numbers stand to the right."""
+        rows = sum(1 for _ in node.findall(nodes.row))
+        if not self.tables and not _leads(node):
+            # The caption stays with the table, and a short table is never torn.
+            self.body.append(rf"\Needspace{{{min(rows, 25) + 5}\baselineskip}}" + "\n")
         self._say_number("table", node)
         if not self.tables and not self.next_table_colspec:
             self.next_table_colspec = _columns(node)
