@@ -85,7 +85,7 @@ def realnvp_world(
     return model, history
 
 
-def spline_moons(x: Tensor, *, steps: int = 600, seed: int = 0) -> tuple[Flow, History]:
+def spline_moons(x: Tensor, *, steps: int = 450, seed: int = 0) -> tuple[Flow, History]:
     """Train spline couplings on the two moons, anywhere in the plane.
 
     Args:
@@ -102,7 +102,7 @@ def spline_moons(x: Tensor, *, steps: int = 600, seed: int = 0) -> tuple[Flow, H
         torch.Size([3, 2])
     """
     with first_weights(seed):
-        model = Flow(2, transforms=3, bins=12)
+        model = Flow(2, transforms=3, bins=8)
     history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
     return model, history
 
