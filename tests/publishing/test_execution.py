@@ -120,6 +120,17 @@ def test_a_page_runs_after_those_that_it_names(
     assert {"egg", "hen"} < set(ran)
 
 
+def test_what_others_wait_for_runs_first(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBOOK_JOBS", "1")
+    tiny.chapter("last", "1", front="after: [words]")
+    tiny.chapter("sums", "1")
+    store = Store(tiny.root / "_build" / ".jupyter_cache")
+    for name, seconds in {"sums": 9.0, "words": 1.0}.items():
+        store.save(name, "0" * 32, Execution([], [], [seconds]))
+    built = tiny.build()
+    assert re.findall(r"(\w+): ran", built.status) == ["words", "last", "sums"]
+
+
 def test_a_failing_cell_names_chapter_cell_and_reason_and_stops_no_other(
     tiny,
 ) -> None:

@@ -3,8 +3,9 @@
 Before Sphinx reads the chapters, each gets its key (``dependencies``). Those whose key
 is known take their outputs from the store; the rest run at once (``chapters``), the
 longest first, one thread each, while Sphinx reads the pages that need not wait. A page
-whose front matter says ``after`` of other pages runs when they have finished. A
-failure fails the build after the others have finished, and what they showed is kept.
+whose front matter says ``after`` of other pages runs when they have finished, and these
+run before all others. A failure fails the build after the others have finished, and
+what they showed is kept.
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ def chapters_of(env: BuildEnvironment) -> dict[str, Chapter]:
     if not hasattr(env, "genbook_chapters"):
         env.genbook_chapters = {}  # type: ignore[attr-defined]
     return env.genbook_chapters  # type: ignore[attr-defined]
+
+
+def _after(run: _Run) -> list[str]:
+    """Return the pages that a page says it comes after."""
+    return run.notebook.metadata.get("after", [])
 
 
 def _cells(notebook: NotebookNode) -> list[tuple[str, list[str]]]:
@@ -192,8 +198,17 @@ class _Session:
             self.runs[docname] = _Run(docname, notebook, code, key, execution)
 
     def start(self, todo: list[_Run]) -> None:
-        """Let chapters run side by side, the longest first, while Sphinx goes on."""
-        todo = sorted(todo, key=self.took, reverse=True)
+        """Let chapters run side by side while Sphinx goes on.
+
+        Those that others wait for come first, then those that waited, then the rest,
+        each the longest first: so that nobody waits alone at the end.
+        """
+        awaited = {name for run in todo for name in _after(run)}
+        todo = sorted(
+            todo,
+            key=lambda run: (run.docname in awaited, bool(_after(run)), self.took(run)),
+            reverse=True,
+        )
         workers = min(len(todo), _cores())
         pages = "1 page" if len(todo) == 1 else f"{len(todo)} pages"
         log.info(f"\nrunning the code of {pages}, {workers} at a time")
@@ -204,8 +219,7 @@ class _Session:
 
         def blocks(run: _Run) -> list[Future[None]]:
             """What a chapter waits for: those of this build that it comes after."""
-            named = run.notebook.metadata.get("after", [])
-            return [done[d] for d in named if d in done and d != run.docname]
+            return [done[d] for d in _after(run) if d in done and d != run.docname]
 
         def take() -> _Run | list[Future[None]] | None:
             """The next chapter; or what to wait for until there is one; or the end."""
