@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from genbook import taxonomy
+from genbook import plotting, taxonomy
 from genbook.family_tree import draw_sets, draw_tree, rings
 from genbook.taxonomy import MEMBERS, SETS
 
@@ -20,11 +20,21 @@ CHAPTER = Path(__file__).parents[1] / "book" / "families" / "taxonomy.md"
 
 
 @pytest.fixture
-def ax() -> Iterator[Axes]:
+def figure() -> Iterator[Callable[[str], Axes]]:
+    """Gives the axes on which the chapter calls a function, in the book's style."""
     before = matplotlib.get_backend()
     matplotlib.use("Agg")
-    yield plt.subplots(figsize=(6.2, 6))[1]
-    plt.close("all")
+    with matplotlib.rc_context():
+        plotting.setup()
+
+        def axes(function: str) -> Axes:
+            cell = rf"plotting\.figure\(height=([\d.]+)\)\n{function}\(ax\)"
+            drawn = re.search(cell, CHAPTER.read_text("utf8"))
+            assert drawn, f"the chapter draws no {function}"
+            return plotting.figure(height=float(drawn[1]))[1]
+
+        yield axes
+        plt.close("all")
     matplotlib.use(before)
 
 
@@ -33,7 +43,8 @@ def test_every_model_stands_in_one_ring() -> None:
     assert sorted(named) == sorted(m.name for m in MEMBERS)
 
 
-def test_a_name_lies_inside_the_frames_of_its_sets_and_of_no_other(ax: Axes) -> None:
+def test_a_name_lies_inside_the_frames_of_its_sets_and_of_no_other(figure) -> None:
+    ax = figure("draw_sets")
     draw_sets(ax)
     frames = [p for p in ax.patches if isinstance(p, FancyBboxPatch)]
     names = {t.get_text(): t for t in ax.texts}
@@ -47,9 +58,9 @@ def test_a_name_lies_inside_the_frames_of_its_sets_and_of_no_other(ax: Axes) -> 
         assert tuple(around) == taxonomy.sets(m.cls), m.name
 
 
-def test_no_two_names_touch(ax: Axes) -> None:
+def test_no_two_names_touch(figure) -> None:
     for draw in (draw_sets, draw_tree):
-        ax.clear()
+        ax = figure(draw.__name__)
         draw(ax)
         ax.figure.canvas.draw()
         boxes = [(t.get_text(), t.get_window_extent()) for t in ax.texts]
@@ -58,7 +69,8 @@ def test_no_two_names_touch(ax: Axes) -> None:
                 assert not first.overlaps(second), (a, b)
 
 
-def test_the_tree_has_a_leaf_for_each_generative_model(ax: Axes) -> None:
+def test_the_tree_has_a_leaf_for_each_generative_model(figure) -> None:
+    ax = figure("draw_tree")
     draw_tree(ax)
     words = [t.get_text() for t in ax.texts]
     for m in MEMBERS:
