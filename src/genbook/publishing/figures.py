@@ -53,11 +53,14 @@ def dark_pixels(png: bytes, colours: Mapping[str, str] = DARK) -> bytes:
     image = Image.open(io.BytesIO(png))
     if image.mode != "RGBA":
         return png
-    pixels = np.asarray(image).astype(np.float32)
-    seen = pixels[..., 3] > 0
-    rgb, alpha = pixels[seen][:, :3], pixels[seen][:, 3]
+    pixels = np.asarray(image)
+    each, where, count = np.unique(
+        pixels.view(np.uint32).ravel(), return_inverse=True, return_counts=True
+    )  # there are far fewer colours than pixels
+    colour = each.view(np.uint8).reshape(-1, 4).astype(np.float32)
+    rgb, alpha = colour[:, :3], colour[:, 3]
     ends = [(_rgb(light), _rgb(colours[light])) for light in _MARKS if light in colours]
-    changed, known = rgb.copy(), np.zeros(len(rgb), bool)
+    changed, known = rgb.copy(), alpha == 0
     for a, b in combinations_with_replacement(range(len(ends)), 2):
         (start, dark_start), (end, dark_end) = ends[a], ends[b]
         along = end - start
@@ -66,11 +69,13 @@ def dark_pixels(png: bytes, colours: Mapping[str, str] = DARK) -> bytes:
         close = (error <= 8 * 255) & ~known  # nearly clear may be off: nobody sees it
         changed[close] = (dark_start + t * (dark_end - dark_start))[close]
         known |= close
-    if alpha[known].sum() < 0.9 * alpha.sum() or not len(rgb):
+    ink = alpha * count
+    if ink[known].sum() < 0.9 * ink.sum() or not ink.any():
         return png
-    pixels[seen, :3] = changed
+    colour[:, :3] = changed
+    pixels = colour.round().astype(np.uint8)[where].reshape(pixels.shape)
     stream = io.BytesIO()
-    Image.fromarray(pixels.round().astype(np.uint8)).save(stream, "PNG", optimize=True)
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
@@ -177,12 +182,9 @@ class DarkTwins(SphinxPostTransform):
         if size is None or "width" in image or "height" in image:
             return
         ours = any(code.lower() in DARK for code in _HEX.findall(svg))
-        light = self.write(f"{path.stem}.svg", tidy_svg(svg))
-        dark = (
-            self.write(f"{path.stem}-dark.svg", dark_svg(tidy_svg(svg)))
-            if ours
-            else light
-        )
+        svg = tidy_svg(svg)
+        light = self.write(f"{path.stem}.svg", svg)
+        dark = self.write(f"{path.stem}-dark.svg", dark_svg(svg)) if ours else light
         image.replace_self(
             themed_image("", **image.attributes, light=light, dark=dark, size=size)
         )
