@@ -205,6 +205,22 @@ class Labelled(nn.Module):
         return torch.ones_like(x) * y[:, None].to(x.dtype)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_one_time_for_all_is_that_time_for_each(classes: int, spread: float) -> None:
+    model = Diffusion((2,), octaves=2, classes=classes, spread=spread).double()
+    nn.init.normal_(model.net.last.weight, generator=seeded(0))
+    x = torch.randn(5, 2, dtype=torch.float64, generator=seeded(1))
+    t = torch.tensor(0.3, dtype=torch.float64)
+    labels = torch.tensor([0, 2, 1, 1, 0]) if classes else None
+    for y in (None, labels):
+        options = {"guidance": 1.5} if y is not None else {}
+        together = model.velocity(x, t, y, **options)
+        each = model.velocity(x, t.expand(5), y, **options)
+        assert torch.allclose(together, each, rtol=0, atol=1e-12)
+        assert model.velocity(x[:0], t, y if y is None else y[:0]).shape == (0, 2)
+
+
 def test_guidance_of_zero_and_one() -> None:
     model = FlowMatching((2,), classes=3)
     model.net = Labelled()  # type: ignore[assignment]

@@ -185,6 +185,6 @@ def ddim(model: PathModel, x: Tensor, times: Tensor) -> Tensor:
     """
     x = model._check_x(x)
     for t, s in pairwise(times):
-        x0, eps = model.split(x, model._say(x, t.expand(len(x)), None), t)
+        x0, eps = model.split(x, model._say(x, t.view(1), None), t)
         x = model.blend(x0, eps, s)
     return x

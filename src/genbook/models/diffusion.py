@@ -163,7 +163,7 @@ class Diffusion(PathModel, BoundedModel):
             eta: How much of the posterior's noise is to be added.
             guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
         """
-        now = t.expand(len(x))
+        now = t.view(1)
         x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
         alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
         tau = eta * self.posterior_scale(s, t)

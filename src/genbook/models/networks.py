@@ -9,7 +9,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import linear, one_hot
 
 
 def layers(
@@ -119,28 +119,37 @@ class TimeNetwork(nn.Module):
 
         Args:
             x: Points, ``(n, *event_shape)``.
-            t: Times, ``(n,)``.
-            y: Labels, ``(n,)``; the label ``classes`` stands for none.
+            t: Times, ``(n,)``, or one for all, ``(1,)``.
+            y: Labels, ``(n,)``, or one for all; the label ``classes`` stands for none.
         """
         flat = x.flatten(1)
-        seen = self._see(t, y)
-        scales, shifts = self.when(seen).chunk(2, dim=1)
-        scales = (1 + scales).chunk(len(self.blocks) + 1, dim=1)
-        shifts = shifts.chunk(len(self.blocks) + 1, dim=1)
+        (scale, shift), *said = self._stretches(self._see(t, y))
         h = self.first(waves(flat, self.octaves, noise=t))
-        h = torch.relu(h * scales[0] + shifts[0])
-        for block, scale, shift in zip(
-            self.blocks, scales[1:], shifts[1:], strict=True
-        ):
+        h = torch.relu(h * scale + shift)
+        for block, (scale, shift) in zip(self.blocks, said, strict=True):
             h = h + torch.relu(block(h) * scale + shift)
         return self.last(h).unflatten(1, self.event_shape)
 
+    def _stretches(self, seen: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the stretch and the shift of each layer's outputs.
+
+        Each comes from its own rows of one matrix: to cut the outputs apart instead
+        costs a copy of them on the way back.
+        """
+        parts = 2 * (len(self.blocks) + 1)
+        weights, biases = self.when.weight.chunk(parts), self.when.bias.chunk(parts)
+        said = [linear(seen, w, b) for w, b in zip(weights, biases, strict=True)]
+        scales, shifts = said[: parts // 2], said[parts // 2 :]
+        return [(1 + a, b) for a, b in zip(scales, shifts, strict=True)]
+
     def _see(self, t: Tensor, y: Tensor | None) -> Tensor:
-        """Return the features of time and label, ``(n, seen)``."""
+        """Return the features of time and label, ``(n, seen)``, or ``(1, seen)``."""
         k = torch.arange(1, self.TIMES + 1, dtype=t.dtype, device=t.device)
         late = 1 - (t + self.FIRST).log() / math.log(self.FIRST)  # 0 at first, then 1
         angle = late[:, None] * k * (math.pi / 2)
-        seen = [angle.sin(), angle.cos(), t[:, None]]
-        if y is not None:
-            seen.append(one_hot(y, self.classes + 1).to(t.dtype))
-        return torch.cat(seen, 1)
+        seen = torch.cat([angle.sin(), angle.cos(), t[:, None]], 1)
+        if y is None:
+            return seen
+        asked = one_hot(y, self.classes + 1).to(t.dtype)
+        n = len(asked) if len(t) == 1 else len(t)
+        return torch.cat([seen.expand(n, -1), asked.expand(n, -1)], 1)

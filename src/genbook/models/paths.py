@@ -178,7 +178,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
                 :math:`\mathbf v_\varnothing + w(\mathbf v_y - \mathbf v_\varnothing)`:
                 0 ignores the label, 1 is the conditional model, above 1 exaggerates.
         """
-        t = t.expand(len(x))
+        t = t.view(-1)
         said = self._guided(x, t, y, guidance)
         if self.prediction == "v":
             return said
@@ -199,10 +199,11 @@ class PathModel(ExplicitModel, LatentVariableModel):
     def _say(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """Ask the network; a conditional one hears "no label" where there is none.
 
-        With a spread, add what would be true of Gaussian data.
+        With a spread, add what would be true of Gaussian data. One time, ``(1,)``,
+        stands for all points.
         """
         if self.classes and y is None:
-            y = torch.full((len(x),), self.classes, device=x.device)
+            y = torch.full((len(t),), self.classes, device=x.device)
         said = self.net(x, t, y)
         if self.spread:
             a, b = self.schedule.alpha(t), self.schedule.sigma(t)
