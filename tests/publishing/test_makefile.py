@@ -8,6 +8,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,36 @@ def test_the_constraints_are_what_is_installed_and_complete() -> None:
         if version.partition("+")[0] != pinned.get(name)
     }
     assert not wrong, "run tools/freeze.py, or install with -c constraints.txt"
+
+
+GROUP = """
+import os
+import pytest
+
+@pytest.mark.xdist_group("one")
+@pytest.mark.parametrize("i", range(4))
+def test_process(i):
+    with open("processes", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+"""
+
+
+def test_the_tests_of_a_group_run_in_one_process(tmp_path: Path) -> None:
+    (tmp_path / "test_group.py").write_text(GROUP)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    options = ["-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    ran = (tmp_path / "processes").read_text().split()
+    assert len(ran) == 4
+    assert len(set(ran)) == 1
 
 
 def test_ci_lets_nothing_skip() -> None:
