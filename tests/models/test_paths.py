@@ -221,6 +221,11 @@ def test_one_time_for_all_is_that_time_for_each(classes: int, spread: float) -> 
         assert model.velocity(x[:0], t, y if y is None else y[:0]).shape == (0, 2)
 
 
+def test_more_times_than_points_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="expand"):
+        Diffusion((2,)).velocity(torch.zeros(1, 2), torch.full((5,), 0.3))
+
+
 def test_guidance_of_zero_and_one() -> None:
     model = FlowMatching((2,), classes=3)
     model.net = Labelled()  # type: ignore[assignment]

@@ -29,7 +29,7 @@ def test_a_page_is_read_once_for_all_references_to_its_figures(
         tiny.write(f"{name}.md", f"# {name}\n\n" + FIGURE.format(name=name))
     read: list[str] = []
     numbered = False
-    get, assign = BuildEnvironment.get_doctree, BuildEnvironment.check_consistency
+    get, check = BuildEnvironment.get_doctree, BuildEnvironment.check_consistency
 
     def note(env: BuildEnvironment, docname: str):
         if numbered:
@@ -38,7 +38,7 @@ def test_a_page_is_read_once_for_all_references_to_its_figures(
 
     def begin(env: BuildEnvironment) -> None:
         nonlocal numbered
-        assign(env)
+        check(env)
         numbered = True  # what comes now is for the writing
 
     monkeypatch.setattr(BuildEnvironment, "get_doctree", note)

@@ -120,7 +120,7 @@ class TimeNetwork(nn.Module):
         Args:
             x: Points, ``(n, *event_shape)``.
             t: Times, ``(n,)``, or one for all, ``(1,)``.
-            y: Labels, ``(n,)``, or one for all; the label ``classes`` stands for none.
+            y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
         """
         flat = x.flatten(1)
         (scale, shift), *said = self._stretches(self._see(t, y))
@@ -151,5 +151,4 @@ class TimeNetwork(nn.Module):
         if y is None:
             return seen
         asked = one_hot(y, self.classes + 1).to(t.dtype)
-        n = len(asked) if len(t) == 1 else len(t)
-        return torch.cat([seen.expand(n, -1), asked.expand(n, -1)], 1)
+        return torch.cat([seen.expand(len(y), -1), asked], 1)

@@ -178,7 +178,7 @@ class PathModel(ExplicitModel, LatentVariableModel):
                 :math:`\mathbf v_\varnothing + w(\mathbf v_y - \mathbf v_\varnothing)`:
                 0 ignores the label, 1 is the conditional model, above 1 exaggerates.
         """
-        t = t.view(-1)
+        t = t.expand(len(x)) if t.ndim else t.view(1)
         said = self._guided(x, t, y, guidance)
         if self.prediction == "v":
             return said
