@@ -12,6 +12,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
+
+from genbook.publishing.sources import read_contents
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.site
 
@@ -68,13 +73,25 @@ def read(path: Path) -> _Page:
     return _Page(path.read_text("utf-8"))
 
 
+def configured(part: str, key: str) -> str:
+    """Return an address of ``_config.yml``, without a slash at its end."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+    return str((config.get(part) or {}).get(key) or "").rstrip("/")
+
+
+def pages() -> set[str]:
+    """Return the pages of the table of contents, as files of the site."""
+    return {f"{name}.html" for name in read_contents(ROOT)}
+
+
 def test_head(site, page_name):
     page = read(site / page_name)
     assert page.language == "en"
     assert page.title.strip()
     assert "\\" not in page.title
     assert 20 <= len(page.meta.get("description", "")) <= 200
-    assert page.canonical.startswith("https://")
+    base = configured("html", "baseurl")
+    assert page.canonical == (f"{base}/{page_name}" if base else "")
     assert "width=device-width" in page.meta["viewport"]
 
 
@@ -152,16 +169,7 @@ def test_each_page_leads_on(site):
         seen.append(page)
         onward = re.search(r'rel="next" href="([^"]+)"', page.read_text("utf-8"))
         page = (page.parent / onward[1]).resolve() if onward else page
-    assert {str(p.relative_to(site)) for p in seen} == set(mapped(site))
-
-
-def mapped(site):
-    """Return the pages of the site map, relative to the site."""
-    addresses = re.findall("<loc>([^<]+)</loc>", (site / "sitemap.xml").read_text())
-    robots = (site / "robots.txt").read_text()
-    base = robots.split("Sitemap: ")[1].strip().removesuffix("sitemap.xml")
-    assert base.startswith("https://")
-    return [address.removeprefix(base) for address in addresses]
+    assert {str(p.relative_to(site)) for p in seen} == pages()
 
 
 def test_nothing_dead_is_shipped(site):
@@ -185,6 +193,21 @@ def test_pages_are_light(site, page_name):
 
 
 def test_map(site):
-    assert len(mapped(site)) >= 4
-    for name in mapped(site):
-        assert (site / name).is_file()
+    """A site with an address has a map of all its pages; one without has none."""
+    base = configured("html", "baseurl")
+    assert (
+        (site / "sitemap.xml").exists() == (site / "robots.txt").exists() == bool(base)
+    )
+    if base:
+        text = (site / "sitemap.xml").read_text()
+        assert f"Sitemap: {base}/sitemap.xml" in (site / "robots.txt").read_text()
+        assert set(re.findall("<loc>([^<]+)</loc>", text)) == {
+            f"{base}/{name}" for name in pages()
+        }
+
+
+def test_no_page_leads_to_a_repository_that_nobody_named(site, page_name):
+    url = configured("repository", "url")
+    text = (site / page_name).read_text("utf-8")
+    for words in ("/edit/", "/issues/new", "colab.research.google.com"):
+        assert bool(url) or words not in text

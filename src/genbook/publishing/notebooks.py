@@ -25,27 +25,17 @@ from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
-from sphinx.errors import ExtensionError
+from sphinx.errors import ConfigError, ExtensionError
 from sphinx.util import logging
 
-from genbook.publishing import statements
+from genbook.publishing import statements, wheel
 from genbook.publishing.markdown import Writer
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "notebooks"
+SITE_BRANCH = "gh-pages"
 _HIDDEN = {"hide-input", "remove-cell", "remove-input"}
-_INSTALL = """\
-# Install the package of this book where it is missing, as on Colab:
-# from a wheel beside the notebook, or else from the book's repository.
-import glob
-import importlib.util
-
-if importlib.util.find_spec("genbook") is None:
-    wheels = [f"./{{wheel}}[data]" for wheel in sorted(glob.glob("genbook-*.whl"))]
-    package = (wheels or ["{requirement}"])[-1]
-    %pip install --quiet "{{package}}"
-"""
 _NOTE = (
     "\n\n*A chapter of “{title}” as a notebook: the same text, the same code, the same "
     "numbers.*\n\n"
@@ -110,7 +100,7 @@ def make(
     docname: str,
     doctree: nodes.document,
     source: NotebookNode,
-    requirement: str = "genbook",
+    install: str,
 ) -> NotebookNode:
     """Make the notebook of a chapter.
 
@@ -119,7 +109,7 @@ def make(
         docname: the chapter.
         doctree: the chapter, resolved; it is changed.
         source: the chapter as :func:`source_of` reads it.
-        requirement: what ``pip`` installs where genbook is missing.
+        install: the first cell, which installs genbook where it is missing.
 
     Raises:
         ExtensionError: if markup of MyST is left over.
@@ -134,7 +124,7 @@ def make(
     references = _references(env, docname)
     if references:
         parts.append("## References\n\n" + "\n\n".join(references))
-    cells = [new_code_cell(_INSTALL.format(requirement=requirement).rstrip())]
+    cells = [new_code_cell(install)]
     for part in parts:
         if isinstance(part, str):
             if found := LEFTOVERS.search(_without_code(part)):
@@ -215,8 +205,8 @@ def write(app: Sphinx, docname: str, doctree: nodes.document, folder: Path) -> N
     source = source_of(app.env, docname)
     if source is None:
         return
-    requirement = app.config.genbook_requirement
-    notebook = make(app.env, docname, doctree, source, requirement)
+    install = wheel.install_cell(app.config.html_baseurl)
+    notebook = make(app.env, docname, doctree, source, install)
     target = folder / f"{docname.rpartition('/')[2]}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
@@ -255,12 +245,13 @@ def _write_beside_pages(app: Sphinx, error: Exception | None) -> None:
 
 
 def configure(app: Sphinx, config: Config) -> None:
-    """Say where the package comes from; show nothing of the cells' outputs."""
-    if not config.genbook_requirement:
-        url = (config.html_theme_options or {}).get("repository_url", "")
-        config.genbook_requirement = (
-            f"genbook[data] @ git+{url}" if url else "genbook[data]"
-        )
+    """See where the package comes from; show nothing of the cells' outputs."""
+    try:
+        wheel.install_cell(config.html_baseurl)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if Path(app.srcdir, "pyproject.toml").is_file():
+        config.genbook_wheel = wheel.NAME
     choice = ["notebook", "text/plain", 10]
     if choice not in config.nb_mime_priority_overrides:
         kinds = ["image/svg+xml", "text/markdown", "text/html"]
@@ -271,6 +262,37 @@ def configure(app: Sphinx, config: Config) -> None:
         ]
 
 
+def _add_wheel(app: Sphinx, error: Exception | None) -> None:
+    """Put the package beside the notebooks."""
+    if error is None and app.builder.name == "html" and app.config.genbook_wheel:
+        try:
+            wheel.build(Path(app.srcdir), Path(app.outdir, FOLDER))
+        except RuntimeError as problem:
+            raise ExtensionError(str(problem)) from problem
+
+
+def add_colab(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Link a chapter to its notebook on Colab, where the site and its copy have homes.
+
+    Colab opens what lies in a repository: the publishing workflow pushes the site to
+    the branch ``SITE_BRANCH`` of the one that the configuration names.
+    """
+    if app.builder.name != "html" or doctree is None or not app.config.html_baseurl:
+        return
+    url = getattr(app.config, "genbook_repository", {}).get("url", "")
+    host, _, repository = url.partition("github.com/")
+    if host == "https://" and source_of(app.env, pagename) is not None:
+        name = pagename.rpartition("/")[2]
+        address = (
+            f"https://colab.research.google.com/github/{repository}/blob/"
+            f"{SITE_BRANCH}/{FOLDER}/{name}.ipynb"
+        )
+        links = context.get("gb_links", [])
+        context["gb_links"] = [("Run it on Colab", address), *links]
+
+
 def _begin(app: Sphinx) -> None:
     app.genbook_written = set()  # type: ignore[attr-defined]
 
@@ -279,9 +301,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the notebooks with Sphinx."""
     app.setup_extension("genbook.publishing.statements")
     app.add_builder(NotebookBuilder)
-    app.add_config_value("genbook_requirement", "", "", types=(str,))
+    app.add_config_value("genbook_wheel", "", "env", types=(str,))
     app.connect("config-inited", configure, priority=300)
     app.connect("builder-inited", _begin)
     app.connect("doctree-resolved", _note_written)
+    app.connect("html-page-context", add_colab, priority=700)
     app.connect("build-finished", _write_beside_pages, priority=800)
+    app.connect("build-finished", _add_wheel, priority=810)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,7 @@
 
 Under the title of a page whose front matter says ``course:`` it tells which rows of the
 course the page covers, what the reader will be able to do, how long the code takes,
-and where its scripts and its notebook are. Nobody writes it by hand.
+and where its scripts, its notebook and the package are. Nobody writes it by hand.
 """
 
 from __future__ import annotations
@@ -120,6 +120,8 @@ def _practical(env: BuildEnvironment, docname: str) -> list[nodes.Node]:
         lines.append(nodes.paragraph("", text))
         name = docname.rpartition("/")[2]
         files.append(_download(f"{name}.ipynb", f"{up}notebooks/{name}.ipynb"))
+        if wheel := getattr(env.config, "genbook_wheel", ""):
+            files.append(_download(wheel, f"{up}notebooks/{wheel}"))
     if files:
         paragraph = nodes.paragraph("", "", nodes.strong("", "Run it: "))
         for position, file in enumerate(files):

@@ -1,8 +1,10 @@
 """The pages of the website: the book's own theme, and what every page must say.
 
-A page has a plain title, a description written by hand, a canonical address, a list of
-chapters that says where the reader is, and answers that open without a script. The
-site has a root that leads to the first page, and a map for search engines.
+A page has a plain title, a description written by hand, a list of chapters that says
+where the reader is, and answers that open without a script. The site has a root that
+leads to the first page. If the configuration gives it an address (``html.baseurl``), it
+has canonical addresses and a map for search engines; if it names a repository
+(``repository.url``), the pages lead there. It gives neither unless a publisher does.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import re
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape as xml_escape
 
 from docutils import nodes
@@ -96,10 +99,53 @@ _ROLES = {
 }
 
 
-def drop_options(app: Sphinx, config: Config) -> None:
-    """Jupyter Book gives every theme the options of its own one: drop them."""
+def configure(app: Sphinx, config: Config) -> None:
+    """Keep of the options that Jupyter Book gives every theme what this theme knows."""
+    base = config.html_baseurl or ""
+    config.html_baseurl = base.rstrip("/") + "/" if base else ""
+    options = config.html_theme_options or {}
+    if options.get("repository_url"):
+        config.genbook_repository = {
+            "url": options["repository_url"].removesuffix(".git").rstrip("/"),
+            "branch": options.get("repository_branch") or "main",
+            "path": (options.get("path_to_docs") or "").strip("/"),
+        }
+    names = (f"{config.project}.pdf", f"{config.project}.epub")
+    there = [name for name in names if Path(app.outdir, name).is_file()]
+    config.genbook_downloads = there
     if config.html_theme == "genbook":
         config.html_theme_options = {}
+
+
+def repository_links(repository: dict[str, str], source: str) -> list[tuple[str, str]]:
+    """Return what a page offers if the publisher has named a repository.
+
+    Args:
+        repository: ``url``, ``branch`` and ``path`` of the book within it; or nothing.
+        source: The file of the page, relative to the book; empty where there is none.
+
+    Returns:
+        Text and address of each link.
+
+    Example:
+        >>> repository_links({}, "book/index.md")
+        []
+        >>> here = {"url": "https://example.org/r", "branch": "main", "path": ""}
+        >>> repository_links(here, "a.md")[0]
+        ('Edit this page', 'https://example.org/r/edit/main/a.md')
+    """
+    if not repository:
+        return []
+    url, branch = repository["url"], repository["branch"]
+    links = [("Source", url)]
+    if source:
+        file = "/".join(filter(None, [repository["path"], source]))
+        links = [
+            ("Edit this page", f"{url}/edit/{branch}/{quote(file)}"),
+            ("Report a mistake", f"{url}/issues/new?title={quote(source, safe='')}"),
+            *links,
+        ]
+    return links
 
 
 def add_context(
@@ -110,6 +156,11 @@ def add_context(
     context["gb_chapters"] = chapters
     context["gb_title"] = lambda page, title: plain(title)
     context.setdefault("author", app.config.author)
+    source = "" if doctree is None else app.env.doc2path(pagename, base=False)
+    context["gb_links"] = repository_links(app.config.genbook_repository, str(source))
+    context["gb_downloads"] = [
+        (name.rpartition(".")[2].upper(), name) for name in app.config.genbook_downloads
+    ]
     if context.get("body"):
         for written, allowed in _ROLES.items():
             context["body"] = context["body"].replace(written, allowed)
@@ -229,6 +280,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     out, base = Path(app.outdir), app.config.html_baseurl
     root = str(app.config.root_doc)
     title = escape(app.config.html_title or app.config.project)
+    address = f'<link rel="canonical" href="{escape(base)}{root}.html">\n'
     if root != "index":
         (out / "index.html").write_text(
             f'<!DOCTYPE html>\n<html lang="{app.config.language}">\n<head>\n'
@@ -237,11 +289,13 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             f'<meta name="description" content="{title}: go to the first page.">\n'
             '<link rel="icon" href="data:,">\n'  # else browsers ask for favicon.ico
             f'<meta http-equiv="refresh" content="0; url={root}.html">\n'
-            f'<link rel="canonical" href="{escape(base)}{root}.html">\n</head>\n'
+            f"{address if base else ''}</head>\n"
             f'<body><main><h1>{title}</h1><p><a href="{root}.html">Go to the first '
             "page</a></p></main></body>\n</html>\n",
             encoding="utf-8",
         )
+    for name in ("sitemap.xml", "robots.txt"):  # of an address that is no more
+        (out / name).unlink(missing_ok=True)
     if base:
         urls = "".join(
             f"<url><loc>{xml_escape(base + name)}.html</loc></url>\n"
@@ -267,7 +321,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(disclosure_title, html=summary)
     app.add_node(nodes.table, override=True, html=(visit_table, depart_table))
     app.add_post_transform(PlainBoxes)
-    app.connect("config-inited", drop_options)
+    app.add_config_value("genbook_repository", {}, "html", types=(dict,))
+    app.add_config_value("genbook_downloads", [], "html", types=(list,))
+    app.connect("config-inited", configure)
     app.connect("html-page-context", add_context, priority=600)
     app.connect("build-finished", finish, priority=900)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}
