@@ -1,4 +1,4 @@
-# make html | pdf | epub | notebooks | serve | test | lint | clean
+# `make` is `make html`; `make help` lists the rest, from the lines with ## below.
 # Each works on a fresh clone: the first call makes the environment in .venv.
 #
 #   make html PYTHON=python3.12    another Python, 3.11 or later
@@ -25,43 +25,53 @@ comma  := ,
 
 # The builders share what they have read, so they run one after another.
 .NOTPARALLEL:
-.PHONY: html pdf epub notebooks serve test lint clean distclean
+.PHONY: html pdf epub notebooks site serve lint test clean distclean help
 
-html: $(VENV)/.book
+html: $(VENV)/.book ## the website, in _build/html/: run what changed, and build
 	$(BUILD)
 
-notebooks: html
+notebooks: html ## a notebook a chapter, and the wheel: made with the website
 	@echo "The notebooks are in _build/html/notebooks/"
 
-epub: $(VENV)/.book
+epub: $(VENV)/.book ## _build/genbook.epub
 	rm -rf _build/epub
 	$(BUILD) --builder custom --custom-builder epub
 	cp _build/epub/*.epub _build/
 
-pdf:
+pdf: ## _build/genbook.pdf; needs TeX, and says how to get it
 	$(if $(HAS_TEX),,$(error $(TEX)))
 	@$(MAKE) --no-print-directory $(VENV)/.book
 	$(BUILD) --builder latex
 	$(BIN)/python -m genbook.publishing.pdf _build/latex/genbook.tex _build/genbook.pdf
 
-serve: html
+site: ## what a host serves: the website, with PDF and EPUB beside it
+	@$(MAKE) --no-print-directory pdf epub
+	mkdir -p _build/html
+	cp _build/genbook.pdf _build/genbook.epub _build/html/
+	$(BUILD)
+
+serve: html ## the website at http://127.0.0.1:8000
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test ## style, types, and the rules of the text
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+test: lint ## build everything and check all of it
 	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)
 	GENBOOK_REQUIRE="$(BUILT),$(GENBOOK_REQUIRE)" OMP_NUM_THREADS=1 \
 	    $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-clean:
+clean: ## remove what was built; the environment stays
 	rm -rf _build out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-distclean: clean
+distclean: clean ## remove the environment as well
 	rm -rf $(VENV) node_modules
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))
 
 # The environment. `.test` holds all that `.book` does.
 $(VENV)/.book: EXTRA = book

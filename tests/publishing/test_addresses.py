@@ -96,7 +96,7 @@ def test_a_repository_gives_links_to_it_and_installs_nothing_from_it(build) -> N
     assert addresses(built.pages["sums"]) == {
         SOURCE,
         SOURCE + "/edit/main/sums.md",
-        SOURCE + "/issues/new?title=sums.md",
+        SOURCE + "/issues/new?template=wrong_statement.yml&amp;page=sums.md",
     }
     assert addresses(built.pages["search"]) == {SOURCE}
     assert first_cell(out) == wheel.install_cell()
@@ -138,4 +138,5 @@ def test_addresses_of_pages() -> None:
     here = {"url": SOURCE, "branch": "next", "path": "text"}
     links = dict(repository_links(here, "book/a b.md"))
     assert links["Edit this page"] == SOURCE + "/edit/next/text/book/a%20b.md"
-    assert links["Report a mistake"] == SOURCE + "/issues/new?title=book%2Fa%20b.md"
+    asks = "/issues/new?template=wrong_statement.yml&page=book%2Fa%20b.md"
+    assert links["Report a mistake"] == SOURCE + asks

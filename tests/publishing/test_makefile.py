@@ -126,6 +126,7 @@ def test_every_target_of_the_readme_is_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = set(re.findall(r"`make (\w+)", (ROOT / "README.md").read_text("utf8")))
     assert {"html", "pdf", "epub", "notebooks", "test", "serve", "clean"} <= targets
+    assert {"site", "help"} <= targets
     assert named <= targets
 
 

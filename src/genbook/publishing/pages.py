@@ -24,6 +24,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+MISTAKES = "wrong_statement.yml"  # of .github/ISSUE_TEMPLATE: it asks for a page
 THEME = Path(__file__).parent / "theme"
 
 # Pages that no chapter stands behind.
@@ -142,7 +143,10 @@ def repository_links(repository: dict[str, str], source: str) -> list[tuple[str,
         file = "/".join(filter(None, [repository["path"], source]))
         links = [
             ("Edit this page", f"{url}/edit/{branch}/{quote(file)}"),
-            ("Report a mistake", f"{url}/issues/new?title={quote(source, safe='')}"),
+            (
+                "Report a mistake",
+                f"{url}/issues/new?template={MISTAKES}&page={quote(source, safe='')}",
+            ),
             *links,
         ]
     return links
