@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the trainings that really take steps."""
     counted: list[int] = []
+    module = import_module("genbook.training.fit")  # the name is also a function's
     real = training.descend
 
-    def descend(model: object, run: training.Run) -> None:
-        if run.history.steps < run.steps:
-            counted.append(run.steps)
-        real(model, run)  # type: ignore[arg-type]
+    def descend(model: object, state: training.TrainState) -> None:
+        if state.history.steps < state.steps:
+            counted.append(state.steps)
+        real(model, state)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "descend", descend)
+    monkeypatch.setattr(module, "descend", descend)
     return counted
 
 

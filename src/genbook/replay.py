@@ -231,8 +231,7 @@ def replay(
     for method in methods:
         g = torch.Generator().manual_seed(seed)
         start = process_time()
-        with torch.random.fork_rng(devices=[]):  # for the first weights
-            torch.manual_seed(seed)
+        with first_weights(seed):
             sampler = method.learn(x, g)
         seconds = process_time() - start
         results.append(Result(method, seconds, sampler(n, g).clamp(0, 1)))

@@ -21,9 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbook import _files
 from genbook.models.base import Model
-from genbook.training import History, fit
+from genbook.training import History, _files, fit, isolated_rng
 
 __all__ = ["FOLDER", "first_weights", "fit_once"]
 
@@ -48,8 +47,7 @@ def first_weights(seed: int) -> Iterator[None]:
         >>> torch.equal(a.weight, b.weight)
         True
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+    with isolated_rng(seed):
         yield
 
 
@@ -62,7 +60,7 @@ def fit_once(
         model: The model, with its first weights.
         x: Observations, ``(n, *event_shape)``.
         y: Conditions, for models that take them.
-        options: The arguments of :func:`~genbook.training.fit`.
+        options: The arguments of :func:`~genbook.training.fit.fit`.
 
     Returns:
         The history of the training, with the seconds that it took when it ran.

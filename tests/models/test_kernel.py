@@ -18,7 +18,6 @@ from genbook.data.toy import TwoMoons
 from genbook.models._pairs import log_sums, z_order
 from genbook.models.kernel import (
     KernelDensity,
-    golden_section,
     scott,
     select_bandwidth,
 )
@@ -158,6 +157,18 @@ def test_selected_bandwidth_predicts_best() -> None:
     assert 0.2 < h / scott(x) < 1  # Scott's rule is too wide for two moons
 
 
+@pytest.mark.parametrize("dim", [1, 2, 5])
+@pytest.mark.parametrize("gap", [1e-3, 1.0, 40.0])
+@pytest.mark.parametrize("apart", [6, 15, 40])
+def test_selected_bandwidth_equals_the_closed_form(
+    dim: int, gap: float, apart: float
+) -> None:
+    """Each point has one neighbour near enough to count: the best width is known."""
+    x = torch.zeros(8, dim).double()
+    x[:, 0] = gap * (apart * torch.arange(4).repeat_interleave(2) + torch.arange(8) % 2)
+    assert select_bandwidth(x) == pytest.approx(gap / math.sqrt(dim), rel=0.02)
+
+
 def test_selected_bandwidth_suits_new_points() -> None:
     moons = TwoMoons(noise=0.1)
     x = moons.sample(1000, generator=seeded(0), dtype=torch.float64)
@@ -203,12 +214,6 @@ def test_score_points_to_the_data() -> None:
     x = points(5).requires_grad_()
     (score,) = torch.autograd.grad(model.log_prob(x).sum(), x)
     assert torch.allclose(score, -x.detach() / 0.25)
-
-
-def test_golden_section_finds_the_top() -> None:
-    for top in (-3.0, 0.1, 7.9):
-        found = golden_section(lambda t, top=top: -abs(t - top), -4, 8, tolerance=1e-6)
-        assert found == pytest.approx(top, abs=1e-5)
 
 
 def test_state_carries_the_points() -> None:

@@ -22,7 +22,7 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import Model
-from genbook.training import fit
+from genbook.training import fit, isolated_rng
 
 
 class Judge(Model):
@@ -132,8 +132,7 @@ def train_judge(
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
         noisy = (x + noise * eps).clamp(x.min(), x.max())
         x, y = torch.cat([x, noisy]), torch.cat([y, y])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with isolated_rng(seed):
         judge = Judge(x.shape[1:], classes).to(x.dtype)
     fit(judge, x, y, steps=steps, batch_size=256, lr=3e-3, weight_decay=0.1, seed=seed)
     return judge

@@ -25,6 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode, from_dict
 
 from genbook import tables
+from genbook._files import replacing
 from genbook.claims import MIME
 
 OURS = "application/vnd.genbook."  # what our own outputs are marked with
@@ -116,9 +117,8 @@ class Store:
         """Keep an execution, in one step; forget the oldest beyond ``KEPT``."""
         path = self._path(chapter, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(asdict(execution)), "utf8")
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(execution)), "utf8")
         for old in self._newest_first(chapter)[KEPT:]:
             old.unlink(missing_ok=True)
 

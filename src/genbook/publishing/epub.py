@@ -25,6 +25,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxTranslator
 
+from genbook._files import replacing
 from genbook.publishing import cover, statements
 from genbook.publishing.citations import BibliographyEntry, unlabel_references
 from genbook.publishing.figures import tidy_svg
@@ -166,8 +167,7 @@ class EpubBuilder(Epub3Builder):
         date = time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", "315532800")))[:6]
         names = ["META-INF/container.xml", "content.opf", "toc.ncx", *self.files]
         target = Path(self.outdir, f"{self.config.epub_basename}.epub")
-        partial = target.with_suffix(".part")
-        with zipfile.ZipFile(partial, "w") as archive:
+        with replacing(target) as partial, zipfile.ZipFile(partial, "w") as archive:
             for name in ["mimetype", *sorted(names)]:
                 entry = zipfile.ZipInfo(name, date)
                 entry.external_attr = 0o644 << 16
@@ -175,7 +175,6 @@ class EpubBuilder(Epub3Builder):
                     zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
                 )
                 archive.writestr(entry, Path(self.outdir, name).read_bytes())
-        os.replace(partial, target)
 
 
 def plain_svg(svg: str) -> str:

@@ -9,7 +9,6 @@ makes them, and they are the book's.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +27,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from genbook._files import replacing
 from genbook.publishing import statements
 from genbook.publishing.markdown import Writer
 
@@ -219,9 +219,8 @@ def write(app: Sphinx, docname: str, doctree: nodes.document, folder: Path) -> N
     notebook = make(app.env, docname, doctree, source, requirement)
     target = folder / f"{docname.rpartition('/')[2]}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    partial.write_text(nbformat.writes(notebook) + "\n", "utf-8")
-    os.replace(partial, target)
+    with replacing(target) as partial:
+        partial.write_text(nbformat.writes(notebook) + "\n", "utf-8")
 
 
 def _note_written(app: Sphinx, doctree: nodes.document, docname: str) -> None:

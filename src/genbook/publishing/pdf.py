@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from genbook._files import replacing
+
 INSTALL = (
     "The PDF needs TeX: apt-get install --no-install-recommends texlive-xetex "
     "texlive-latex-extra texlive-fonts-recommended latexmk fonts-texgyre "
@@ -126,9 +128,8 @@ def compile_book(source: Path, target: Path) -> Log:
     if log.mistakes:
         raise PrintError(_report(log, text, log_file))
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    shutil.copyfile(source.with_suffix(".pdf"), partial)
-    os.replace(partial, target)
+    with replacing(target) as partial:
+        shutil.copyfile(source.with_suffix(".pdf"), partial)
     return log
 
 
