@@ -116,7 +116,7 @@ def main() -> int:
         jobs.append((name, lambda make=make: trained(make, device, x)))
 
     def autoencoder() -> Autoencoder:
-        return Autoencoder((1, 32, 32), 2, noise=0.3)
+        return Autoencoder((1, 32, 32), 2, latent_noise=0.3)
 
     jobs.append(("autoencoder", lambda: trained(autoencoder, device, tins)))
 

@@ -96,7 +96,7 @@ def _planes(x: Tensor, g: torch.Generator) -> Sampler:
 
 def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
     seed = int(torch.randint(2**31, (), generator=g))
-    network = Autoencoder(x.shape[1:], code=8, hidden=(128,))
+    network = Autoencoder(x.shape[1:], latent_dim=8, hidden=(128,))
     fit(network, x, steps=450, batch_size=128, lr=5e-3, seed=seed, progress=False)
     codes = network.encode(x).detach()
     prior = GaussianMixture(codes.shape[1], components=40)
@@ -131,9 +131,11 @@ def _vae(x: Tensor, g: torch.Generator) -> Sampler:
 
 
 def _gan(x: Tensor, g: torch.Generator) -> Sampler:
-    sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256), "average": 0.99}
+    sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
     model = _trained(
-        lambda: GAN(x.shape[1:], penalty=3.0, output="sigmoid", **sizes),
+        lambda: GAN(
+            x.shape[1:], r1_weight=3.0, ema_decay=0.99, output="sigmoid", **sizes
+        ),
         *(x, g, 320),
         lr=4e-3,
         betas=(0.5, 0.9),

@@ -154,7 +154,7 @@ CASES = {
     # The gradient of the game is not that of any one number: see test_adversarial.py.
     "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
     "gan-averaged": Case(
-        lambda: GAN((2,), hidden=(16,), penalty=0.1, spectral=2.0, average=0.5),
+        lambda: GAN((2,), hidden=(16,), r1_weight=0.1, lipschitz=2.0, ema_decay=0.5),
         briefly,
         gradients=("game",),
     ),

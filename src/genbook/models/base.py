@@ -104,6 +104,11 @@ class Model(nn.Module, ABC):
         check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
 
+    def _with_label(self, v: Tensor, y: Tensor | None) -> Tensor:
+        """Return vectors ``(n, dim)`` beside their labels, in a conditional model."""
+        h = self._label_features(y, len(v))
+        return v if h is None else torch.cat([v, h], 1)
+
     def _refuse_condition(self, y: Tensor | None) -> None:
         """Refuse ``y`` in a model that takes no condition."""
         if y is not None:
