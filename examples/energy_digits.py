@@ -32,9 +32,9 @@ def main() -> None:
 
     print(f"loss {history.loss[0]:.3f}, at the end {history.loss[-1]:.3f}")
     for name, x in {"drawn": drawn, "real, held out": test.x}.items():
-        sure = (judge.probabilities(x).amax(1) > 0.9).double().mean()
+        sure = (judge.predict_proba(x).amax(1) > 0.9).double().mean()
         print(f"read with a certainty above 0.9: {sure:.1%} ({name})")
-    kinds = judge.probabilities(drawn).argmax(1).bincount(minlength=10)
+    kinds = judge.predict_proba(drawn).argmax(1).bincount(minlength=10)
     print(f"kinds drawn: {kinds.tolist()}")
     memory = nearest_neighbour_memorisation(
         drawn, train.x, test.x, generator=torch.Generator().manual_seed(args.seed)

@@ -26,7 +26,8 @@ from genbook.models.flow import Flow
 from genbook.models.flow_matching import FlowMatching
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
-from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.ppca_mixture import PPCAMixture
 from genbook.models.vae import VAE
 from genbook.runs import first_weights
 from genbook.training import fit
@@ -285,7 +286,7 @@ def measure(
         samples, train, held_out, permutations=1, generator=g
     )
     return {
-        "readable": (judge.says(samples) != 10).double().mean().item(),
+        "readable": (judge.predict(samples) != 10).double().mean().item(),
         "energy distance": metrics.energy_distance(samples, held_out[: len(samples)]),
         "nearest was seen": copies.share,
     }

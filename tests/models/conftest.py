@@ -30,7 +30,8 @@ from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.models.noise_energy import NoiseEnergy
-from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.ppca_mixture import PPCAMixture
 from genbook.models.vae import VAE
 
 torch.set_num_threads(1)  # two threads beside another busy process are far slower

@@ -73,7 +73,7 @@ def test_mixture_velocity_obeys_the_continuity_equation(t: float) -> None:
 
     def density(x: Tensor, t: Tensor) -> Tensor:
         cov = (1 - t) ** 2 * known.covariances + t**2 * torch.eye(2).double()
-        mu = (1 - t) * known.mu
+        mu = (1 - t) * known.means
         parts = torch.distributions.MultivariateNormal(mu, cov)
         return parts.log_prob(x[:, None]).exp() @ known.weights
 
@@ -100,8 +100,8 @@ def test_samples_of_the_exact_velocity_have_the_mixture_s_moments() -> None:
     model, n = exact(50), 20_000
     x = model.sample(n, generator=seeded(3))
     known = model.known
-    mean = known.weights @ known.mu
-    second = known.covariances + known.mu[:, :, None] * known.mu[:, None]
+    mean = known.weights @ known.means
+    second = known.covariances + known.means[:, :, None] * known.means[:, None]
     cov = torch.einsum("k,kij->ij", known.weights, second) - torch.outer(mean, mean)
     assert ((x.mean(0) - mean).abs() < 4 * (cov.diagonal() / n).sqrt()).all()
     assert torch.allclose(x.T.cov(), cov.detach(), rtol=0.05, atol=0.03)

@@ -42,7 +42,7 @@ class Judge(Model):
 
     Example:
         >>> judge = Judge((1, 8, 8), classes=3)
-        >>> judge.probabilities(torch.rand(5, 1, 8, 8)).shape
+        >>> judge.predict_proba(torch.rand(5, 1, 8, 8)).shape
         torch.Size([5, 3])
     """
 
@@ -80,19 +80,19 @@ class Judge(Model):
         return cross_entropy(self.network(x), y)
 
     @torch.no_grad()
-    def probabilities(self, x: Tensor) -> Tensor:
+    def predict_proba(self, x: Tensor) -> Tensor:
         """Return p(y | x) for each image, ``(n, classes)``."""
         check_tensor(x, "x", ("n", *self.event_shape), allow_empty=True)
         return self.network(x).softmax(dim=1)
 
-    def says(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
         """Return the likeliest class of each image, ``(n,)``."""
-        return self.probabilities(x).argmax(dim=1)
+        return self.predict_proba(x).argmax(dim=1)
 
     def accuracy(self, x: Tensor, y: Tensor) -> float:
         """Return the share of images whose likeliest class is ``y``."""
         check_labels(y, "y", self.classes, len(x))
-        return (self.says(x) == y).double().mean().item()
+        return (self.predict(x) == y).double().mean().item()
 
 
 def train_judge(

@@ -128,6 +128,6 @@ def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
         tensor([[-1.,  0.]])
     """
     check_tensor(x, "x", ("n", *mixture.event_shape), dtype=mixture.dtype)
-    mu, cov = mixture.mu.detach(), mixture.covariances.detach()
+    mu, cov = mixture.means.detach(), mixture.covariances.detach()
     net = MixtureVelocity(Straight(), mixture.weights.detach(), mu, cov)
     return net(x, t.expand(len(x)))

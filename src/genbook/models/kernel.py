@@ -19,7 +19,7 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
-from genbook.models._pairs import log_sums
+from genbook.models._pairs import gaussian_kernel_logsumexp
 from genbook.models.base import ExplicitModel
 from genbook.models.gaussian import LOG_2PI
 
@@ -120,7 +120,7 @@ class KernelDensity(ExplicitModel):
             z = (x[:, None] - self.points) / self.h  # (n, m, d)
             log_sum = (-0.5 * z.square().sum(dim=2)).logsumexp(dim=1)
         else:
-            log_sum = log_sums(x, self.points, self.h.item())
+            log_sum = gaussian_kernel_logsumexp(x, self.points, self.h.item())
         return log_sum - math.log(m) - d * (self.h.log() + 0.5 * LOG_2PI)
 
     @torch.no_grad()
@@ -133,11 +133,11 @@ class KernelDensity(ExplicitModel):
     ) -> Tensor:
         """Draw ``n`` of the observations and move each a little, ``(n, dim)``."""
         self._check_ready(y)
-        shape = (check_count(n, "n"), *self.event_shape)
+        n, m = check_count(n, "n"), len(self.points)
         check_generator(generator)
-        options: dict[str, Any] = {"generator": generator, "device": self.device}
-        i = torch.randint(len(self.points), (n,), **options)
-        return self.points[i] + self.h * torch.randn(shape, dtype=self.dtype, **options)
+        i = torch.randint(m, (n,), generator=generator, device=self.device)
+        eps = self._normal(n, *self.event_shape, generator=generator)
+        return self.points[i] + self.h * eps
 
     def _check_ready(self, y: Tensor | None) -> None:
         self._refuse_condition(y)
@@ -239,7 +239,7 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
     own = torch.arange(n, device=x.device) * len(x) // n
 
     def loss(log_h: float) -> float:
-        log_sum = log_sums(x[own], x, math.exp(log_h), own)
+        log_sum = gaussian_kernel_logsumexp(x[own], x, math.exp(log_h), own)
         return x.shape[1] * log_h - log_sum.mean().item()
 
     bounds, close = (math.log(wide / 50), math.log(wide * 2)), {"xatol": 0.02}

@@ -17,11 +17,11 @@ from genbook.models.pixels import PixelCNN
 CASES: dict[str, tuple[type[ExplicitModel], dict]] = {
     "pixels": (
         PixelCNN,
-        {"event_shape": [1, 4, 4], "channels": 4, "depth": 2, "size": 3},
+        {"event_shape": [1, 4, 4], "channels": 4, "depth": 2, "kernel_size": 3},
     ),
     "tokens": (
         Transformer,
-        {"vocabulary": 4, "length": 5, "width": 8, "depth": 1, "heads": 2},
+        {"vocab_size": 4, "context_length": 5, "width": 8, "depth": 1, "heads": 2},
     ),
 }
 
