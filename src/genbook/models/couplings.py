@@ -49,7 +49,7 @@ class Conditioner(nn.Module):
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         """Return the numbers for each row, ``(n, outputs)``."""
-        seen = waves(x, self.octaves, math.pi)  # (n, inputs * (1 + 2 * octaves))
+        seen = waves(x, self.octaves, math.pi)  # (n, seen)
         return self.net(seen if h is None else torch.cat([seen, h], 1))
 
 
