@@ -27,7 +27,7 @@ def main() -> None:
     short = {"steps": 40} if args.fast else {}
     model, history = energy_digits(train.x, seed=args.seed, **short)
     n = 64 if args.fast else 400
-    drawn = model.sample(n, moves=14, generator=generator).clamp(0, 1)
+    drawn = model.sample(n, langevin_steps=14, generator=generator).clamp(0, 1)
     judge = train_judge(train.x, train.y, 10, steps=60 if args.fast else 600)
 
     print(f"loss {history.loss[0]:.3f}, at the end {history.loss[-1]:.3f}")

@@ -47,7 +47,7 @@ NETWORKS = {
     "masked network": lambda: MADE(MOONS.low, MOONS.high, bins=32),
     "flow": lambda: Flow(2),
     "variational autoencoder": lambda: VAE((2,)),
-    "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="score"),
+    "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="dsm"),
     "energy at levels of noise": lambda: NoiseEnergy((2,)),
     "diffusion": lambda: Diffusion((2,), width=64),
     "flow matching": lambda: FlowMatching((2,), width=64),

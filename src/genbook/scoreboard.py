@@ -167,7 +167,7 @@ def log_density(
         ]
         return torch.cat(parts)
     if isinstance(model, EnergyNetwork):
-        return -model.energy(x) - model.log_normaliser()
+        return -model.energy(x) - model.log_partition()
     return None
 
 

@@ -148,7 +148,7 @@ CASES = {
         lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, chains=128), briefly
     ),
     "energy-by-score": Case(
-        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="score"),
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="dsm"),
         briefly,
     ),
     "energy-of-noise": Case(lambda: NoiseEnergy((2,), width=24, depth=1), briefly),
