@@ -145,7 +145,8 @@ def log_density(
     """Return the best that a model can say of the log density, in nats.
 
     The exact value where there is one; otherwise a lower bound, importance-weighted
-    with ``CODES`` codes for a variational autoencoder, or minus the energy with the normaliser found by quadrature.
+    with ``CODES`` codes for a variational autoencoder, or minus the energy with the
+    normaliser found by quadrature.
 
     Args:
         model: The model.
