@@ -90,6 +90,21 @@ def test_a_step_back_has_the_moments_of_the_joint_gaussian() -> None:
     assert torch.equal(tau, model.posterior_std(s, t))
 
 
+@pytest.mark.parametrize(("t", "s"), [(0.4, 0.3), (0.3, 0.4)])
+def test_a_step_without_noise_mixes_data_and_noise_anew(
+    known: Any, t: float, s: float
+) -> None:
+    """DDIM, by its formula, towards the data and towards the noise."""
+    model, network = known.diffusion("x0"), known.network("eps")
+    x = torch.randn(6, 2, generator=seeded(23)).double()
+    before, after = torch.tensor([t, s]).double()
+    x0, eps = model.net(x, before[None]), network(x, before[None])
+    angle = model.schedule.max_angle * after  # of the cosine schedule
+    mean, tau = model.reverse_step(x, before, after, eta=0.0)
+    assert torch.allclose(mean, angle.cos() * x0 + angle.sin() * eps, atol=1e-12)
+    assert tau == 0
+
+
 def test_the_bound_is_below_the_exact_likelihood(known: Any) -> None:
     model = known.diffusion("eps")
     target = torch.distributions.Normal(known.mean, known.std)

@@ -155,7 +155,7 @@ class Diffusion(PathModel, BoundedModel):
         output = self._classifier_free(x, now, y, guidance)
         x0, eps = self.predict_x0_eps(x, output, now)
         alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
-        tau = eta * self.posterior_std(s, t)
+        tau = eta * self.posterior_std(s, t) if eta else torch.zeros_like(s)
         keep = (sigma.square() - tau.square()).clamp(min=0).sqrt()
         return alpha * x0 + keep * eps, tau  # (14.5)
 

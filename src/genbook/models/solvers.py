@@ -137,6 +137,6 @@ def velocity_and_divergence(
             parts = [gradient(v[:, i].sum())[:, i] for i in range(v.shape[1])]
             divergence = torch.stack(parts).sum(0)  # (n,)
         else:
-            parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]
-            divergence = torch.stack(parts).mean(0)  # (n,), (15.5)
+            parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]  # (15.5)
+            divergence = torch.stack(parts).mean(0)  # (n,)
     return (v, divergence) if keep else (v.detach(), divergence.detach())
