@@ -188,7 +188,6 @@ class BoundedModel(GenerativeModel):
         x: Tensor,
         y: Tensor | None = None,
         *,
-        k: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return a lower bound of the log density of each observation, in nats.
@@ -196,7 +195,6 @@ class BoundedModel(GenerativeModel):
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Conditions, ``(n, ...)``, for models that take them.
-            k: How many importance samples; 1 gives the evidence lower bound.
             generator: The source of randomness; the global one when ``None``.
 
         Returns:
