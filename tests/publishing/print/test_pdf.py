@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from genbook.publishing.print import pdf
-from genbook.publishing.print.latex import macros_to_latex
 
 LOG = r"""
 This is XeTeX
@@ -61,11 +60,3 @@ def test_without_tex_one_line_says_what_to_install(
 def test_a_missing_source_is_named(tmp_path: Path, tex: str) -> None:
     with pytest.raises(pdf.PrintError, match=r"genbook\.tex does not exist"):
         pdf.compile_book(tmp_path / "genbook.tex", tmp_path / "genbook.pdf")
-
-
-def test_macros_replace_what_latex_knows_already() -> None:
-    written = macros_to_latex({"R": r"\mathbb{R}", "vect": [r"\mathbf{#1}", 1]})
-    assert written.splitlines() == [
-        r"\let\R\relax\newcommand{\R}{\mathbb{R}}",
-        r"\let\vect\relax\newcommand{\vect}[1]{\mathbf{#1}}",
-    ]

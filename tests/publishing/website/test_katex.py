@@ -11,7 +11,6 @@ from genbook.publishing.website.katex import (
     Renderer,
     TexError,
     as_display,
-    macro_bodies,
 )
 
 from .conftest import ROOT
@@ -57,12 +56,6 @@ def test_bad_tex(render, tex, reason):
 
 def test_what_latex_lacks_may_be_defined():
     assert "<math" in Renderer({"argmax": r"\operatorname*{arg\,max}"})(r"\argmax_x")
-
-
-def test_macros_are_checked():
-    assert macro_bodies({"a": ["#1", 1]}) == {"\\a": "#1"}
-    with pytest.raises(ValueError, match="two uses #2 but declares 1"):
-        macro_bodies({"two": ["#1 #2", 1]})
 
 
 def test_a_macro_does_not_leak(render):

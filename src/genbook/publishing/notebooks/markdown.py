@@ -9,15 +9,15 @@ solutions are ``<details>``, included code is fenced, macros are written out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 
 from genbook.publishing.content import statements
+from genbook.publishing.content.macros import Table, expand_macros
 from genbook.publishing.content.statements import ADMONITIONS, Statement
 
 _DROPPED = (
@@ -33,65 +33,6 @@ _DROPPED = (
 )
 
 
-def expand_macros(tex: str, macros: Mapping[str, Any]) -> str:
-    r"""Write out the book's macros, so that a formula needs no definitions.
-
-    Args:
-        tex: a formula.
-        macros: name without backslash to body, or to ``[body, number of arguments]``.
-
-    Raises:
-        ValueError: if a macro lacks an argument.
-
-    Example:
-        >>> table = {"R": r"\mathbb{R}", "vect": [r"\mathbf{#1}", 1]}
-        >>> print(expand_macros(r"\vect{x} \in \R^d, \Re z", table))
-        \mathbf{x} \in \mathbb{R}^d, \Re z
-    """
-    out, position = [], 0
-    while match := _MACRO.search(tex, position):
-        out.append(tex[position : match.start()])
-        position = match.end()
-        name = match[1]
-        if name not in macros:
-            out.append(match[0])
-            continue
-        entry = macros[name]
-        body, count = (entry, 0) if isinstance(entry, str) else tuple(entry)
-        arguments = []
-        for _ in range(count):
-            argument, position = _argument(tex, position)
-            arguments.append(expand_macros(argument, macros))
-        body = re.sub(r"#(\d)", lambda m: arguments[int(m[1]) - 1], body)  # noqa: B023
-        body = expand_macros(body, {k: v for k, v in macros.items() if k != name})
-        follows = tex[position : position + 1]
-        ends_in_word = re.search(r"\\[A-Za-z]+$", body) is not None
-        out.append(body + (" " if ends_in_word and follows.isalpha() else ""))
-    return "".join(out) + tex[position:]
-
-
-_MACRO = re.compile(r"\\([A-Za-z]+)")
-
-
-def _argument(tex: str, position: int) -> tuple[str, int]:
-    """Return the macro argument that begins here, and where it ends."""
-    while position < len(tex) and tex[position].isspace():
-        position += 1
-    if position == len(tex):
-        raise ValueError(f"a macro lacks its argument: {tex}")
-    if tex[position] != "{":
-        command = re.match(r"\\(?:[A-Za-z]+|.)", tex[position:])
-        end = position + (command.end() if command else 1)
-        return tex[position:end], end
-    depth, end = 0, position
-    while end < len(tex):
-        depth += {"{": 1, "}": -1}.get(tex[end], 0) if tex[end - 1] != "\\" else 0
-        end += 1
-        if depth == 0:
-            return tex[position + 1 : end - 1], end
-    raise ValueError(f"a brace is not closed: {tex}")
-
-
 @dataclass
 class Writer:
     """Write nodes as Markdown.
@@ -99,13 +40,13 @@ class Writer:
     Attributes:
         env: the environment, for numbers.
         docname: the page.
-        macros: of mathematics, see :func:`expand_macros`.
+        macros: of mathematics.
         parts: what has been written: Markdown, or the index of a code cell.
     """
 
     env: BuildEnvironment
     docname: str
-    macros: Mapping[str, Any] = field(default_factory=dict)
+    macros: Table = field(default_factory=dict)
     parts: list[str | int] = field(default_factory=list)
     _level: int = 0
 

@@ -277,6 +277,7 @@ def _begin(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the notebooks with Sphinx."""
+    app.setup_extension("genbook.publishing.content.macros")
     app.setup_extension("genbook.publishing.content.statements")
     app.add_builder(NotebookBuilder)
     app.add_config_value("genbook_requirement", "", "", types=(str,))

@@ -10,7 +10,7 @@ LaTeX rather than counted by it, so that the two can never differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from genbook.publishing.content.citations import unlabel_references
+from genbook.publishing.content.macros import macros_to_latex
 from genbook.publishing.content.statements import Statement
 from genbook.publishing.print import cover
 from genbook.publishing.print.latex_writer import BookTranslator, ancestor
@@ -49,28 +50,6 @@ _ELEMENTS = {
     "OuterLinkColor={HTML}{1F5FA8},"
     "verbatimwithframe=true,verbatimwrapslines=true,verbatimmaxunderfull=4",
 }
-
-
-def macros_to_latex(macros: Mapping[str, Any]) -> str:
-    r"""Return the book's macros of mathematics as LaTeX definitions.
-
-    Args:
-        macros: name without backslash to body, or to ``[body, number of arguments]``,
-            as in ``_config.yml`` under ``genbook_macros``.
-
-    Returns:
-        Lines that define each macro whether or not LaTeX already knows its name.
-
-    Example:
-        >>> print(macros_to_latex({"vect": ["\\mathbf{#1}", 1]}))
-        \let\vect\relax\newcommand{\vect}[1]{\mathbf{#1}}
-    """
-    lines = []
-    for name, entry in macros.items():
-        body, count = (entry, 0) if isinstance(entry, str) else tuple(entry)
-        arguments = f"[{count}]" if count else ""
-        lines.append(rf"\let\{name}\relax\newcommand{{\{name}}}{arguments}{{{body}}}")
-    return "\n".join(lines)
 
 
 class AssembleBook(SphinxPostTransform):
@@ -273,6 +252,7 @@ def use_translator(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the printed book with Sphinx."""
+    app.setup_extension("genbook.publishing.content.macros")
     app.setup_extension("genbook.publishing.content.statements")
     app.add_config_value("genbook_subtitle", "", "", types=(str,))
     app.add_config_value("genbook_print_preface", "About this book", "")

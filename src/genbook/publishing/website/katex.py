@@ -4,9 +4,6 @@ KaTeX runs in QuickJS, so a page carries finished HTML (with MathML for screen
 readers) and no mathematics script; an EPUB carries MathML alone. TeX that KaTeX
 rejects, or that XeLaTeX would not know, is a warning with its place in the chapter,
 and warnings fail the build.
-
-The macros stand once, in ``_config.yml`` under ``genbook_macros``; the PDF and the
-notebooks read the same table.
 """
 
 from __future__ import annotations
@@ -14,16 +11,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+from genbook.publishing.content.macros import Table, macro_bodies
 
 logger = logging.getLogger(__name__)
 
@@ -53,40 +50,11 @@ class TexError(ValueError):
     """TeX that cannot be set, on the web or in print."""
 
 
-def macro_bodies(table: Mapping[str, str | list[Any]]) -> dict[str, str]:
-    r"""Return the macros of ``_config.yml`` as KaTeX wants them.
-
-    Args:
-        table: name without backslash to body, or to ``[body, number of arguments]``.
-
-    Returns:
-        Name with backslash to body.
-
-    Raises:
-        ValueError: if an entry is neither, or uses more arguments than it declares.
-
-    Example:
-        >>> macro_bodies({"half": ["x/2", 0], "vect": ["bold #1", 1]})
-        {'\\half': 'x/2', '\\vect': 'bold #1'}
-    """
-    bodies = {}
-    for name, entry in table.items():
-        body, arguments = (entry, 0) if isinstance(entry, str) else tuple(entry)
-        used = max((int(n) for n in re.findall(r"#(\d)", body)), default=0)
-        if used > arguments:
-            raise ValueError(
-                f"genbook_macros: {name} uses #{used} but declares {arguments} "
-                f"argument(s); write {name}: [body, {used}]"
-            )
-        bodies["\\" + name] = body
-    return bodies
-
-
 class Renderer:
     r"""KaTeX with the book's macros.
 
     Args:
-        macros: the table of ``_config.yml``, see :func:`macro_bodies`.
+        macros: the table of ``_config.yml``.
 
     Example:
         >>> html = Renderer({"R": r"\mathbb{R}"})(r"x \in \R")
@@ -94,7 +62,7 @@ class Renderer:
         True
     """
 
-    def __init__(self, macros: Mapping[str, str | list[Any]] | None = None) -> None:
+    def __init__(self, macros: Table | None = None) -> None:
         import quickjs
 
         bodies = macro_bodies(macros or {})
@@ -203,11 +171,6 @@ def visit_block(self: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def check_macros(app: Sphinx, config: Config) -> None:
-    """Say at once, and not in a formula, that the table is wrong."""
-    macro_bodies(config.genbook_macros)
-
-
 def copy_fonts(app: Sphinx) -> None:
     """Put the style sheet and the fonts where the pages ask for them."""
     if app.builder.name != "html":
@@ -230,9 +193,8 @@ def add_style(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer with Sphinx under the name ``genbook``."""
-    app.add_config_value("genbook_macros", {}, "env", types=(dict,))
+    app.setup_extension("genbook.publishing.content.macros")
     app.add_html_math_renderer("genbook", (visit_inline, None), (visit_block, None))
-    app.connect("config-inited", check_macros)
     app.connect("builder-inited", copy_fonts)
     app.connect("html-page-context", add_style)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}
