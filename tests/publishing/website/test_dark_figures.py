@@ -12,12 +12,8 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from genbook import plotting
-from genbook.publishing.website.dark_figures import (
-    dark_pixels,
-    dark_svg,
-    svg_size,
-    tidy_svg,
-)
+from genbook.publishing.content.svg import svg_size, tidy_svg
+from genbook.publishing.website.dark_figures import dark_pixels, dark_svg
 
 
 def png(pixels: np.ndarray) -> bytes:

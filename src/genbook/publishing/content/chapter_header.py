@@ -20,11 +20,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from genbook.publishing.content.sources import read_course
 from genbook.publishing.running.execution import chapters_of
 
 log = logging.getLogger(__name__)
 
-SYLLABUS = Path(__file__).with_name("course.yml")
 SCRIPTS = "examples"  # where the scripts stand in the source
 _MARKUP = re.compile(r"(`[^`]+`|\$[^$]+\$|\*[^*]+\*)")
 
@@ -37,10 +37,8 @@ def topics() -> dict[str, str]:
         >>> topics()["F2"]
         'The box'
     """
-    syllabus = yaml.safe_load(SYLLABUS.read_text("utf8"))
-    return {
-        k: v for part in syllabus["parts"].values() for k, v in part["rows"].items()
-    }
+    parts = read_course()["parts"].values()
+    return {row: topic for part in parts for row, topic in part["rows"].items()}
 
 
 def about(seconds: float) -> str:

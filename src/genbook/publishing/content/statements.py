@@ -21,6 +21,8 @@ from sphinx_exercise.nodes import (
 )
 from sphinx_proof.nodes import NODE_TYPES, proof_node, unenumerable_node
 
+from genbook.publishing.content.doctree import ancestor
+
 ADMONITIONS = {
     "attention": "Attention",
     "caution": "Caution",
@@ -119,12 +121,8 @@ def convert(document: nodes.document, env: BuildEnvironment, docname: str) -> No
 
 
 def _docname(node: nodes.Node, default: str) -> str:
-    parent = node.parent
-    while parent is not None:
-        if isinstance(parent, addnodes.start_of_file):
-            return str(parent["docname"])
-        parent = parent.parent
-    return default
+    page = ancestor(node, addnodes.start_of_file)
+    return default if page is None else str(page["docname"])
 
 
 def _fill(

@@ -27,11 +27,11 @@ from sphinx.util.docutils import SphinxTranslator
 
 from genbook.publishing.content import statements
 from genbook.publishing.content.citations import BibliographyEntry, unlabel_references
+from genbook.publishing.content.doctree import hide_plumbing
+from genbook.publishing.content.html import plain
 from genbook.publishing.content.statements import Statement
+from genbook.publishing.content.svg import tidy_svg
 from genbook.publishing.print import cover
-from genbook.publishing.print.latex import hide_plumbing
-from genbook.publishing.website.dark_figures import tidy_svg
-from genbook.publishing.website.pages import plain
 
 STYLE = Path(__file__).with_name("epub.css")
 COVER_IMAGE = "_images/cover.png"

@@ -9,7 +9,6 @@ LaTeX rather than counted by it, so that the two can never differ.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,12 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from genbook.publishing.content.citations import unlabel_references
+from genbook.publishing.content.doctree import ancestor, hide_plumbing
 from genbook.publishing.content.macros import macros_to_latex
 from genbook.publishing.content.statements import Statement
 from genbook.publishing.print import cover
-from genbook.publishing.print.latex_writer import BookTranslator, ancestor
+from genbook.publishing.print.latex_writer import BookTranslator
+from genbook.tex import escape
 
 _FONTS = r"""
 \setmainfont{texgyrepagella}[Extension=.otf,UprightFont=*-regular,
@@ -105,7 +106,7 @@ class AssembleBook(SphinxPostTransform):
         last = max((i for i, has in enumerate(numbered) if has), default=-1)
         solutions = self._solutions(root, groups)
         for position, group in enumerate(groups):
-            caption = _escape(captions[position])
+            caption = escape(captions[position])
             if numbered[position] and in_parts and caption:
                 root += _raw(rf"\gbpart{{{caption}}}")
             if position > last and solutions is not None:
@@ -169,30 +170,14 @@ class AssembleBook(SphinxPostTransform):
         )
 
 
-def hide_plumbing(document: nodes.Element) -> None:
-    """Drop the code of ``hide-input`` cells, which only draws; keep what it drew."""
-    for cell in list(document.findall(nodes.container)):
-        if cell.get("hide_mode") not in ("input", "all", "input+output"):
-            continue
-        for child in list(cell.children):
-            if isinstance(child, nodes.container) and (
-                "cell_input" in child.get("classes", ())
-            ):
-                cell.remove(child)
-
-
 def _raw(tex: str) -> nodes.raw:
     return nodes.raw("", tex + "\n", format="latex")
 
 
-def _escape(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text)
-
-
 def _imprint(config: Config) -> Iterator[str]:
-    yield rf"\textbf{{{_escape(config.html_title or config.project)}}}"
+    yield rf"\textbf{{{escape(config.html_title or config.project)}}}"
     yield (
-        f"{_escape(config.author)}, version {_escape(config.release)}. "
+        f"{escape(config.author)}, version {escape(config.release)}. "
         r"This copy was made on \gbdate."
     )
     yield (
@@ -220,18 +205,18 @@ def configure(app: Sphinx, config: Config) -> None:
     config.latex_show_urls = "no"
     config.latex_table_style = ["booktabs"]
     config.today_fmt = "%-d %B %Y"
-    title = _escape(config.html_title or config.project)
+    title = escape(config.html_title or config.project)
     imprint = r"\par ".join(_imprint(config))
     preamble = "\n".join(
         [
             r"\usepackage{genbook}",
-            rf"\renewcommand{{\gbsubtitle}}{{{_escape(config.genbook_subtitle)}}}",
+            rf"\renewcommand{{\gbsubtitle}}{{{escape(config.genbook_subtitle)}}}",
             r"\renewcommand{\gbcover}{\noindent\gbalt{FEFF"
             + cover.alt(config.html_title).encode("utf-16-be").hex().upper()
             + r"}{\includegraphics[width=\linewidth]{cover.pdf}}}",
             rf"\renewcommand{{\gbimprint}}{{{imprint}}}",
-            rf"\hypersetup{{pdftitle={{{title}}},pdfauthor={{{_escape(config.author)}}},"
-            rf"pdfsubject={{{_escape(config.genbook_subtitle)}}},pdflang=en-GB,"
+            rf"\hypersetup{{pdftitle={{{title}}},pdfauthor={{{escape(config.author)}}},"
+            rf"pdfsubject={{{escape(config.genbook_subtitle)}}},pdflang=en-GB,"
             "pdfdisplaydoctitle=true,bookmarksnumbered=true,bookmarksopenlevel=0}",
             r"\AtBeginDocument{%",
             macros_to_latex(config.genbook_macros),

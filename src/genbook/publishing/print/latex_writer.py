@@ -16,6 +16,7 @@ from sphinx.writers.latex import LaTeXTranslator
 
 from genbook.publishing.content import statements
 from genbook.publishing.content.citations import BibliographyEntry
+from genbook.publishing.content.doctree import ancestor
 from genbook.publishing.content.statements import Statement
 
 # Characters that TeX Gyre Pagella and Heros have, from U+2000 on. All others are set
@@ -41,14 +42,6 @@ _BOXES = {
     "error": "gbwarning",
     "warning": "gbwarning",
 }
-
-
-def ancestor(node: nodes.Node, kind: type[nodes.Node]) -> nodes.Node | None:
-    """Return the nearest node of a kind around a node."""
-    parent = node.parent
-    while parent is not None and not isinstance(parent, kind):
-        parent = parent.parent
-    return parent
 
 
 class BookTranslator(LaTeXTranslator):

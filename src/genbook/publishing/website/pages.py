@@ -19,6 +19,8 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
+from genbook.publishing.content.html import plain
+
 logger = logging.getLogger(__name__)
 
 THEME = Path(__file__).parent / "theme"
@@ -28,27 +30,6 @@ _GENERATED = {
     "genindex": "Every term, model and function of the book, and where it stands.",
     "search": "Search the text of the book.",
 }
-
-
-def plain(html: str) -> str:
-    """Return the text of a title, with a formula once and as it is read.
-
-    Args:
-        html: a rendered title; KaTeX writes a formula as MathML, as TeX and drawn.
-
-    Returns:
-        Text without tags.
-
-    Example:
-        >>> plain('<span class="section-number">2. </span>Boxes &amp; <em>bins</em>')
-        '2. Boxes & bins'
-    """
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(html, "html.parser")
-    for twice in soup.select(".katex-html, annotation"):
-        twice.decompose()
-    return " ".join(soup.get_text().split())
 
 
 def sections(toc: str) -> str:
