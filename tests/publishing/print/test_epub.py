@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from genbook.publishing.print.epub import plain_letters, plain_svg
+from genbook.publishing.print.epub import plain_svg
+from genbook.publishing.print.mathml import plain_letters
 
 pytestmark = [pytest.mark.print, pytest.mark.xdist_group("small-book")]
 

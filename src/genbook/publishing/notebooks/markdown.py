@@ -14,39 +14,20 @@ from dataclasses import dataclass, field
 
 from docutils import nodes
 from sphinx import addnodes
-from sphinx.environment import BuildEnvironment
 
 from genbook.publishing.content import statements
-from genbook.publishing.content.macros import Table, expand_macros
 from genbook.publishing.content.statements import ADMONITIONS, Statement
-
-_DROPPED = (
-    addnodes.index,
-    addnodes.toctree,
-    nodes.comment,
-    nodes.target,
-    nodes.raw,
-    nodes.meta,
-    nodes.substitution_definition,
-    nodes.system_message,
-    nodes.transition,
-)
+from genbook.publishing.notebooks.inline import DROPPED, LineWriter, escape
 
 
 @dataclass
-class Writer:
+class Writer(LineWriter):
     """Write nodes as Markdown.
 
     Attributes:
-        env: the environment, for numbers.
-        docname: the page.
-        macros: of mathematics.
         parts: what has been written: Markdown, or the index of a code cell.
     """
 
-    env: BuildEnvironment
-    docname: str
-    macros: Table = field(default_factory=dict)
     parts: list[str | int] = field(default_factory=list)
     _level: int = 0
 
@@ -84,7 +65,7 @@ class Writer:
                 if isinstance(node, Statement | nodes.Admonition):
                     self.parts.append(f"**{self._box_title(node)}**")
                 self._page([c for c in node.children if not isinstance(c, nodes.title)])
-            elif not isinstance(node, _DROPPED):
+            elif not isinstance(node, DROPPED):
                 text = self.block(node)
                 if text.strip():
                     self.parts.append(text)
@@ -116,7 +97,7 @@ class Writer:
         method = getattr(self, name, None)
         if method is not None:
             return str(method(node))
-        if isinstance(node, _DROPPED):
+        if isinstance(node, DROPPED):
             return ""
         if isinstance(node, nodes.Admonition):
             return self._quote(node)
@@ -155,7 +136,7 @@ class Writer:
         ids = list(node.get("ids", ()))
         if node.get("label"):
             ids.append(nodes.make_id(f"equation-{node['label']}"))
-        numbers = [self._number("displaymath", i) for i in ids]
+        numbers = [self.number("displaymath", i) for i in ids]
         number = next(filter(None, numbers), "")
         tag = rf" \tag{{{number}}}" if number else ""
         return f"$$ {self._tex(tex)}{tag} $$"
@@ -178,8 +159,10 @@ class Writer:
     def _block_definition_list(self, node: nodes.definition_list) -> str:
         out = []
         for item in node.children:
-            terms = [self.inline(c) for c in item.children if _is(c, nodes.term)]
-            body = [self.block(c) for c in item.children if not _is(c, nodes.term)]
+            terms = [self.inline(c) for c in item.children if isinstance(c, nodes.term)]
+            body = [
+                self.block(c) for c in item.children if not isinstance(c, nodes.term)
+            ]
             out.append(f"**{', '.join(terms)}**: " + "\n\n".join(body))
         return "\n\n".join(out)
 
@@ -222,14 +205,13 @@ class Writer:
         )
         return re.sub(r"(?<!\\)\|", r"\\|", text)
 
+    def _block_image(self, node: nodes.image) -> str:
+        return self.image(node)
+
     def _block_figure(self, node: nodes.figure) -> str:
         alt = " ".join(image.get("alt", "") for image in node.findall(nodes.image))
-        picture = f"*[Picture: {_escape(alt.strip())}]*\n\n" if alt.strip() else ""
+        picture = f"*[Picture: {escape(alt.strip())}]*\n\n" if alt.strip() else ""
         return picture + self._caption(node)
-
-    def _block_image(self, node: nodes.image) -> str:
-        alt = node.get("alt", "").strip()
-        return f"*[Picture: {_escape(alt)}]*" if alt else ""
 
     def _caption(self, figure: nodes.figure) -> str:
         captions = [
@@ -238,12 +220,9 @@ class Writer:
         return self._numbered("figure", figure, " ".join(captions))
 
     def _numbered(self, kind: str, node: nodes.Element, text: str) -> str:
-        numbers = [self._number(kind, i) for i in node.get("ids", ())]
+        numbers = [self.number(kind, i) for i in node.get("ids", ())]
         number = next(filter(None, numbers), "")
         return f"**{kind.capitalize()} {number}.** {text}" if number else text
-
-    def _number(self, kind: str, node_id: str) -> str:
-        return statements.number(self.env, self.docname, kind, node_id)
 
     def _block_Statement(self, node: Statement) -> str:
         content = [c for c in node.children if not isinstance(c, nodes.title)]
@@ -287,44 +266,6 @@ class Writer:
     def _block_container(self, node: nodes.container) -> str:
         return self.blocks(node.children)
 
-    # --- what stands in a line
-
-    def inline(self, node: nodes.Node) -> str:
-        """Return running text as Markdown, on one line."""
-        if isinstance(node, nodes.Text):
-            return _escape(re.sub(r"\s+", " ", node.astext()))
-        if isinstance(node, _DROPPED):
-            return ""
-        if isinstance(node, nodes.math):
-            return f"${self._tex(node.astext().strip())}$"
-        if isinstance(node, nodes.literal):
-            return _code(node.astext())
-        text = "".join(self.inline(child) for child in node.children)
-        if isinstance(node, nodes.emphasis):
-            return _marked(text, "*")
-        if isinstance(node, nodes.strong):
-            return _marked(text, "**")
-        if isinstance(node, nodes.superscript):
-            return f"<sup>{text}</sup>"
-        if isinstance(node, nodes.subscript):
-            return f"<sub>{text}</sub>"
-        if isinstance(node, nodes.footnote_reference):
-            return f"<sup>{text}</sup>"
-        if isinstance(node, nodes.image):
-            return self._block_image(node)
-        if isinstance(node, nodes.reference):
-            address = node.get("refuri", "")
-            if re.match(r"https?://", address):
-                return f"[{text}]({address})"
-        return text
-
-    def _tex(self, tex: str) -> str:
-        return re.sub(r"\s+", " ", expand_macros(tex, self.macros)).strip()
-
-
-def _is(node: nodes.Node, kind: type[nodes.Node]) -> bool:
-    return isinstance(node, kind)
-
 
 def _of(node: nodes.Node, kind: type[nodes.Node]) -> Iterable[nodes.Node]:
     return node.findall(kind) if isinstance(node, nodes.Element) else ()
@@ -342,34 +283,6 @@ def _holds_cell(node: nodes.Node) -> bool:
 
 def _quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-
-
-def _code(text: str) -> str:
-    text = re.sub(r"\s+", " ", text)
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{ticks}{space}{text}{space}{ticks}"
-
-
-def _marked(text: str, mark: str) -> str:
-    """Put a mark around words, and spaces outside it."""
-    inner = text.strip()
-    if not inner:
-        return text
-    before = text[: len(text) - len(text.lstrip())]
-    after = text[len(text.rstrip()) :]
-    return f"{before}{mark}{inner}{mark}{after}"
-
-
-def _escape(text: str) -> str:
-    r"""Keep characters of the text from being taken for markup.
-
-    Example:
-        >>> print(_escape("p_model * 2 < $3 [a]"))
-        p\_model \* 2 &lt; \$3 \[a\]
-    """
-    text = re.sub(r"([\\`*_$\[\]|])", r"\\\1", text)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(r"\|", "|")
 
 
 def _guard(text: str) -> str:

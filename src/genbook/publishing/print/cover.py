@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from genbook.plotting import DATA, MODEL, MUTED, PAPER
 
 if TYPE_CHECKING:
     import torch
+    from sphinx.application import Sphinx
 
 _POINTS = 4_000
 
@@ -89,3 +90,9 @@ def draw(file: Path, title: str = "", subtitle: str = "") -> None:
     axes.set_axis_off()
     dates = {"CreationDate": None} if file.suffix == ".pdf" else {"Software": None}
     figure.savefig(file, metadata=dates, transparent=file.suffix == ".pdf")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the subtitle, which the cover and the title page show."""
+    app.add_config_value("genbook_subtitle", "", "", types=(str,))
+    return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

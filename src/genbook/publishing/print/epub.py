@@ -11,27 +11,20 @@ import html
 import os
 import re
 import time
-import unicodedata
 import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.config import Config
-from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util.docutils import SphinxTranslator
 
-from genbook.publishing.content import statements
-from genbook.publishing.content.citations import BibliographyEntry, unlabel_references
-from genbook.publishing.content.doctree import hide_plumbing
 from genbook.publishing.content.html import plain
-from genbook.publishing.content.statements import Statement
 from genbook.publishing.content.svg import tidy_svg
 from genbook.publishing.print import cover
+from genbook.publishing.print.mathml import plain_letters
 
 STYLE = Path(__file__).with_name("epub.css")
 COVER_IMAGE = "_images/cover.png"
@@ -190,156 +183,6 @@ def plain_svg(svg: str) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>' + tidy_svg(svg[svg.index("<svg") :])
 
 
-class PreparePage(SphinxPostTransform):
-    """Bring a page into the shape of a book that is read without a browser."""
-
-    default_priority = 15
-    builders = ("epub",)
-
-    def run(self, **kwargs: Any) -> None:
-        """Change the page in place."""
-        hide_plumbing(self.document)
-        for cell in self.document.findall(nodes.container):
-            cell.attributes.pop("hide_mode", None)
-        statements.convert(self.document, self.env, self.env.docname)
-        self._solutions_last()
-
-    def _solutions_last(self) -> None:
-        found = [
-            node
-            for node in self.document.findall(Statement)
-            if node["kind"] == "solution"
-        ]
-        chapter = next(self.document.findall(nodes.section), None)
-        if not found or chapter is None:
-            return
-        section = nodes.section("", nodes.title("", "Solutions"), ids=["solutions"])
-        for node in found:
-            node.parent.remove(node)
-            section += node
-        chapter += section
-
-
-class PrepareLists(SphinxPostTransform):
-    """Take the labels off the list of references: works are cited by author and year.
-
-    Runs late, when the list is there. Lists that stand in a paragraph leave it.
-    """
-
-    default_priority = 760
-    builders = ("epub",)
-
-    def run(self, **kwargs: Any) -> None:
-        """Change the page in place."""
-        unlabel_references(self.document)
-        for paragraph in list(self.document.findall(nodes.paragraph)):
-            # A list that a docstring's field holds alone; HTML has none in paragraphs.
-            if paragraph.children and isinstance(paragraph[0], _LISTS):
-                paragraph.replace_self(paragraph.children)
-
-
-_LISTS = (nodes.definition_list, nodes.bullet_list, nodes.enumerated_list)
-
-
-def visit_reference_entry(self: SphinxTranslator, node: BibliographyEntry) -> None:
-    """Open a work in the list of references."""
-    self.body.append(self.starttag(node, "p", CLASS="reference-entry"))
-
-
-def depart_reference_entry(self: SphinxTranslator, node: BibliographyEntry) -> None:
-    """Close it."""
-    self.body.append("</p>\n")
-
-
-def visit_statement(self: SphinxTranslator, node: Statement) -> None:
-    """Open a definition, theorem, proof, exercise or solution."""
-    kind = node["kind"]
-    self.body.append(
-        self.starttag(node, "section", CLASS=f"statement statement-{kind}")
-    )
-    self.body.append(f'<p class="statement-title">{self.encode(_heading(node))}')
-    if node.children and isinstance(node.children[0], nodes.title):
-        title = node.children.pop(0)
-        self.body.append(' <span class="statement-subtitle">(')
-        for child in title.children:
-            child.walkabout(self)
-        self.body.append(")</span>")
-    partner = node.get("partner")
-    if partner:
-        word = "solution" if kind == "exercise" else "exercise"
-        self.body.append(
-            f' <a class="statement-partner" href="#{html.escape(partner)}">{word}</a>'
-        )
-    self.body.append("</p>\n")
-
-
-def _heading(node: Statement) -> str:
-    return statements.heading(node)
-
-
-def depart_statement(self: SphinxTranslator, node: Statement) -> None:
-    """Close it."""
-    if node["kind"] == "proof":
-        self.body.append('<p class="qed" role="presentation">□</p>\n')
-    self.body.append("</section>\n")
-
-
-def plain_letters(page: str) -> str:
-    """Return MathML whose bold and blackboard letters are characters of their own.
-
-    Browsers of today, and the readers built on them, know no ``mathvariant`` but
-    ``normal``: a blackboard R would be an italic one.
-
-    Example:
-        >>> plain_letters('<mi mathvariant="double-struck">R</mi>')
-        '<mi mathvariant="normal">ℝ</mi>'
-    """
-    page = page.replace(' columnspacing=""', "")
-    return _STYLED.sub(_plain_letters, page)
-
-
-_STYLED = re.compile(r'<(m[ino]|mtext) mathvariant="([a-z-]+)">([^<&]+)</\1>')
-_ALPHABETS = {
-    "bold": "MATHEMATICAL BOLD",
-    "italic": "MATHEMATICAL ITALIC",
-    "bold-italic": "MATHEMATICAL BOLD ITALIC",
-    "script": "MATHEMATICAL SCRIPT",
-    "bold-script": "MATHEMATICAL BOLD SCRIPT",
-    "fraktur": "MATHEMATICAL FRAKTUR",
-    "double-struck": "MATHEMATICAL DOUBLE-STRUCK",
-    "sans-serif": "MATHEMATICAL SANS-SERIF",
-    "bold-sans-serif": "MATHEMATICAL SANS-SERIF BOLD",
-    "sans-serif-italic": "MATHEMATICAL SANS-SERIF ITALIC",
-    "monospace": "MATHEMATICAL MONOSPACE",
-}
-
-
-def _plain_letters(match: re.Match[str]) -> str:
-    tag, variant, text = match.groups()
-    if variant not in _ALPHABETS:
-        return match[0]
-    letters = "".join(_letter(character, variant) for character in text)
-    return f'<{tag} mathvariant="normal">{letters}</{tag}>'
-
-
-def _letter(character: str, variant: str) -> str:
-    """Return a letter of another alphabet, or the same where there is none."""
-    name = unicodedata.name(character, "")
-    name = re.sub(r"^(LATIN|GREEK|DIGIT) ", "", name)
-    name = name.replace("LETTER ", "").replace("CAPITAL LETTER ", "CAPITAL ")
-    for candidate in (
-        f"{_ALPHABETS[variant]} {name}",
-        f"{_ALPHABETS[variant]} DIGIT {name}",
-        f"{_ALPHABETS[variant].removeprefix('MATHEMATICAL ')} {name}",  # ℝ, ℋ, ℌ
-        f"BLACK-LETTER {name}" if variant == "fraktur" else "",
-    ):
-        try:
-            return unicodedata.lookup(candidate)
-        except KeyError:
-            continue
-    return character
-
-
 def prepare_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -378,14 +221,9 @@ def configure(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the builder and what it needs."""
-    app.setup_extension("genbook.publishing.content.statements")
-    app.setup_extension("genbook.publishing.print.latex")  # for the subtitle
+    app.setup_extension("genbook.publishing.print.cover")
     app.add_builder(EpubBuilder, override=True)
-    app.add_node(Statement, html=(visit_statement, depart_statement))
-    entry = (visit_reference_entry, depart_reference_entry)
-    app.add_node(BibliographyEntry, html=entry)
-    app.add_post_transform(PreparePage)
-    app.add_post_transform(PrepareLists)
+    app.setup_extension("genbook.publishing.print.epub_pages")
     app.connect("config-inited", configure, priority=700)
     app.connect("html-page-context", prepare_context, priority=900)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

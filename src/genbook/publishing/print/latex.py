@@ -239,7 +239,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the printed book with Sphinx."""
     app.setup_extension("genbook.publishing.content.macros")
     app.setup_extension("genbook.publishing.content.statements")
-    app.add_config_value("genbook_subtitle", "", "", types=(str,))
+    app.setup_extension("genbook.publishing.print.cover")
     app.add_config_value("genbook_print_preface", "About this book", "")
     app.connect("config-inited", configure, priority=900)
     app.connect("builder-inited", use_translator, priority=100)
