@@ -42,7 +42,7 @@ pdf:
 	$(if $(HAS_TEX),,$(error $(TEX)))
 	@$(MAKE) --no-print-directory $(VENV)/.book
 	$(BUILD) --builder latex
-	$(BIN)/python -m genbook.publishing.pdf _build/latex/genbook.tex _build/genbook.pdf
+	$(BIN)/python -m genbook.publishing.print.pdf _build/latex/genbook.tex _build/genbook.pdf
 
 serve: html
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
@@ -51,6 +51,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m genbook.publishing.rules
 
 test: lint
 	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbook import runs, training
+from genbook import fingerprint, runs, training
 from genbook.models.flow import Flow
 from genbook.runs import FOLDER, first_weights, fit_once
 from genbook.training import History
@@ -85,12 +85,10 @@ def test_another_training_is_not_taken_for_it(
 def test_other_code_trains_anew(
     folder: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genbook.publishing import dependencies
-
     train()
-    real = dependencies._file_digest
+    real = fingerprint._file_digest
     monkeypatch.setattr(
-        dependencies,
+        fingerprint,
         "_file_digest",
         lambda path: "edited" if path.name == "transforms.py" else real(path),
     )

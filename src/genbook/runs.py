@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from genbook import _files
+from genbook.fingerprint import Code, Imports, Package
 from genbook.models.base import Model
 from genbook.training import History, fit
 
@@ -91,8 +92,6 @@ def fit_once(
 
 def _name(model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]) -> str:
     """Return a short text that changes with anything that the result depends on."""
-    from genbook.publishing.dependencies import Code, Imports, Package
-
     modules = {type(model).__module__, "genbook.training"}
     code = Package("genbook").key(Code("", Imports(frozenset(modules))))
     state = _files.model_tensors(model)

@@ -111,7 +111,7 @@ class LatentExplorer:
         """Return the explorable for a web page.
 
         It is a drawing that says what it says without a script, and the rounded decoder
-        with which the script of ``genbook.publishing.explorables`` runs it.
+        with which the script of the website runs it.
         """
         mask = f"gb-sheet-{next(_masks)}"
         height = self._height()
