@@ -118,7 +118,7 @@ def scopes(source: str) -> list[Scope]:
     function are part of it.
     """
     tree = ast.parse(source)
-    found = [Scope("", "module", 1, len(source.splitlines()), _named(tree))]
+    found = [Scope("", "module", 1, source.count("\n") + 1, _named(tree))]
     _read(tree, "", set(), found)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
@@ -182,22 +182,25 @@ def wrong(source: str, known: dict[str, Number]) -> Iterator[tuple[int, str]]:
         source: The module.
         known: The number of every equation, from :func:`numbers`.
     """
-    for i, text in enumerate(source.splitlines(), 1):
+    for i, text in enumerate(source.split("\n"), 1):
         for label in _ROLE.findall(text):
             if label not in known:
                 yield i, f"{label} is no labelled equation of a numbered chapter"
     found = scopes(source)
     for scope in found:
         yield from _wrong_numbers(scope, known)
-        missing = scope.own & known.keys()
-        if scope.kind == "module" or corrections(scope, known):
+        if scope.kind == "module":
             continue
         inside = [scope] if scope.kind == "function" else _members(scope, found)
-        there = {number for s in inside for _, _, number in s.comments}
-        for label in sorted(missing, key=known.__getitem__):
+        there = {
+            (corrections(s, known) or {}).get(number, number)
+            for s in inside
+            for _, _, number in s.comments
+        }
+        for label in sorted(scope.own & known.keys(), key=known.__getitem__):
             if known[label] not in there:
-                where = f"{scope.name} names {label}"
-                yield scope.first, f"{where}: no comment says {shown(known[label])}"
+                missing = f"no comment says {shown(known[label])}"
+                yield scope.first, f"{scope.name} names {label}: {missing}"
 
 
 def _members(scope: Scope, found: Iterable[Scope]) -> list[Scope]:
@@ -216,11 +219,12 @@ def _wrong_numbers(scope: Scope, known: dict[str, Number]) -> Iterator[tuple[int
             if new != number:
                 yield line, f"{what} must be {shown(new)}, {named[new]}"
         elif number not in named:
+            is_ = everywhere.get(number)
             there = ", ".join(f"{x} is {shown(n)}" for n, x in sorted(named.items()))
+            what += f" is {is_}, which" if is_ else " is no equation of the book, and"
             yield (
                 line,
-                f"{what} is {everywhere.get(number, 'no equation')}, which the "
-                f"docstring does not name ({there or 'it names none'})",
+                f"{what} its docstring does not name; {there or 'it names none'}",
             )
 
 
@@ -229,16 +233,18 @@ def corrections(scope: Scope, known: dict[str, Number]) -> dict[Number, Number] 
 
     A new chapter or equation moves those behind it, but none past another. So first
     the chapters are put right, in order, and kept if that is enough; then the numbers
-    themselves, in order, if there are as many as labels. What was always right maps to
-    itself.
+    themselves, in order, if there are as many as labels. Where every number is of some
+    label, all map to themselves.
 
     Returns:
         The old numbers and the new; None where the labels leave several ways.
     """
     old = sorted({number for _, _, number in scope.comments})
+    both = {known[x] for x in scope.own | scope.around if x in known}
     own = {known[x] for x in scope.own if x in known}
-    both = own | {known[x] for x in scope.around if x in known}
-    if own <= set(old) <= both:
+    if scope.kind != "function":  # a class leaves its equations to its methods
+        own = set()
+    if set(old) <= both:
         return {number: number for number in old}
     for labels_ in (own, both):
         was, now = sorted({a for a, _ in old}), sorted({a for a, _ in labels_})
@@ -263,7 +269,7 @@ def renumber(source: str, known: dict[str, Number]) -> str:
         source: A module.
         known: The number of every equation, from :func:`numbers`.
     """
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")
     found = [
         (line, column, number, right[number])
         for scope in scopes(source)
@@ -274,4 +280,4 @@ def renumber(source: str, known: dict[str, Number]) -> str:
         text = lines[line - 1]
         end = column + len(shown(old))
         lines[line - 1] = text[:column] + shown(new) + text[end:]
-    return "".join(lines)
+    return "\n".join(lines)
