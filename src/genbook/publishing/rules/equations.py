@@ -20,7 +20,8 @@ from typing import Any
 
 import yaml
 
-from genbook.publishing.content.sources import Book, Page
+from genbook.publishing.content.page import Page
+from genbook.publishing.content.sources import Book
 from genbook.publishing.rules.problem import Problem
 
 Number = tuple[int, int]
