@@ -19,14 +19,14 @@ SITE = Path(os.environ.get("GENBOOK_BUILD", ROOT / "_build")) / "html"
 BOOK = sources.read_book(ROOT)
 TOOL = runpy.run_path(str(ROOT / "tools/number_equations.py"))
 
-# Where the reader is led from the code to the formula: each module under the names
-# that it has had, here or in a folder of its family.
+# Where the reader is led from the code to the formula: each part under the names that
+# its modules have had, here or in a folder of the family.
 LED = [
     ("gaussian_path", "paths"),
     ("diffusion",),
     ("vae",),
     ("flow",),
-    ("transforms",),
+    ("transforms", "couplings"),
     ("transformer", "language"),
 ]
 
@@ -128,10 +128,8 @@ def test_the_comments_of_the_package():
 def test_code_that_is_an_equation_says_which(names):
     models = ROOT / "src/genbook/models"
     files = [f for f in models.rglob("*.py") if f.stem in names]
-    assert files
-    for file in files:
-        found = equations.scopes(file.read_text("utf8"))
-        assert any(scope.comments for scope in found), file
+    found = [s for f in files for s in equations.scopes(f.read_text("utf8"))]
+    assert any(scope.comments for scope in found), f"no equation's number in {files}"
 
 
 def test_the_site_prints_these_numbers(needs):
