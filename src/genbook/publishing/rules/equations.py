@@ -220,13 +220,9 @@ def _wrong_numbers(scope: Scope, known: dict[str, Number]) -> Iterator[tuple[int
             if new != number:
                 yield line, f"{what} must be {shown(new)}, {named[new]}"
         elif number not in named:
-            is_ = everywhere.get(number)
-            there = ", ".join(f"{x} is {shown(n)}" for n, x in sorted(named.items()))
-            what += f" is {is_}, which" if is_ else " is no equation of the book, and"
-            yield (
-                line,
-                f"{what} its docstring does not name; {there or 'it names none'}",
-            )
+            what += f" is {everywhere.get(number, 'no equation of the book')}"
+            there = ", ".join(f"{x} {shown(n)}" for n, x in sorted(named.items()))
+            yield line, f"{what}; its docstring names {there or 'none'}"
 
 
 def corrections(scope: Scope, known: dict[str, Number]) -> dict[Number, Number] | None:
