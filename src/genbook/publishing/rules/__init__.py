@@ -11,11 +11,16 @@ import sys
 from pathlib import Path
 
 from genbook.publishing.content.sources import Book, read_book
-from genbook.publishing.rules import book_rules, code_rules, page_rules
+from genbook.publishing.rules import (
+    book_rules,
+    code_rules,
+    equations,
+    page_rules,
+)
 from genbook.publishing.rules.problem import Problem
 
 PAGE_RULES = (*page_rules.RULES, *code_rules.RULES)
-BOOK_RULES = book_rules.RULES
+BOOK_RULES = (*book_rules.RULES, equations.equation_numbers)
 
 
 def problems(book: Book) -> list[Problem]:
