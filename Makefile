@@ -42,7 +42,7 @@ pdf: ## _build/genbook.pdf; needs TeX, and says how to get it
 	$(if $(HAS_TEX),,$(error $(TEX)))
 	@$(MAKE) --no-print-directory $(VENV)/.book
 	$(BUILD) --builder latex
-	$(BIN)/python -m genbook.publishing.pdf _build/latex/genbook.tex _build/genbook.pdf
+	$(BIN)/python -m genbook.publishing.print.pdf _build/latex/genbook.tex _build/genbook.pdf
 
 site: ## what a host serves: the website, with PDF and EPUB beside it
 	@$(MAKE) --no-print-directory pdf epub
@@ -57,6 +57,7 @@ lint: $(VENV)/.test ## style, types, and the rules of the text
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m genbook.publishing.rules
 
 test: lint ## build everything and check all of it
 	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)

@@ -46,7 +46,7 @@ from genbook.data.toy import TwoMoons
 from genbook.models.flow import Flow
 from genbook.models.flow_matching import FlowMatching
 from genbook.models.mixture import GaussianMixture
-from genbook.models.solvers import solve
+from genbook.models.solvers import odeint
 from genbook.models.vae import VAE
 from genbook.recipes.flows import spline_moons
 from genbook.training import fit
@@ -268,7 +268,7 @@ def matching(args: argparse.Namespace) -> list[dict[str, Any]]:
 
         with torch.no_grad():
             z = torch.randn(5_000, 2, generator=seeded(2))
-            drawn = solve(flow, z, torch.linspace(0, 1, 101), "euler")
+            drawn = odeint(flow, z, torch.linspace(0, 1, 101), "euler")
         distance = metrics.energy_distance(drawn, new)
         rows.append({"who": "torchcfm", "seconds": spent, "quality": distance})
     return rows

@@ -105,12 +105,12 @@ def problem(n: int, k: int) -> Data:
     import torch
 
     from genbook.data.world import WorldMap
-    from genbook.models.em import start
+    from genbook.models.em import initialise
 
     generator = torch.Generator().manual_seed(0)
     x = WorldMap().sample(n, generator=generator, dtype=torch.float64)
     centre = x.mean(dim=0)
-    pi, mu, tril = start(x - centre, k, 1e-6, generator)
+    pi, mu, tril = initialise(x - centre, k, 1e-6, generator)
     sigma = tril @ tril.mT
     mu = mu + centre
     return {"x": x.numpy(), "pi": pi.numpy(), "mu": mu.numpy(), "sigma": sigma.numpy()}

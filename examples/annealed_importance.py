@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genbook import plotting
 from genbook.cli import example_parser
-from genbook.models.langevin import annealed_importance
+from genbook.models.langevin import annealed_importance_sampling
 from genbook.tables import table
 
 
@@ -37,13 +37,13 @@ def main() -> None:
         def base(x: Tensor) -> Tensor:
             return -(x.square() + math.log(2 * math.pi)).sum(1) / 2
 
-        for temperatures in (1, 10, 50 if args.fast else 300):
+        for anneal_steps in (1, 10, 50 if args.fast else 300):
             start = torch.randn(n, d, generator=generator, dtype=torch.float64)
-            _, w = annealed_importance(
+            _, w = annealed_importance_sampling(
                 energy,
                 start,
                 base,
-                temperatures=temperatures,
+                anneal_steps=anneal_steps,
                 step_size=0.4,
                 generator=generator,
             )
@@ -51,7 +51,7 @@ def main() -> None:
             rows.append(
                 {
                     "d": d,
-                    "temperatures": temperatures,
+                    "temperatures": anneal_steps,
                     "annealed": (w.max() + v.mean().log()).item(),
                     "exact": exact,
                     "standard error": (v.std() / v.mean() / n**0.5).item(),

@@ -41,13 +41,13 @@ def main() -> None:
     rows = []
     models = {kind: AuthorClassifier(kind).fit(train, author) for kind in KINDS}
     for kind, model in models.items():
-        right = balanced_accuracy_score(y, model.decide(test.texts))
-        area = roc_auc_score(y, model.prob(test.texts))
+        right = balanced_accuracy_score(y, model.predict(test.texts))
+        area = roc_auc_score(y, model.predict_proba(test.texts))
         rows.append({"words": kind, "balanced accuracy": right, "ROC area": area})
     print(f"{author} or not: {len(train)} passages to learn from, {len(test)} held out")
     print(table(rows, formats={"balanced accuracy": ".3f", "ROC area": ".3f"}))
 
-    p = models["all"].prob(test.texts)
+    p = models["all"].predict_proba(test.texts)
     i = int((p * y).argmax())
     print(f"\np = {p[i]:.3f} for this passage of {test.sources[i]}:\n{test.texts[i]}")
     parts = dict(list(models["all"].contributions(test.texts[i]).items())[:12])

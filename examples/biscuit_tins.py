@@ -37,13 +37,15 @@ def main() -> None:
         "held-out sizes": sample_tins(1000, region="held-out", generator=g),
     }
     torch.manual_seed(args.seed)
-    aids = {"activation": "silu", "standard": True, "noise": 0.1, "corrupt": 0.2}
-    model = Autoencoder((1, 32, 32), 2, hidden=(48, 48), **aids)
+    model = Autoencoder(
+        (1, 32, 32), 2, hidden=(48, 48), activation="silu",
+        standardise_code=True, latent_noise=0.1, input_noise=0.2,
+    )  # fmt: skip
     steps = 100 if args.fast else 1200
     with torch.enable_grad():
         fit(model, seen.x, steps=steps, batch_size=64, lr=5e-3, seed=args.seed)
         model.encoder.requires_grad_(False)  # the codes stay; the edges get sharper
-        model.noise = model.corrupt = 0.0
+        model.latent_noise = model.input_noise = 0.0
         fit(model, seen.x, steps=steps // 2, batch_size=128, lr=5e-3, seed=args.seed)
 
     codes = model.encode(seen.x)

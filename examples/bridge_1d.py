@@ -14,7 +14,7 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from genbook import plotting
 from genbook.cli import example_parser
-from genbook.models.bridge import cycle_error, journey, translate
+from genbook.models.bridge import cycle_error, translate, translation_path
 from genbook.models.solvers import EVALUATIONS
 from genbook.recipes.bridges import line_diffusion
 
@@ -51,7 +51,7 @@ def main() -> None:
     plotting.setup()
     fig, ax = plotting.figure(height=3.2)
     start = torch.quantile(some, torch.linspace(0.02, 0.98, 25), dim=0)
-    paths = journey(source, target, start)[:, :, 0]
+    paths = translation_path(source, target, start)[:, :, 0]
     ax.plot(torch.linspace(-1, 1, len(paths)), paths, color=plotting.INK, lw=0.9)
     ax.set(xticks=[-1, 0, 1], xticklabels=["source", "noise", "target"], ylabel="x")
     fig.savefig(args.out / "paths.png")

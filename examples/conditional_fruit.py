@@ -37,8 +37,8 @@ def main() -> None:
 
     asked = torch.arange(8).repeat(100)
     drawn = model.sample(800, asked, generator=generator).clamp(0, 1)
-    said = judge.says(drawn)
-    bayes = model.class_probabilities(fresh.x).argmax(1)
+    said = judge.predict(drawn)
+    bayes = model.predict_proba(fresh.x).argmax(1)
     noise = torch.rand(400, 3, 16, 16, generator=generator)
     print(f"judge on real fruit            {judge.accuracy(fresh.x, fresh.y):.1%}")
     print(f"p(x|y): recognised as asked    {judge.accuracy(drawn, asked):.1%}")

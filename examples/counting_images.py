@@ -29,8 +29,8 @@ def main() -> None:
     digits, test = load_digits("train"), load_digits("test")
     judge = train_reader(digits.x[:kept], digits.y[:kept], seed=args.seed)
     coins = torch.rand(n, 1, 28, 28, generator=generator) < 0.5
-    found = int((judge.says(coins.float()) != 10).sum())
-    real = (judge.says(test.x) != 10).double().mean().item()
+    found = int((judge.predict(coins.float()) != 10).sum())
+    real = (judge.predict(test.x) != 10).double().mean().item()
     print(f"black-and-white images  10^{784 * math.log10(2):.0f}")
     print(f"random ones read as a digit  {found} of {n:,}; real digits {real:.1%}")
     print(f"so their share is below {math.log(20) / n:.1e}, nineteen times in twenty")

@@ -38,7 +38,7 @@ def main() -> None:
     x = torch.tensor(data.data[:, columns], dtype=torch.float32)
     y = torch.tensor(1 - data.target)
 
-    tree = DecisionTree(depth=2).fit(x, y)
+    tree = DecisionTree(max_depth=2).fit(x, y)
     show(tree.root)
     theirs = DecisionTreeClassifier(max_depth=2).fit(x, y).predict_proba(x.numpy())
     gap = abs(tree.predict_proba(x).numpy() - theirs).max()

@@ -25,14 +25,16 @@ from genbook.training import fit
 def main() -> None:
     """Cluster by both methods, compare with the labels, and draw the drawings."""
     parser = example_parser(__doc__)
-    parser.add_argument("--bend", type=float, default=0.2, help="0 is the paper's loss")
+    parser.add_argument(
+        "--augment", type=float, default=0.2, help="0 is the paper's loss"
+    )
     args = parser.parse_args()
     train, fresh = (load_digits(split, size=14) for split in ("train", "test"))
     kmeans = KMeans(10, n_init=10, random_state=args.seed)
     kmeans.fit(train.x.flatten(1).numpy())
 
     torch.manual_seed(args.seed)  # for the networks' first weights
-    model = MixtureOfAutoencoders((1, 14, 14), hidden=32, bend=args.bend)
+    model = MixtureOfAutoencoders((1, 14, 14), hidden=32, augment=args.augment)
     start = process_time()
     with torch.enable_grad():
         steps = 150 if args.fast else 900
@@ -42,9 +44,9 @@ def main() -> None:
     print(f"accuracy under the best naming of the piles; {seconds:.1f} CPU s to train")
     for name, x, y in (("training", train.x, train.y), ("held out", fresh.x, fresh.y)):
         theirs = torch.as_tensor(kmeans.predict(x.flatten(1).numpy())).long()
-        k, ours = (clustering_accuracy(y, c) for c in (theirs, model.assign(x)))
+        k, ours = (clustering_accuracy(y, c) for c in (theirs, model.predict(x)))
         print(f"{name}  k-means {k:.1%}  mixture of autoencoders {ours:.1%}")
-    pairs = 10 * model.assign(fresh.x) + fresh.y
+    pairs = 10 * model.predict(fresh.x) + fresh.y
     counts = pairs.bincount(minlength=100).view(10, 10)  # (pile, digit)
     print("held-out digits 0 to 9 in each pile")
     for k in counts.argmax(1).argsort().tolist():

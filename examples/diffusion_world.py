@@ -35,7 +35,7 @@ def main() -> None:
     plotting.setup()
     fig, axes = plotting.figure(1, 4, width="wide", height=2.2, sharey=True)
     x = torch.randn(2_000, 2, generator=generator)
-    times = model.times(40).flip(0)
+    times = model.time_grid(40).flip(0)
     frames = {0: 0, 20: 1, 30: 2, 40: 3}
     for k, t in enumerate(times):
         if k in frames:
@@ -44,7 +44,7 @@ def main() -> None:
             ax.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), title=f"t = {t:.2f}")
         if k < 40:
             with torch.no_grad():
-                x, tau = model.earlier(x, t, times[k + 1])
+                x, tau = model.reverse_step(x, t, times[k + 1])
             if k < 39:
                 x = x + tau * torch.randn(x.shape, generator=generator)
     fig.savefig(args.out / "film.png")

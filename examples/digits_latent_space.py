@@ -25,7 +25,12 @@ def main() -> None:
     digits, fresh = (load_digits(split, size=14) for split in ("train", "test"))
     torch.manual_seed(args.seed)
     pen = Autoencoder(
-        (1, 14, 14), 2, hidden=(128, 64), activation="silu", standard=True, noise=0.05
+        (1, 14, 14),
+        2,
+        hidden=(128, 64),
+        activation="silu",
+        standardise_code=True,
+        latent_noise=0.05,
     )
     with torch.enable_grad():
         fit(pen, digits.x, steps=steps, batch_size=128, lr=5e-3, seed=args.seed)

@@ -27,14 +27,14 @@ def main() -> None:
     short = {"steps": 40} if args.fast else {}
     model, history = energy_digits(train.x, seed=args.seed, **short)
     n = 64 if args.fast else 400
-    drawn = model.sample(n, moves=14, generator=generator).clamp(0, 1)
+    drawn = model.sample(n, langevin_steps=14, generator=generator).clamp(0, 1)
     judge = train_judge(train.x, train.y, 10, steps=60 if args.fast else 600)
 
     print(f"loss {history.loss[0]:.3f}, at the end {history.loss[-1]:.3f}")
     for name, x in {"drawn": drawn, "real, held out": test.x}.items():
-        sure = (judge.probabilities(x).amax(1) > 0.9).double().mean()
+        sure = (judge.predict_proba(x).amax(1) > 0.9).double().mean()
         print(f"read with a certainty above 0.9: {sure:.1%} ({name})")
-    kinds = judge.probabilities(drawn).argmax(1).bincount(minlength=10)
+    kinds = judge.predict_proba(drawn).argmax(1).bincount(minlength=10)
     print(f"kinds drawn: {kinds.tolist()}")
     memory = nearest_neighbour_memorisation(
         drawn, train.x, test.x, generator=torch.Generator().manual_seed(args.seed)

@@ -1,8 +1,9 @@
 """Learn an energy of the world map by chains, and by guessing noise.
 
-Both models are marked by quadrature: nats above the floor on held-out points, and the
-share of their samples on land. Then chains walk on the first, and the script counts how
-many get overseas, by Langevin moves alone and by jumps.
+The first is trained by persistent contrastive divergence (PCD), the second by denoising
+score matching (DSM). Both are marked by quadrature: nats above the floor on held-out
+points, and the share of their samples on land. Then chains walk on the first, and the
+script counts how many get overseas, by Langevin moves alone and by jumps.
 
 Chapter: book/families/energy-based.md
 """
@@ -15,7 +16,7 @@ from torch import Tensor
 from genbook import plotting
 from genbook.cli import example_parser
 from genbook.metrics import support_share
-from genbook.models.langevin import jump, langevin
+from genbook.models.langevin import independence_metropolis, langevin
 from genbook.recipes import world_data
 from genbook.recipes.energy import energy_world, energy_world_score
 from genbook.tables import table
@@ -32,8 +33,8 @@ def main() -> None:
     model, _ = energy_world(world.x, seed=args.seed, **short)
     by_score, _ = energy_world_score(world.x, seed=args.seed, **short)
     rows = []
-    for name, m in {"contrastive": model, "score": by_score}.items():
-        log_z = m.log_normaliser(points=256 if args.fast else 512)
+    for name, m in {"PCD": model, "DSM": by_score}.items():
+        log_z = m.log_partition(points=256 if args.fast else 512)
         mean_energy = m.energy(world.held_out).detach().double().mean().item()
         samples = m.sample(n, generator=generator)
         rows.append(
@@ -52,7 +53,9 @@ def main() -> None:
     )
     jumped = begin
     for _ in range(40):
-        jumped = jump(model.energy, jumped, model.low, model.high, generator=generator)
+        jumped = independence_metropolis(
+            model.energy, jumped, model.low, model.high, generator=generator
+        )
 
     # Africa, Asia and Europe hang together, and so do the Americas.
     joined = torch.tensor([0, 1, 0, 0, 2, 3, 2])

@@ -36,8 +36,8 @@ def main() -> None:
     rows = []
     for budget in (4, 8, 16, 32) if args.fast else (4, 8, 16, 32, 64):
         ways = {
-            "ancestral": model.walk(n, steps=budget, generator=noise()),
-            "DDIM": model.walk(n, steps=budget, eta=0.0, generator=noise()),
+            "ancestral": model.sample_ancestral(n, steps=budget, generator=noise()),
+            "DDIM": model.sample_ancestral(n, steps=budget, eta=0.0, generator=noise()),
             "Adams-Bashforth": model.sample(
                 n, steps=budget - 1, method="adams", generator=noise()
             ),

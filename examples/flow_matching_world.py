@@ -14,7 +14,7 @@ import torch
 from genbook import plotting
 from genbook.cli import example_parser
 from genbook.metrics import coverage, nats_above_entropy, support_share
-from genbook.models.flow_matching import bend, trajectory
+from genbook.models.flow_matching import straightness, trajectory
 from genbook.recipes import world_data
 from genbook.recipes.flow_matching import flow_matching_world
 
@@ -36,7 +36,7 @@ def main() -> None:
     print(coverage(samples, world.rule.continent, world.rule.CONTINENTS))
     z = torch.randn(1_000, 2, generator=generator)
     times, path = trajectory(model, z, steps=30)
-    print(f"bend of the paths (0 is straight): {bend(times, path):.3f}")
+    print(f"bend of the paths (0 is straight): {straightness(times, path):.3f}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()

@@ -19,8 +19,8 @@ from genbook.runs import first_weights
 
 GAMES = {
     "plain game": {},
-    "R1 penalty": {"penalty": 0.1},
-    "spectral normalisation": {"spectral": 20.0},
+    "R1 penalty": {"r1_weight": 0.1},
+    "spectral normalisation": {"lipschitz": 20.0},
 }
 SD = 0.1  # of each cluster
 

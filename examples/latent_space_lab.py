@@ -23,7 +23,7 @@ from genbook.training import fit
 def main() -> None:
     """Train, measure, and draw reconstructions and codes."""
     parser = example_parser(__doc__)
-    parser.add_argument("--code", type=int, default=64, help="default: 64")
+    parser.add_argument("--latent-dim", type=int, default=64, help="default: 64")
     parser.add_argument("--mnist", metavar="FOLDER", help="the IDX files of all MNIST")
     args = parser.parse_args()
     if args.mnist:
@@ -33,12 +33,12 @@ def main() -> None:
     shape = (1, 28, 28)
 
     torch.manual_seed(args.seed)
-    model = Autoencoder(shape, args.code, hidden=())
+    model = Autoencoder(shape, args.latent_dim, hidden=())
     start = process_time()
     steps = 100 if args.fast else 1_000
     fit(model, digits.x, steps=steps, batch_size=128, lr=2e-2, seed=args.seed)
     seconds = process_time() - start
-    pca = PCA(shape, args.code).fit(digits.x)
+    pca = PCA(shape, args.latent_dim).fit(digits.x)
 
     x = held_out.x
     with torch.no_grad():
@@ -46,7 +46,7 @@ def main() -> None:
         r = {"autoencoder": model.decode(z), "components": pca.decode(pca.encode(x))}
     r["clipped"] = r["components"].clamp(0, 1)
     r["mean image"] = best_constant(digits.x).expand_as(x)
-    print(f"{len(digits.x):,} digits, a code of {args.code}, {steps} steps")
+    print(f"{len(digits.x):,} digits, a code of {args.latent_dim}, {steps} steps")
     print(f"trained in {seconds:.1f} s")
     print(f"squared error in ink on {len(x):,} held-out digits:")
     for name, answer in r.items():

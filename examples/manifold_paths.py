@@ -28,7 +28,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     model = Autoencoder(
         (1, 32, 32), 2, hidden=(48, 48), activation="silu",
-        standard=True, noise=0.1, corrupt=0.2,
+        standardise_code=True, latent_noise=0.1, input_noise=0.2,
     )  # fmt: skip
     with torch.enable_grad():
         fit(model, seen, steps=steps, batch_size=64, lr=5e-3, seed=args.seed)

@@ -26,7 +26,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     digits = model.sample(10, torch.arange(10), generator=generator)
     real, y = model.quantise(new[:10]), test.y[:10]
-    completed = model.sample(10, y, known=real[:, :, :5], generator=generator)
+    completed = model.sample(10, y, prefix=real[:, :, :5], generator=generator)
     with torch.no_grad():
         nats = -model.log_prob(model.quantise(new[:200]), test.y[:200]).mean()
 

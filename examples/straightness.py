@@ -18,7 +18,7 @@ from torch import Tensor
 from genbook import plotting
 from genbook.cli import example_parser
 from genbook.metrics import energy_distance
-from genbook.models.flow_matching import FlowMatching, bend, trajectory
+from genbook.models.flow_matching import FlowMatching, straightness, trajectory
 from genbook.models.mixture import GaussianMixture
 from genbook.runs import first_weights
 from genbook.tables import table
@@ -33,10 +33,10 @@ class Paired(FlowMatching):
         eps = torch.randn(x.shape, generator=generator)
         rows, columns = linear_sum_assignment(torch.cdist(x, eps).square().numpy())
         x, eps = x[rows], eps[columns]
-        t = self.draw_times(len(x), generator=generator)
+        t = self.sample_times(len(x), generator=generator)
         t = t[torch.randperm(len(x), generator=generator)]
-        said = self.velocity(self.blend(x, eps, t), t)
-        return (said - self.target(x, eps, t)).square().mean()
+        output = self.velocity(self.add_noise(x, eps, t), t)
+        return (output - self.target(x, eps, t)).square().mean()
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
         steps = 100 if args.fast else 1_000
         history = fit(model, x, steps=steps, batch_size=256, lr=5e-3, seed=args.seed)
         times, path = trajectory(model, z, steps=30)
-        row: dict[str, object] = {"pairs": name, "bend": bend(times, path)}
+        row: dict[str, object] = {"pairs": name, "bend": straightness(times, path)}
         for n in (1, 4, 16):
             drawn = model.decode(z, steps=n, method="euler")
             row[f"energy distance, {n} Euler"] = energy_distance(drawn, new)

@@ -25,7 +25,7 @@ def main() -> None:
     digits, fresh = load_digits("train"), load_digits("test")
     ink, new_ink = (digits.x > 0.5).float(), (fresh.x > 0.5).float()
     writer, _ = vae_digits(ink, seed=args.seed, **options)
-    artist, _ = vae_digits(ink, digits.y, latent=4, seed=args.seed, **options)
+    artist, _ = vae_digits(ink, digits.y, latent_dim=4, seed=args.seed, **options)
     judge = train_judge(ink, digits.y, 10, steps=100 if args.fast else 600)
 
     generator = torch.Generator().manual_seed(args.seed)

@@ -27,7 +27,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     rows, models = [], {}
     for beta in (0.25, 1.0, 6.0):
-        model, _ = vae_digits(ink, latent=2, beta=beta, steps=steps, seed=args.seed)
+        model, _ = vae_digits(ink, latent_dim=2, beta=beta, steps=steps, seed=args.seed)
         models[beta] = model
         found = aggregated_posterior(
             model, ink[:2000], permutations=99, generator=generator
@@ -36,9 +36,9 @@ def main() -> None:
             {
                 "β": beta,
                 "rate": found.rate,
-                "information": found.information,
-                "divergence": found.divergence,
-                "used": found.active,
+                "information": found.mutual_information,
+                "divergence": found.marginal_kl,
+                "used": found.active_units,
                 "holes": found.holes,
                 "p-value": found.p_value,
             }

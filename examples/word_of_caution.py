@@ -29,14 +29,14 @@ def main() -> None:
     mean, scale = x.mean(0), x.std(0)
     judge = LogisticRegression(x.shape[1], l2=1e-3).fit((x - mean) / scale, gallery.y)
 
-    def log_odds(images: Tensor) -> Tensor:
-        return judge.log_odds((paintings.measure_paintings(images) - mean) / scale)
+    def logits(images: Tensor) -> Tensor:
+        return judge.logits((paintings.measure_paintings(images) - mean) / scale)
 
     climbed = torch.rand(8, 3, 40, 40, generator=g)
-    print(f"noise: probability at most {log_odds(climbed).sigmoid().max():.4f}")
+    print(f"noise: probability at most {logits(climbed).sigmoid().max():.4f}")
     for _ in range(steps):
         climbed.requires_grad_()
-        (slope,) = torch.autograd.grad(log_odds(climbed).sum(), climbed)
+        (slope,) = torch.autograd.grad(logits(climbed).sum(), climbed)
         slope /= slope.flatten(1).norm(dim=1)[:, None, None, None]
         climbed = (climbed.detach() + 0.5 * slope).clamp(0, 1)
 
@@ -51,7 +51,7 @@ def main() -> None:
     print("                 lowest probability  to the nearest painting he made")
     for name, images in (("climbed", climbed), ("drawn", drawn), ("real", unseen)):
         with torch.no_grad():
-            low = log_odds(images).sigmoid().min()
+            low = logits(images).sigmoid().min()
         d = torch.cdist(images.flatten(1), seen.flatten(1)).amin(1)
         print(f"{name:16} {low:18.3f}  {d.min():.1f} to {d.max():.1f}")
 

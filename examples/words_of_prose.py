@@ -23,7 +23,7 @@ def main() -> None:
     size = len(words.vocabulary)
     steps = 20 if args.fast else 500
     model, history = transformer_prose(
-        words.x, vocabulary=size, steps=steps, seed=args.seed
+        words.x, vocab_size=size, steps=steps, seed=args.seed
     )
     with torch.no_grad():
         bits = model.loss(words.held_out) / math.log(2)

@@ -35,7 +35,7 @@ def main() -> None:
     model.fit(x, iterations=iterations, generator=generator)
     seconds = process_time() - start
     samples = model.sample(n, generator=generator)
-    surest = model.encode(held_out).amax(dim=1).mean().item()
+    surest = model.responsibilities(held_out).amax(dim=1).mean().item()
 
     print(f"{args.components} components, {n:,} points")
     print(f"steps             {len(model.history) - 1} in {seconds:.1f} s")

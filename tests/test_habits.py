@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from genbook.publishing.pages import MISTAKES
+from genbook.publishing.website.addresses import MISTAKES
 
 ROOT = Path(__file__).parents[1]
 HOST = ROOT / ".github"

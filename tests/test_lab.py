@@ -116,7 +116,7 @@ def test_the_trap_closes() -> None:
 def test_the_autoencoder_of_the_package_refuses_the_trap() -> None:
     x = 2 * load_digits().x[:10] - 1
     with pytest.raises(ValueError, match=r"x must lie in \[0, 1\] for a sigmoid"):
-        Autoencoder((1, 28, 28), code=64).loss(x)
+        Autoencoder((1, 28, 28), latent_dim=64).loss(x)
 
 
 def test_no_linear_autoencoder_beats_the_components_on_their_own_data() -> None:

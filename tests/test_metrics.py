@@ -14,7 +14,6 @@ import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment
 from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
@@ -424,7 +423,8 @@ def test_classifier_p_value_is_the_binomial_tail() -> None:
         got = classifier_two_sample_test(x, y, steps=50, generator=seeded(2))
         hits = round(got.statistic * 50)
         assert got.statistic == hits / 50
-        assert got.p_value == pytest.approx(scipy.stats.binom.sf(hits - 1, 50, 0.5))
+        tail = sum(math.comb(50, k) for k in range(hits, 51)) / 2**50
+        assert got.p_value == pytest.approx(tail)
 
 
 def test_classifier_reads_images_and_constant_pixels() -> None:
@@ -525,14 +525,16 @@ def test_linear_r2_of_a_line_a_curve_and_noise() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(
-    pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), min_size=1),
+    pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1),
 )
-def test_clustering_accuracy_equals_scipy(pairs: list[tuple[int, int]]) -> None:
+def test_clustering_accuracy_with_clusters_to_spare(
+    pairs: list[tuple[int, int]],
+) -> None:
     labels, clusters = torch.tensor(pairs).T
-    table = np.zeros((9, 9), dtype=int)
+    table = np.zeros((6, 6), dtype=int)
     np.add.at(table, (clusters.numpy(), labels.numpy()), 1)
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    oracle = table[rows, columns].sum() / len(pairs)
+    namings = np.array(list(itertools.permutations(range(6))))  # (720, 6)
+    oracle = table[np.arange(6), namings].sum(1).max() / len(pairs)
     assert clustering_accuracy(labels, clusters) == pytest.approx(oracle)
 
 

@@ -34,7 +34,7 @@ def test_the_reader_knows_digits_from_nothing() -> None:
     reader = train_reader(digits.x, digits.y)
     noise = torch.rand(1000, 1, 14, 14, generator=torch.Generator().manual_seed(0))
     assert reader.accuracy(test.x, test.y) > 0.85
-    assert (reader.says(noise) == 10).double().mean() > 0.99
+    assert (reader.predict(noise) == 10).double().mean() > 0.99
     seen, unseen = digits.x[:1000], digits.x[1000:2000]
     copies = measure(seen[:500], reader, seen, unseen)
     fresh = measure(test.x[:500], reader, seen, unseen)

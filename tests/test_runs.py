@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from genbook import runs, training
+from genbook import fingerprint, runs, training
 from genbook.models.flow import Flow
 from genbook.runs import FOLDER, first_weights, fit_once
 from genbook.training import History
@@ -33,14 +34,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the trainings that really take steps."""
     counted: list[int] = []
+    module = import_module("genbook.training.fit")  # the name is also a function's
     real = training.descend
 
-    def descend(model: object, run: training.Run) -> None:
-        if run.history.steps < run.steps:
-            counted.append(run.steps)
-        real(model, run)  # type: ignore[arg-type]
+    def descend(model: object, state: training.TrainState) -> None:
+        if state.history.steps < state.steps:
+            counted.append(state.steps)
+        real(model, state)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "descend", descend)
+    monkeypatch.setattr(module, "descend", descend)
     return counted
 
 
@@ -85,12 +87,10 @@ def test_another_training_is_not_taken_for_it(
 def test_other_code_trains_anew(
     folder: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genbook.publishing import dependencies
-
     train()
-    real = dependencies._file_digest
+    real = fingerprint._file_digest
     monkeypatch.setattr(
-        dependencies,
+        fingerprint,
         "_file_digest",
         lambda path: "edited" if path.name == "transforms.py" else real(path),
     )

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from genbook._validate import (
+    check_choice,
     check_corners,
     check_count,
     check_fitted,
@@ -18,6 +19,7 @@ from genbook._validate import (
     check_labels,
     check_positive,
     check_tensor,
+    check_unit_interval,
 )
 
 X = torch.zeros(5, 2)
@@ -35,6 +37,9 @@ X = torch.zeros(5, 2)
         (lambda v: check_labels(v, "y", 3), torch.tensor([0, 2])),
         (lambda v: check_labels(v, "y", 3, 2), torch.tensor([0, 2], dtype=torch.int8)),
         (lambda v: check_labels(v, "y", 3), torch.zeros(0, dtype=torch.long)),
+        (lambda v: check_choice(v, "output", ("sigmoid", "linear")), "linear"),
+        (lambda v: check_unit_interval(v, "x"), torch.tensor([0.0, 1.0])),
+        (lambda v: check_unit_interval(v, "x"), X[:0]),
         (lambda v: check_generator(v), None),
         (lambda v: check_generator(v), torch.Generator()),
     ],
@@ -157,6 +162,22 @@ def label(*values: float, **options: object) -> torch.Tensor:
         ),
         (lambda: check_positive(math.nan, "lr"), ValueError, "got nan"),
         (lambda: check_positive(math.inf, "lr", zero=True), ValueError, "got inf"),
+        (
+            lambda: check_choice("tanh", "output", ("sigmoid", "linear")),
+            ValueError,
+            "output must be sigmoid or linear, got 'tanh'",
+        ),
+        (
+            lambda: check_unit_interval(X - 0.25, "x", " for pixels", "; rescale x"),
+            ValueError,
+            "x must lie in [0, 1] for pixels, got values from -0.25 to -0.25; "
+            "rescale x",
+        ),
+        (
+            lambda: check_unit_interval(X + 1.5, "x"),
+            ValueError,
+            "x must lie in [0, 1], got values from 1.5 to 1.5",
+        ),
         (lambda: check_labels([0, 1], "y", 2), TypeError, "y must be a torch.Tensor"),
         (
             lambda: check_labels(label(0.0), "y", 2),

@@ -47,7 +47,7 @@ NETWORKS = {
     "masked network": lambda: MADE(MOONS.low, MOONS.high, bins=32),
     "flow": lambda: Flow(2),
     "variational autoencoder": lambda: VAE((2,)),
-    "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="score"),
+    "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="dsm"),
     "energy at levels of noise": lambda: NoiseEnergy((2,)),
     "diffusion": lambda: Diffusion((2,), width=64),
     "flow matching": lambda: FlowMatching((2,), width=64),
@@ -116,7 +116,7 @@ def main() -> int:
         jobs.append((name, lambda make=make: trained(make, device, x)))
 
     def autoencoder() -> Autoencoder:
-        return Autoencoder((1, 32, 32), 2, noise=0.3)
+        return Autoencoder((1, 32, 32), 2, latent_noise=0.3)
 
     jobs.append(("autoencoder", lambda: trained(autoencoder, device, tins)))
 

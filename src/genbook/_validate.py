@@ -142,6 +142,45 @@ def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     return float(v)
 
 
+def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
+    """Return ``value`` if it is one of the choices.
+
+    Raises:
+        ValueError: If it is not.
+
+    Example:
+        >>> check_choice("linear", "output", ("sigmoid", "linear"))
+        'linear'
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(choices)}, got {value!r}")
+    return value
+
+
+def check_unit_interval(x: Tensor, name: str, why: str = "", hint: str = "") -> Tensor:
+    """Return ``x`` if its values lie in [0, 1].
+
+    Args:
+        x: Values of any shape.
+        name: The argument's name, for the message.
+        why: What asks for it, for the message.
+        hint: What might help, for the message.
+
+    Raises:
+        ValueError: If a value lies outside.
+
+    Example:
+        >>> check_unit_interval(torch.tensor([0.0, 0.5]), "x")
+        tensor([0.0000, 0.5000])
+    """
+    if x.numel() and (x.min() < 0 or x.max() > 1):
+        raise ValueError(
+            f"{name} must lie in [0, 1]{why}, got values from "
+            f"{x.min():.3g} to {x.max():.3g}{hint}"
+        )
+    return x
+
+
 def check_labels(y: Tensor, name: str, classes: int, n: int | None = None) -> Tensor:
     """Return ``y`` if it holds ``n`` integer labels in ``0 … classes - 1``.
 

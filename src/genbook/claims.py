@@ -13,27 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from genbook.tex import escape
+
 MIME = "application/vnd.genbook.claim+json"
 GLUE_PREFIX = "application/papermill.record/"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "%": r"\%",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    "±": r"$\pm$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "∞": r"$\infty$",
-    "×": r"$\times$",
-}
 
 
 class ClaimError(AssertionError):
@@ -85,10 +69,11 @@ class Claim:
             f'<span class="gb-claim-value">{html.escape(value)}</span> '
             f'<span class="gb-claim-band">(wanted {html.escape(band)})</span></div>'
         )
+        tex = "".join(f"{{{escape(part)}}}" for part in (says, value, band))
         return {
             MIME: record,
             "text/html": page,
-            "text/latex": rf"\gbclaim{{{_tex(says)}}}{{{_tex(value)}}}{{{_tex(band)}}}",
+            "text/latex": rf"\gbclaim{tex}",
             "text/markdown": f"> ✓ {says}: **{value}** (wanted {band})",
             "text/plain": self.line(),
         }
@@ -251,10 +236,6 @@ def _number(value: Any) -> float:
     if isinstance(value, bool | int | float):
         return value if isinstance(value, int) else float(value)
     raise TypeError(f"value must be one number, got {type(value).__name__}")
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, c) for c in text)
 
 
 def _display(bundle: dict, metadata: dict | None = None) -> None:

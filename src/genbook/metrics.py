@@ -532,6 +532,8 @@ def classifier_two_sample_test(
         >>> classifier_two_sample_test(x, 2 * y, generator=g).p_value < 0.01
         True
     """
+    from scipy.stats import binom  # slow to import
+
     check_count(steps, "steps", 1)
     check_count(hidden, "hidden", 1)
     check_generator(generator)
@@ -547,7 +549,8 @@ def classifier_two_sample_test(
     train, test = ((t - mean) / scale for t in (train, test))
     score = _classifier(train.float(), label, steps, hidden, generator)
     hits = int(((score(test.float()) > 0).long() == truth).sum())
-    return TwoSampleTest(hits / len(truth), _binomial_tail(hits, len(truth)))
+    p_value = binom.sf(hits - 1, len(truth), 0.5).item()  # as many hits, or more
+    return TwoSampleTest(hits / len(truth), p_value)
 
 
 def _classifier(
@@ -580,14 +583,6 @@ def _classifier(
         loss.backward()
         adam.step()
     return torch.no_grad()(score)
-
-
-def _binomial_tail(hits: int, n: int) -> float:
-    """Return the chance of ``hits`` heads or more in ``n`` tosses of a fair coin."""
-    k = torch.arange(hits, n + 1, dtype=torch.float64)
-    n_, one = torch.tensor(float(n), dtype=torch.float64), 1.0
-    log_p = (n_ + one).lgamma() - (k + one).lgamma() - (n_ - k + one).lgamma()
-    return min((log_p - n * math.log(2)).exp().sum().item(), 1.0)
 
 
 class Memorisation(NamedTuple):
@@ -733,8 +728,8 @@ def clustering_accuracy(labels: Tensor, clusters: Tensor) -> float:
     """Return the accuracy of a clustering under its best naming of the clusters.
 
     Each cluster gets a label of its own (no two the same) so that as many observations
-    as possible are right: an assignment problem, solved exactly by the Hungarian
-    method. Clusters beyond the number of labels stay without one.
+    as possible are right: an assignment problem, solved exactly by SciPy. Clusters
+    beyond the number of labels stay without one.
 
     Args:
         labels: The true labels, ``(n,)`` integers from 0.
@@ -748,52 +743,25 @@ def clustering_accuracy(labels: Tensor, clusters: Tensor) -> float:
         ValueError: If the shapes differ or are empty.
 
     Reference:
-        H. W. Kuhn, "The Hungarian method for the assignment problem", 1955,
-        doi:10.1002/nav.3800020109.
+        D. F. Crouse, "On implementing 2D rectangular assignment algorithms", 2016,
+        doi:10.1109/TAES.2016.140952.
 
     Example:
         >>> labels = torch.tensor([0, 0, 1, 1, 2])
         >>> clustering_accuracy(labels, torch.tensor([2, 2, 0, 0, 0]))
         0.8
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import
+
     check_labels(labels, "labels", 1 << 16)
     check_labels(clusters, "clusters", 1 << 16, len(labels))
     if len(labels) == 0:
         raise ValueError("labels must hold at least one observation, got none")
     size = int(torch.maximum(labels.max(), clusters.max().to(labels.device))) + 1
     pairs = clusters.cpu().long() * size + labels.cpu().long()
-    table = torch.bincount(pairs, minlength=size * size).view(size, size)
-    matched = _assign((-table).tolist())
-    hits = sum(int(table[row, column]) for row, column in enumerate(matched))
+    table = torch.bincount(pairs, minlength=size * size).view(size, size).numpy()
+    hits = table[linear_sum_assignment(table, maximize=True)].sum().item()
     return hits / len(labels)
-
-
-def _assign(cost: list[list[int]]) -> list[int]:
-    """Return the column of each row that makes the total of a square cost smallest."""
-    n = len(cost)
-    # Rows come one by one; column n holds the newcomer, row n is nobody.
-    row_of = [n] * (n + 1)
-    u, v = [0.0] * (n + 1), [0.0] * (n + 1)  # potentials of rows and columns
-    for row in range(n):
-        row_of[n], column = row, n
-        slack, back, done = [math.inf] * n, [n] * n, [False] * (n + 1)
-        while row_of[column] != n:
-            done[column], i = True, row_of[column]
-            for j in range(n):
-                if not done[j] and (gap := cost[i][j] - u[i] - v[j]) < slack[j]:
-                    slack[j], back[j] = gap, column
-            nearest = min((j for j in range(n) if not done[j]), key=slack.__getitem__)
-            delta = slack[nearest]
-            for j in range(n + 1):
-                if done[j]:
-                    u[row_of[j]] += delta
-                    v[j] -= delta
-                elif j < n:
-                    slack[j] -= delta
-            column = nearest
-        while column != n:
-            row_of[column], column = row_of[back[column]], back[column]
-    return [row_of.index(row) for row in range(n)]
 
 
 # --- probabilities of labels ----------------------------------------------------------

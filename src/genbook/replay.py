@@ -26,7 +26,8 @@ from genbook.models.flow import Flow
 from genbook.models.flow_matching import FlowMatching
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
-from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.ppca_mixture import PPCAMixture
 from genbook.models.vae import VAE
 from genbook.runs import first_weights
 from genbook.training import fit
@@ -96,7 +97,7 @@ def _planes(x: Tensor, g: torch.Generator) -> Sampler:
 
 def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
     seed = int(torch.randint(2**31, (), generator=g))
-    network = Autoencoder(x.shape[1:], code=8, hidden=(128,))
+    network = Autoencoder(x.shape[1:], latent_dim=8, hidden=(128,))
     fit(network, x, steps=450, batch_size=128, lr=5e-3, seed=seed, progress=False)
     codes = network.encode(x).detach()
     prior = GaussianMixture(codes.shape[1], components=40)
@@ -131,9 +132,11 @@ def _vae(x: Tensor, g: torch.Generator) -> Sampler:
 
 
 def _gan(x: Tensor, g: torch.Generator) -> Sampler:
-    sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256), "average": 0.99}
+    sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
     model = _trained(
-        lambda: GAN(x.shape[1:], penalty=3.0, output="sigmoid", **sizes),
+        lambda: GAN(
+            x.shape[1:], r1_weight=3.0, ema_decay=0.99, output="sigmoid", **sizes
+        ),
         *(x, g, 320),
         lr=4e-3,
         betas=(0.5, 0.9),
@@ -231,8 +234,7 @@ def replay(
     for method in methods:
         g = torch.Generator().manual_seed(seed)
         start = process_time()
-        with torch.random.fork_rng(devices=[]):  # for the first weights
-            torch.manual_seed(seed)
+        with first_weights(seed):
             sampler = method.learn(x, g)
         seconds = process_time() - start
         results.append(Result(method, seconds, sampler(n, g).clamp(0, 1)))
@@ -284,7 +286,7 @@ def measure(
         samples, train, held_out, permutations=1, generator=g
     )
     return {
-        "readable": (judge.says(samples) != 10).double().mean().item(),
+        "readable": (judge.predict(samples) != 10).double().mean().item(),
         "energy distance": metrics.energy_distance(samples, held_out[: len(samples)]),
         "nearest was seen": copies.share,
     }

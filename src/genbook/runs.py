@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbook import _files
+from genbook.fingerprint import Code, Imports, Package
 from genbook.models.base import Model
-from genbook.training import History, fit
+from genbook.training import History, _files, fit, isolated_rng
 
 __all__ = ["FOLDER", "first_weights", "fit_once"]
 
@@ -48,8 +48,7 @@ def first_weights(seed: int) -> Iterator[None]:
         >>> torch.equal(a.weight, b.weight)
         True
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+    with isolated_rng(seed):
         yield
 
 
@@ -62,7 +61,7 @@ def fit_once(
         model: The model, with its first weights.
         x: Observations, ``(n, *event_shape)``.
         y: Conditions, for models that take them.
-        options: The arguments of :func:`~genbook.training.fit`.
+        options: The arguments of :func:`~genbook.training.fit.fit`.
 
     Returns:
         The history of the training, with the seconds that it took when it ran.
@@ -91,8 +90,6 @@ def fit_once(
 
 def _name(model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]) -> str:
     """Return a short text that changes with anything that the result depends on."""
-    from genbook.publishing.dependencies import Code, Imports, Package
-
     modules = {type(model).__module__, "genbook.training"}
     code = Package("genbook").key(Code("", Imports(frozenset(modules))))
     state = _files.model_tensors(model)

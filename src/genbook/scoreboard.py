@@ -28,6 +28,7 @@ from genbook.models.box import UniformBox
 from genbook.models.energy import EnergyNetwork
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
+from genbook.models.vae import VAE
 from genbook.recipes import World
 from genbook.recipes.adversarial import gan_world
 from genbook.recipes.autoregressive import made_world
@@ -143,8 +144,9 @@ def log_density(
 ) -> Tensor | None:
     """Return the best that a model can say of the log density, in nats.
 
-    The exact value where there is one; otherwise the importance-weighted bound with
-    ``CODES`` codes, or minus the energy with the normaliser found by quadrature.
+    The exact value where there is one; otherwise a lower bound, importance-weighted
+    with ``CODES`` codes for a variational autoencoder, or minus the energy with the
+    normaliser found by quadrature.
 
     Args:
         model: The model.
@@ -161,13 +163,17 @@ def log_density(
     """
     if isinstance(model, ExplicitModel):
         return torch.cat([model.log_prob(part) for part in x.split(1000)])
-    if isinstance(model, BoundedModel):
+    if isinstance(model, VAE):
         parts = [
             model.elbo(part, k=CODES, generator=generator) for part in x.split(250)
         ]
         return torch.cat(parts)
+    if isinstance(model, BoundedModel):
+        return torch.cat(
+            [model.elbo(part, generator=generator) for part in x.split(1000)]
+        )
     if isinstance(model, EnergyNetwork):
-        return -model.energy(x) - model.log_normaliser()
+        return -model.energy(x) - model.log_partition()
     return None
 
 

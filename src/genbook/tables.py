@@ -13,23 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genbook.tex import escape
+
 MIME = "application/vnd.genbook.table+json"
 MISSING = "—"
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "_": r"\_",
-    "%": r"\%",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    "∞": r"$\infty$",
-    "²": r"\textsuperscript{2}",
-}
 
 
 @dataclass(frozen=True)
@@ -80,11 +67,11 @@ class Table:
     def to_latex(self) -> str:
         """Return the table as a LaTeX ``tabular`` with rules from ``booktabs``."""
         sides = "".join("r" if n else "l" for n in self.numeric)
-        lines = [_join(_tex(c) for c in self.columns)]
+        lines = [_join(escape(c) for c in self.columns)]
         for i, row in enumerate(self.rows):
             lines.append(
                 _join(
-                    rf"\textbf{{{_tex(c)}}}" if (i, j) in self.bold else _tex(c)
+                    rf"\textbf{{{escape(c)}}}" if (i, j) in self.bold else escape(c)
                     for j, c in enumerate(row)
                 )
             )
@@ -256,7 +243,3 @@ def _cell(value: Any, fmt: str) -> str:
 
 def _join(cells: Any) -> str:
     return " & ".join(cells) + r" \\"
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, c) for c in text)

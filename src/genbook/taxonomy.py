@@ -46,7 +46,8 @@ from genbook.models.mixture import GaussianMixture
 from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.noise_energy import NoiseEnergy
 from genbook.models.pixels import PixelCNN
-from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.ppca_mixture import PPCAMixture
 from genbook.models.vae import VAE
 
 TRACTABLE = "explicit, tractable"

@@ -66,7 +66,7 @@ def test_contributions_add_up_to_the_log_odds() -> None:
     parts = model.contributions(text)
     [logit] = model.logits([text])
     assert sum(parts.values()) + model.bias == pytest.approx(logit)
-    assert model.prob([text])[0] == pytest.approx(1 / (1 + math.exp(-logit)))
+    assert model.predict_proba([text])[0] == pytest.approx(1 / (1 + math.exp(-logit)))
     sizes = [abs(v) for v in parts.values()]
     assert sizes == sorted(sizes, reverse=True)
     strongest = next(iter(parts))
@@ -79,7 +79,7 @@ def test_style_finds_the_author_where_topics_say_nothing() -> None:
     right = {}
     for kind in KINDS:
         model = AuthorClassifier(kind).fit(train, "Hamilton")
-        right[kind] = balanced_accuracy_score(y, model.decide(test.texts))
+        right[kind] = balanced_accuracy_score(y, model.predict(test.texts))
     assert right["style"] > 0.9
     assert right["all"] > 0.9
     assert right["topic"] < 0.7
@@ -93,7 +93,7 @@ def test_the_probabilities_mean_what_they_say() -> None:
     """
     train, test = made_up(2400), made_up(1200, seed=5)
     model = AuthorClassifier("style").fit(train, "Hamilton")
-    p = model.prob(test.texts)
+    p = model.predict_proba(test.texts)
     assert p.mean() == pytest.approx(test.by("Hamilton").mean(), abs=0.02)
     k = np.array([text.split().count("upon") for text in test.texts])
     truth = 1 / (1 + np.exp(-((2 * k - 20) * math.log(7 / 3) - math.log(2))))
@@ -108,13 +108,16 @@ def test_overconfidence_is_mended_by_the_calibration() -> None:
     prose = Prose(texts, tuple("AB" * 100), tuple(f"s{i}" for i in range(200)))
     model = AuthorClassifier(c=1000.0).fit(prose, "A")
     assert model.slope < 0.5, "there is nothing to learn here"
-    p = model.prob(made_up(60).texts)
+    p = model.predict_proba(made_up(60).texts)
     assert np.abs(p - 0.5).max() < 0.2
 
 
 def test_fitting_twice_gives_the_same() -> None:
     prose = made_up()
-    p, q = (AuthorClassifier().fit(prose, "Madison").prob(prose.texts) for _ in "ab")
+    p, q = (
+        AuthorClassifier().fit(prose, "Madison").predict_proba(prose.texts)
+        for _ in "ab"
+    )
     assert np.array_equal(p, q)
 
 
@@ -125,8 +128,8 @@ def test_whose_docstring_is_it(seed: int) -> None:
     train, test = load_docstrings().split(seed=seed)
     y = test.by("NumPy")
     model = AuthorClassifier().fit(train, "NumPy")
-    assert balanced_accuracy_score(y, model.decide(test.texts)) > 0.82
-    assert abs(model.prob(test.texts).mean() - y.mean()) < 0.04
+    assert balanced_accuracy_score(y, model.predict(test.texts)) > 0.82
+    assert abs(model.predict_proba(test.texts).mean() - y.mean()) < 0.04
 
 
 def test_bad_arguments() -> None:
@@ -136,7 +139,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="c must be positive"):
         AuthorClassifier(c=0)
     with pytest.raises(ValueError, match="AuthorClassifier is not fitted"):
-        AuthorClassifier().prob(["a"])
+        AuthorClassifier().predict_proba(["a"])
     with pytest.raises(ValueError, match="author must be one of"):
         AuthorClassifier().fit(prose, "Jay")
     alone = prose.take(np.flatnonzero(prose.by("Madison")))
@@ -147,5 +150,5 @@ def test_bad_arguments() -> None:
         AuthorClassifier().fit(few, "A")
     model = AuthorClassifier(folds=2).fit(prose, "Madison")
     with pytest.raises(TypeError, match="texts must be a list of passages"):
-        model.prob("one passage")
-    assert model.prob([]).shape == (0,)
+        model.predict_proba("one passage")
+    assert model.predict_proba([]).shape == (0,)

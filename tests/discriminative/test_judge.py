@@ -29,7 +29,7 @@ def test_loss_and_probabilities_are_the_formula() -> None:
     B, b, A, a = (p.detach().numpy() for p in judge.parameters())
     score = np.maximum(x.flatten(1).numpy() @ B.T + b, 0) @ A.T + a
     p = np.exp(score) / np.exp(score).sum(1, keepdims=True)
-    assert np.allclose(judge.probabilities(x), p, atol=1e-6)
+    assert np.allclose(judge.predict_proba(x), p, atol=1e-6)
     assert judge.loss(x, y).item() == pytest.approx(-np.log(p[np.arange(20), y]).mean())
     assert judge.accuracy(x, y) == (p.argmax(1) == y.numpy()).mean()
 
@@ -39,7 +39,7 @@ def test_it_learns_and_follows_its_seed() -> None:
     before = torch.get_rng_state()
     a, b = (train_judge(x, y, 2, steps=200, seed=3) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(a.probabilities(x), b.probabilities(x))
+    assert torch.equal(a.predict_proba(x), b.predict_proba(x))
     assert a.accuracy(x, y) > 0.95
 
 

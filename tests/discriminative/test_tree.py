@@ -20,7 +20,7 @@ def test_equals_scikit_learn(criterion: str, depth: int) -> None:
     noise = 0.3 * torch.randn(300, generator=g, dtype=torch.float64)
     y = ((x[:, 0] + x[:, 1] ** 2 + noise) * 2).long().clamp(0, 2)
     x = x.float().double()  # scikit-learn reads floats
-    ours = DecisionTree(depth, criterion=criterion, min_leaf=5).fit(x, y)
+    ours = DecisionTree(depth, criterion=criterion, min_samples_leaf=5).fit(x, y)
     theirs = DecisionTreeClassifier(
         max_depth=depth, criterion=criterion, min_samples_leaf=5, random_state=0
     ).fit(x.numpy(), y.numpy())
@@ -48,7 +48,7 @@ def test_a_deep_tree_knows_its_data_by_heart() -> None:
 def test_no_leaf_is_smaller_than_allowed() -> None:
     data = load_iris()
     x, y = torch.tensor(data.data), torch.tensor(data.target)
-    tree = DecisionTree(10, min_leaf=12).fit(x, y)
+    tree = DecisionTree(10, min_samples_leaf=12).fit(x, y)
 
     def leaves(node: Node) -> list[int]:
         if node.left is None or node.right is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbook.data.toy import TwoMoons
 from genbook.models.adversarial import GAN
@@ -30,7 +30,9 @@ from genbook.models.histogram import Histogram
 from genbook.models.kernel import KernelDensity
 from genbook.models.mixture import GaussianMixture
 from genbook.models.noise_energy import NoiseEnergy
-from genbook.models.ppca import PPCAMixture, ProbabilisticPCA
+from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.ppca_mixture import PPCAMixture
+from genbook.models.schedules import SCHEDULES, Schedule
 from genbook.models.vae import VAE
 
 torch.set_num_threads(1)  # two threads beside another busy process are far slower
@@ -147,14 +149,14 @@ CASES = {
         lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, chains=128), briefly
     ),
     "energy-by-score": Case(
-        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="score"),
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="dsm"),
         briefly,
     ),
     "energy-of-noise": Case(lambda: NoiseEnergy((2,), width=24, depth=1), briefly),
     # The gradient of the game is not that of any one number: see test_adversarial.py.
     "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
     "gan-averaged": Case(
-        lambda: GAN((2,), hidden=(16,), penalty=0.1, spectral=2.0, average=0.5),
+        lambda: GAN((2,), hidden=(16,), r1_weight=0.1, lipschitz=2.0, ema_decay=0.5),
         briefly,
         gradients=("game",),
     ),
@@ -193,3 +195,62 @@ def trained(case: Case, x: Tensor) -> GenerativeModel:
 def cases() -> dict[str, Case]:
     """The whole table."""
     return CASES
+
+
+class Oracle(nn.Module):
+    """The best network for Gaussian data of a given mean and variance, in each way."""
+
+    def __init__(
+        self, schedule: Schedule, prediction: str, mean: Tensor, std: Tensor
+    ) -> None:
+        super().__init__()
+        self.schedule, self.prediction = schedule, prediction
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the conditional expectation of what is predicted."""
+        s = self.schedule
+        a, b = s.alpha(t)[:, None], s.sigma(t)[:, None]
+        gain = a * self.std**2 / (a**2 * self.std**2 + b**2)
+        x0 = self.mean + gain * (x - a * self.mean)
+        # Not (x - a x0) / b, which is nothing over nothing where the noise vanishes.
+        eps = b * (x - a * self.mean) / (a**2 * self.std**2 + b**2)
+        if self.prediction == "x0":
+            return x0
+        if self.prediction == "eps":
+            return eps
+        return s.d_alpha(t)[:, None] * x0 + s.d_sigma(t)[:, None] * eps
+
+
+class KnownGaussian:
+    """Data from ``N(mean, std**2)``, for which the best network is known."""
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        self.mean, self.std = torch.tensor(mean).double(), torch.tensor(std).double()
+
+    def network(self, prediction: str = "v", schedule: str = "cosine") -> Oracle:
+        """Return that network."""
+        return Oracle(SCHEDULES[schedule](), prediction, self.mean, self.std)
+
+    def diffusion(self, prediction: Any = "v", schedule: Any = "cosine") -> Diffusion:
+        """Return a diffusion that has it."""
+        return Diffusion(
+            (2,),
+            prediction=prediction,
+            schedule=schedule,
+            steps=200,
+            network=self.network(prediction, schedule),
+        )
+
+
+@pytest.fixture
+def known_gaussian() -> Callable[[list[float], list[float]], KnownGaussian]:
+    """Gaussian data of a mean and a standard deviation, with their best network."""
+    return KnownGaussian
+
+
+@pytest.fixture
+def known() -> KnownGaussian:
+    """One of them."""
+    return KnownGaussian([0.5, -1.0], [0.4, 1.5])

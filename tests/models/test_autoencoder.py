@@ -92,7 +92,7 @@ def by_hand(model: Autoencoder, x: Tensor, bend, z_noise=0.0) -> tuple[Tensor, T
     for i, layer in enumerate(halves[0]):
         v = v @ layer.weight.T + layer.bias
         v = bend(v) if i < len(halves[0]) - 1 else v
-    if model.standard:
+    if model.standardise_code:
         v = (v - v.mean(0)) / (v.var(0, unbiased=False) + 1e-5).sqrt()
     z = v
     v = z + z_noise
@@ -110,7 +110,9 @@ BENDS = {"relu": lambda v: v * (v > 0), "silu": lambda v: v / (1 + (-v).exp())}
 @pytest.mark.parametrize("output", ["sigmoid", "linear"])
 @pytest.mark.parametrize("standard", [False, True])
 def test_loss_equals_a_loop_by_hand(activation, output, standard) -> None:
-    model = network(activation=activation, output=output, standard=standard).double()
+    model = network(
+        activation=activation, output=output, standardise_code=standard
+    ).double()
     x = torch.rand(7, 1, 4, 4, generator=seeded(3), dtype=torch.float64)
     z, again = by_hand(model, x, BENDS[activation])
     assert torch.allclose(model.encode(x), z)
@@ -125,7 +127,7 @@ def test_loss_equals_a_loop_by_hand(activation, output, standard) -> None:
 
 
 def test_noise_on_the_code_comes_from_the_generator() -> None:
-    model = network(noise=0.5).double()
+    model = network(latent_noise=0.5).double()
     x = torch.rand(7, 1, 4, 4, generator=seeded(3), dtype=torch.float64)
     eps = torch.empty(7, 2, dtype=torch.float64).normal_(generator=seeded(4))
     _, again = by_hand(model, x, BENDS["relu"], 0.5 * eps)
@@ -137,7 +139,7 @@ def test_noise_on_the_code_comes_from_the_generator() -> None:
 
 
 def test_a_corrupted_image_is_compared_with_the_clean_one() -> None:
-    model = network(corrupt=0.3, output="linear").double()
+    model = network(input_noise=0.3, output="linear").double()
     x = torch.rand(7, 1, 4, 4, generator=seeded(3), dtype=torch.float64)
     eps = torch.empty_like(x).normal_(generator=seeded(4))
     _, again = by_hand(model, x + 0.3 * eps, BENDS["relu"])
@@ -146,7 +148,7 @@ def test_a_corrupted_image_is_compared_with_the_clean_one() -> None:
 
 
 def test_corruption_may_leave_the_range_of_a_sigmoid() -> None:
-    model = network(corrupt=3.0)
+    model = network(input_noise=3.0)
     assert model.loss(torch.zeros(4, 1, 4, 4), generator=seeded(0)).isfinite()
 
 
@@ -154,7 +156,9 @@ def test_a_trained_code_is_standard() -> None:
     x = sample_tins(400, size=8, generator=seeded(0)).x
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Autoencoder((1, 8, 8), 2, hidden=(16,), standard=True, noise=0.1)
+        model = Autoencoder(
+            (1, 8, 8), 2, hidden=(16,), standardise_code=True, latent_noise=0.1
+        )
     fit(model, x, steps=300, batch_size=100, lr=1e-2, progress=False)
     z = model.encode(x)  # in evaluation mode: from the statistics of training
     assert z.mean(0).abs().max() < 0.15
@@ -167,7 +171,9 @@ def test_a_trained_code_is_standard() -> None:
 
 
 def test_gradients_reach_every_weight() -> None:
-    model = network(activation="silu", standard=True, noise=0.1, corrupt=0.1).double()
+    model = network(
+        activation="silu", standardise_code=True, latent_noise=0.1, input_noise=0.1
+    ).double()
     x = torch.rand(7, 1, 4, 4, generator=seeded(3), dtype=torch.float64)
     model.loss(x, generator=seeded(0)).backward()
     for name, p in model.named_parameters():
@@ -176,9 +182,11 @@ def test_gradients_reach_every_weight() -> None:
             assert p.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("options", [{}, {"standard": True, "activation": "silu"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"standardise_code": True, "activation": "silu"}]
+)
 def test_file_and_config(options, tmp_path) -> None:
-    model = network(**options, noise=0.2, corrupt=0.1)
+    model = network(**options, latent_noise=0.2, input_noise=0.1)
     x = torch.rand(9, 1, 4, 4, generator=seeded(0))
     fit(model, x, steps=3, batch_size=4, progress=False)
     save(model, tmp_path / "model.safetensors")
@@ -204,9 +212,9 @@ def test_empty_batches_and_types() -> None:
             "output must be sigmoid or linear, got 'tanh'",
         ),
         (lambda: network(activation="gelu"), "activation must be one of .* got 'gelu'"),
-        (lambda: network(noise=-1.0), "noise"),
-        (lambda: network(corrupt=-1.0), "corrupt"),
-        (lambda: Autoencoder((4,), 0), "code"),
+        (lambda: network(latent_noise=-1.0), "latent_noise"),
+        (lambda: network(input_noise=-1.0), "input_noise"),
+        (lambda: Autoencoder((4,), 0), "latent_dim"),
         (lambda: network().loss(torch.full((3, 1, 4, 4), -0.5)), r"lie in \[0, 1\]"),
         (lambda: network().loss(torch.full((3, 1, 4, 4), 1.5)), "output='linear'"),
         (lambda: network().loss(torch.zeros(0, 1, 4, 4)), "x must"),
@@ -217,7 +225,7 @@ def test_empty_batches_and_types() -> None:
             "y must be None",
         ),
         (
-            lambda: network(standard=True).loss(torch.zeros(1, 1, 4, 4)),
+            lambda: network(standardise_code=True).loss(torch.zeros(1, 1, 4, 4)),
             "at least 2 observations, got 1",
         ),
     ],

@@ -84,7 +84,7 @@ def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
     there |= {
         PixelCNN,
         Transformer,
-    }  # their observations are discrete: test_discrete.py
+    }  # their observations are discrete: test_common_discrete.py
     wanted = {c for c in discover() if issubclass(c, GenerativeModel)}
     missing = sorted(c.__qualname__ for c in wanted - there)
     assert not missing, f"add a line to CASES in tests/models/conftest.py: {missing}"

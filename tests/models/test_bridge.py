@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from genbook.models.bridge import cycle_error, ddim, journey, translate
+from genbook.models.bridge import cycle_error, ddim, translate, translation_path
 from genbook.models.closed_form import MixtureVelocity
 from genbook.models.diffusion import Diffusion
 from genbook.models.flow import Flow
@@ -119,7 +121,7 @@ def test_source_to_source_is_the_identity() -> None:
 
 def test_labels_go_to_their_side() -> None:
     model = Diffusion((2,), classes=3, width=8, depth=1)
-    torch.nn.init.normal_(model.net.last.weight, generator=seeded(4))
+    torch.nn.init.normal_(model.net.output.weight, generator=seeded(4))
     x, y = torch.randn(5, 2, generator=seeded(5)), torch.arange(5) % 3
     got = translate(model, model, x, y_source=y, y_target=2 - y, steps=5)
     assert torch.equal(got, model.decode(model.encode(x, y, steps=5), 2 - y, steps=5))
@@ -131,7 +133,7 @@ def test_labels_go_to_their_side() -> None:
 def test_a_journey_passes_the_codes() -> None:
     source, target = on_a_line(*SOURCE), on_a_line(*TARGET)
     x = torch.linspace(-1, 1, 5).double()[:, None]
-    places = journey(source, target, x, steps=20)
+    places = translation_path(source, target, x, steps=20)
     assert places.shape == (41, 5, 1)
     assert torch.equal(places[0], x)
     assert torch.equal(places[20], source.encode(x, steps=20))
@@ -141,10 +143,12 @@ def test_a_journey_passes_the_codes() -> None:
 @pytest.mark.parametrize("prediction", ["v", "eps"])
 def test_ddim_takes_the_steps_of_the_walk_without_noise(prediction: str) -> None:
     model = Diffusion((2,), prediction=prediction, width=8, depth=1)  # type: ignore[arg-type]
-    torch.nn.init.normal_(model.net.last.weight, std=0.1, generator=seeded(6))
+    torch.nn.init.normal_(model.net.output.weight, std=0.1, generator=seeded(6))
     z = torch.randn(4, 2, generator=seeded(7))
-    walked = model.walk(4, steps=10, eta=0.0, generator=seeded(7))
-    assert torch.allclose(ddim(model, z, model.times(10).flip(0)), walked, atol=1e-5)
+    walked = model.sample_ancestral(4, steps=10, eta=0.0, generator=seeded(7))
+    assert torch.allclose(
+        ddim(model, z, model.time_grid(10).flip(0)), walked, atol=1e-5
+    )
 
 
 def test_orders_of_the_cycle_error() -> None:
@@ -152,7 +156,7 @@ def test_orders_of_the_cycle_error() -> None:
     x = torch.linspace(-1.6, 2.0, 30).double()[:, None]
 
     def stepped(steps: int) -> float:
-        up = source.times(steps)
+        up = source.time_grid(steps)
         there = ddim(target, ddim(source, x, up), up.flip(0))
         back = ddim(source, ddim(target, there, up), up.flip(0))
         return (back - x).square().mean().sqrt().item()
@@ -172,7 +176,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="z must be"):
         translate(line, plane, torch.zeros(3, 1))
     with pytest.raises(ValueError, match="target must have observations"):
-        journey(line, plane, torch.zeros(3, 1))
+        translation_path(line, plane, torch.zeros(3, 1))
     s, one = line.schedule, torch.ones(1)
     with pytest.raises(ValueError, match="weights must be positive"):
         MixtureVelocity(s, 0 * one, torch.zeros(1, 1), torch.ones(1, 1, 1))
@@ -186,3 +190,28 @@ def test_recipes_repeat_themselves() -> None:
     assert history.steps == 5
     for p, q in zip(a.parameters(), b.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def test_bridge_between_gaussians_is_the_known_map(
+    known: Any, known_gaussian: Any
+) -> None:
+    source = known.diffusion()
+    target = known_gaussian([-2.0, 3.0], [1.0, 0.5]).diffusion()
+    x = known.mean + known.std * torch.randn(50, 2, generator=seeded(6))
+    standard = (x - known.mean) / known.std
+    wanted = torch.tensor([-2.0, 3.0]) + torch.tensor([1.0, 0.5]) * standard
+    moved = translate(source, target, x, method="rk4")
+    assert torch.allclose(moved, wanted, atol=5e-3)
+    again = translate(source, source, x, method="rk4")
+    assert torch.allclose(again, x, atol=1e-6)
+
+
+def test_a_second_order_cycle_needs_a_fortieth_of_the_evaluations(
+    known: Any, known_gaussian: Any
+) -> None:
+    source = known.diffusion()
+    target = known_gaussian([-2.0, 3.0], [1.0, 0.5]).diffusion()
+    x = torch.randn(20, 2, generator=seeded(7)).double()
+    first = cycle_error(source, target, x, steps=4000, method="euler")
+    second = cycle_error(source, target, x, steps=100, method="adams")
+    assert second <= first

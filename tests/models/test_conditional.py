@@ -51,11 +51,11 @@ def test_one_plane_a_class_is_quadratic_discriminant_analysis() -> None:
     joint = np.log(twin.priors_) + log_p
     wanted = np.exp(joint - joint.max(1, keepdims=True))
     wanted /= wanted.sum(1, keepdims=True)
-    assert np.allclose(model.class_probabilities(x), wanted, atol=1e-9)
-    assert np.allclose(model.frequencies, twin.priors_)
+    assert np.allclose(model.predict_proba(x), wanted, atol=1e-9)
+    assert np.allclose(model.class_prior, twin.priors_)
     assert np.allclose(model.log_prob(x, y), log_p[np.arange(len(y)), y], atol=1e-9)
     assert np.allclose(model.log_prob(x), np.logaddexp.reduce(joint, 1), atol=1e-9)
-    surest = model.class_probabilities(x).argmax(1).numpy()
+    surest = model.predict_proba(x).argmax(1).numpy()
     assert (surest == twin.predict(x.numpy())).mean() > 0.99  # it divides by n - 1
 
 
@@ -64,9 +64,9 @@ def test_the_classes_add_up() -> None:
     each = torch.stack(
         [model.log_prob(x, torch.full((50,), j)) for j in range(3)], dim=1
     )
-    total = (each.exp() * model.frequencies).sum(1)
+    total = (each.exp() * model.class_prior).sum(1)
     assert torch.allclose(total, model.log_prob(x).exp())
-    assert torch.allclose(model.class_probabilities(x).sum(1), torch.ones(50).double())
+    assert torch.allclose(model.predict_proba(x).sum(1), torch.ones(50).double())
 
 
 def test_samples_are_of_the_class_that_was_asked_for() -> None:
@@ -74,15 +74,15 @@ def test_samples_are_of_the_class_that_was_asked_for() -> None:
     far = ClassConditional((3,), 3, 1, 2).double().fit(x + 50 * y[:, None], y)
     asked = torch.tensor([2, 0, 1, 2, 0]).repeat(200)
     got = far.sample(1000, asked, generator=seeded(1))
-    assert torch.equal(far.class_probabilities(got).argmax(1), asked)
+    assert torch.equal(far.predict_proba(got).argmax(1), asked)
 
 
 def test_unasked_samples_come_by_their_frequency() -> None:
     x, y = labelled()
     far = ClassConditional((3,), 3, 1, 2).double().fit(x + 50 * y[:, None], y)
     got = far.sample(20_000, generator=seeded(1))
-    counts = torch.bincount(far.class_probabilities(got).argmax(1), minlength=3).numpy()
-    assert stats.chisquare(counts, far.frequencies.numpy() * 20_000).pvalue > 1e-3
+    counts = torch.bincount(far.predict_proba(got).argmax(1), minlength=3).numpy()
+    assert stats.chisquare(counts, far.class_prior.numpy() * 20_000).pvalue > 1e-3
 
 
 def test_loss_with_labels_is_of_the_conditional_density() -> None:

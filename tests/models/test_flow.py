@@ -74,10 +74,10 @@ def test_the_first_batch_standardises(x: Tensor) -> None:
     model.loss(5 + 3 * x)
     z = model.eval().encode(5 + 3 * x)
     assert torch.allclose(z.mean(0), torch.zeros(2), atol=1e-4)
-    before = model.state_dict()["chain.0.shift"].clone()
+    before = model.state_dict()["transforms.0.shift"].clone()
     model.train()
     model.loss(x)
-    assert torch.equal(before, model.state_dict()["chain.0.shift"])
+    assert torch.equal(before, model.state_dict()["transforms.0.shift"])
 
 
 def test_evaluation_never_standardises(x: Tensor) -> None:

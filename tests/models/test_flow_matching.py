@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from genbook.models.closed_form import mixture_velocity
-from genbook.models.flow_matching import FlowMatching, bend, trajectory
+from genbook.models.flow_matching import FlowMatching, straightness, trajectory
 from genbook.models.mixture import GaussianMixture
-from genbook.models.solvers import solve
+from genbook.models.solvers import EVALUATIONS, odeint
 from genbook.training import fit
 
 
@@ -73,7 +74,7 @@ def test_mixture_velocity_obeys_the_continuity_equation(t: float) -> None:
 
     def density(x: Tensor, t: Tensor) -> Tensor:
         cov = (1 - t) ** 2 * known.covariances + t**2 * torch.eye(2).double()
-        mu = (1 - t) * known.mu
+        mu = (1 - t) * known.means
         parts = torch.distributions.MultivariateNormal(mu, cov)
         return parts.log_prob(x[:, None]).exp() @ known.weights
 
@@ -100,8 +101,8 @@ def test_samples_of_the_exact_velocity_have_the_mixture_s_moments() -> None:
     model, n = exact(50), 20_000
     x = model.sample(n, generator=seeded(3))
     known = model.known
-    mean = known.weights @ known.mu
-    second = known.covariances + known.mu[:, :, None] * known.mu[:, None]
+    mean = known.weights @ known.means
+    second = known.covariances + known.means[:, :, None] * known.means[:, None]
     cov = torch.einsum("k,kij->ij", known.weights, second) - torch.outer(mean, mean)
     assert ((x.mean(0) - mean).abs() < 4 * (cov.diagonal() / n).sqrt()).all()
     assert torch.allclose(x.T.cov(), cov.detach(), rtol=0.05, atol=0.03)
@@ -137,8 +138,7 @@ def test_the_data_as_prediction_give_the_same_velocity() -> None:
             """Return the mean of the data, from x_t = x0 + t v."""
             return x - t[:, None] * mixture_velocity(known.known, x, t[0])
 
-    model = FlowMatching((2,), prediction="x0").double()
-    model.net = Says()  # type: ignore[assignment]
+    model = FlowMatching((2,), prediction="x0", network=Says())
     x = torch.randn(9, 2, generator=seeded(9)).double()
     t = torch.tensor(0.3).double()
     assert torch.allclose(model.velocity(x, t), known.velocity(x, t), atol=1e-12)
@@ -151,29 +151,31 @@ def test_the_data_as_prediction_give_the_same_velocity() -> None:
 def test_trajectory_ends_where_decode_does() -> None:
     model = exact(20)
     z = torch.randn(7, 2, generator=seeded(7)).double()
-    times, path = trajectory(model, z)
-    assert times[[0, -1]].tolist() == [1, 0]
-    assert torch.equal(path[0], z)
-    assert torch.allclose(path[-1], model.decode(z), atol=1e-12)
+    for method in EVALUATIONS:
+        times, path = trajectory(model, z, method=method)  # type: ignore[arg-type]
+        assert times[[0, -1]].tolist() == [1, 0]
+        assert torch.equal(path[0], z)
+        wanted = model.decode(z, method=method)  # type: ignore[arg-type]
+        assert torch.equal(path[-1], wanted)
 
 
-def test_bend_of_known_paths() -> None:
+def test_straightness_of_known_paths() -> None:
     t = torch.linspace(0, 1, 20_001, dtype=torch.float64)
     straight = torch.stack([3 * t, -t], 1)[:, None]
-    assert bend(t, straight) < 1e-12
-    assert bend(t.flip(0), straight.flip(0)) < 1e-12
+    assert straightness(t, straight) < 1e-12
+    assert straightness(t.flip(0), straight.flip(0)) < 1e-12
     # A half circle of radius one: speed pi all along, distance two.
     circle = torch.stack([(torch.pi * t).cos(), (torch.pi * t).sin()], 1)[:, None]
-    assert bend(t, circle) == pytest.approx((torch.pi**2 - 4) / 4, abs=1e-6)
+    assert straightness(t, circle) == pytest.approx((torch.pi**2 - 4) / 4, abs=1e-6)
     # A straight line walked at a changing speed is not free either.
     slow = torch.stack([t**2, 0 * t], 1)[:, None]
-    assert bend(t, slow) == pytest.approx(1 / 3, abs=1e-6)
+    assert straightness(t, slow) == pytest.approx(1 / 3, abs=1e-6)
     # The same line again, with short steps near its end: each counts by its length.
     u = t**3
     slow = torch.stack([u**2, 0 * u], 1)[:, None]
-    assert bend(u, slow) == pytest.approx(1 / 3, abs=1e-6)
+    assert straightness(u, slow) == pytest.approx(1 / 3, abs=1e-6)
     with pytest.raises(ValueError, match="one point for each of the 20001 times"):
-        bend(t, straight[:-1])
+        straightness(t, straight[:-1])
 
 
 def test_paths_of_one_gaussian_bend_as_known() -> None:
@@ -190,10 +192,31 @@ def test_paths_of_one_gaussian_bend_as_known() -> None:
     for a, b in pairwise(times):
         step = torch.stack([a, b])
         path.append(
-            solve(lambda x, t: mixture_velocity(one, x, t), path[-1], step, "rk4")
+            odeint(lambda x, t: mixture_velocity(one, x, t), path[-1], step, "rk4")
         )
     std = ((1 - times) ** 2 * s**2 + times**2).sqrt()
     assert torch.allclose(torch.stack(path), std[:, None, None] * z, atol=1e-6)
     rate = std.diff() / times.diff()
     wanted = ((rate - (1 - s)).square() * times.diff().abs()).sum() / (1 - s) ** 2
-    assert bend(times, torch.stack(path)) == pytest.approx(wanted.item(), rel=1e-4)
+    assert straightness(times, torch.stack(path)) == pytest.approx(
+        wanted.item(), rel=1e-4
+    )
+
+
+def test_flow_matching_carries_the_mean(known: Any) -> None:
+    network = known.network(schedule="straight")
+    model = FlowMatching((2,), steps=100, network=network)
+    z = torch.randn(100, 2, generator=seeded(11)).double()
+    wanted = known.mean + known.std * z
+    assert torch.allclose(model.decode(z, method="rk4"), wanted, atol=1e-4)
+    assert torch.allclose(model.encode(wanted, method="rk4"), z, atol=1e-4)
+
+
+def test_the_target_is_the_slope_of_the_path() -> None:
+    model = FlowMatching((2,)).double()
+    x0, eps = torch.randn(2, 5, 2, generator=seeded(14)).double()
+    t = torch.full((5,), 0.3).double()
+    step = 1e-6
+    later, earlier = (model.add_noise(x0, eps, t + s) for s in (step, -step))
+    slope = (later - earlier) / (2 * step)
+    assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)

@@ -93,8 +93,8 @@ def test_gradient_vanishes_at_the_closed_form() -> None:
 
 
 def test_any_numbers_are_a_covariance() -> None:
-    free = 3 * torch.randn(20, 4, 4, generator=seeded(1), dtype=torch.float64)
-    tril = to_tril(free)
+    raw = 3 * torch.randn(20, 4, 4, generator=seeded(1), dtype=torch.float64)
+    tril = to_tril(raw)
     assert torch.equal(tril, tril.tril())
     assert (tril.diagonal(dim1=1, dim2=2) > 0).all()
     assert torch.allclose(to_tril(from_tril(tril)), tril)

@@ -37,7 +37,7 @@ def test_sum_over_the_cells_is_one(dim: int, bins: int) -> None:
     centres = torch.cartesian_prod(*[t] * dim).view(-1, dim)
     integral = model.log_prob(centres).exp().sum() * (2 / bins) ** dim
     assert integral.item() == pytest.approx(1, abs=1e-10)
-    f = model.f(model.waves).squeeze(1)
+    f = model.f(model.cell_features).squeeze(1)
     wanted = f - f.exp().sum().log() - dim * torch.tensor(2 / bins).double().log()
     assert torch.allclose(model.log_prob(centres), wanted)
 

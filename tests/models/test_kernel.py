@@ -15,10 +15,9 @@ from sklearn.neighbors import KernelDensity as Sklearn
 from torch import Tensor
 
 from genbook.data.toy import TwoMoons
-from genbook.models._pairs import log_sums, z_order
+from genbook.models._pairs import gaussian_kernel_logsumexp
 from genbook.models.kernel import (
     KernelDensity,
-    golden_section,
     scott,
     select_bandwidth,
 )
@@ -121,41 +120,31 @@ def test_equal_points_count_each() -> None:
     assert np.allclose(model.log_prob(q), wanted, atol=1e-12)
 
 
-@pytest.mark.parametrize("h", [0.005, 0.1, 3.0])
-def test_log_sums_leave_one_out(h: float) -> None:
-    x = points(700)
-    own = torch.randperm(700, generator=seeded(3))[:300]
-    e = -0.5 * torch.cdist(x, x).square() / h**2
-    e.fill_diagonal_(-torch.inf)
-    wanted = e.logsumexp(dim=1)[own]
-    assert torch.allclose(log_sums(x[own], x, h, own), wanted, rtol=1e-9, atol=1e-9)
-
-
-@given(st.integers(1, 200), st.integers(1, 70), st.integers(0, 100))
-@settings(max_examples=20, deadline=None, derandomize=True)
-def test_z_order_is_a_permutation(n: int, dim: int, seed: int) -> None:
-    order = z_order(points(n, dim, seed))
-    assert order.sort().values.equal(torch.arange(n))
-
-
-def test_z_order_brings_neighbours_together() -> None:
-    x = torch.rand(4096, 2, generator=seeded(0))
-    jump = x[z_order(x)].diff(dim=0).norm(dim=1).mean()
-    assert jump < 0.1 * x.diff(dim=0).norm(dim=1).mean()
-
-
 def test_selected_bandwidth_predicts_best() -> None:
     x = TwoMoons(noise=0.1).sample(1000, generator=seeded(0), dtype=torch.float64)
     h = select_bandwidth(x)
 
     def left_out(h: float) -> float:
         own = torch.arange(len(x))
-        return (log_sums(x, x, h, own).mean() - 2 * math.log(h)).item()
+        log_sum = gaussian_kernel_logsumexp(x, x, h, own)
+        return (log_sum.mean() - 2 * math.log(h)).item()
 
     grid = h * torch.linspace(0.3, 3, 30).double()
     best = max(left_out(t) for t in grid.tolist())
     assert left_out(h) > best - 1e-3
     assert 0.2 < h / scott(x) < 1  # Scott's rule is too wide for two moons
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5])
+@pytest.mark.parametrize("gap", [1e-3, 1.0, 40.0])
+@pytest.mark.parametrize("apart", [6, 15, 40])
+def test_selected_bandwidth_equals_the_closed_form(
+    dim: int, gap: float, apart: float
+) -> None:
+    """Each point has one neighbour near enough to count: the best width is known."""
+    x = torch.zeros(8, dim).double()
+    x[:, 0] = gap * (apart * torch.arange(4).repeat_interleave(2) + torch.arange(8) % 2)
+    assert select_bandwidth(x) == pytest.approx(gap / math.sqrt(dim), rel=0.02)
 
 
 def test_selected_bandwidth_suits_new_points() -> None:
@@ -203,12 +192,6 @@ def test_score_points_to_the_data() -> None:
     x = points(5).requires_grad_()
     (score,) = torch.autograd.grad(model.log_prob(x).sum(), x)
     assert torch.allclose(score, -x.detach() / 0.25)
-
-
-def test_golden_section_finds_the_top() -> None:
-    for top in (-3.0, 0.1, 7.9):
-        found = golden_section(lambda t, top=top: -abs(t - top), -4, 8, tolerance=1e-6)
-        assert found == pytest.approx(top, abs=1e-5)
 
 
 def test_state_carries_the_points() -> None:

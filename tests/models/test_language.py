@@ -15,10 +15,10 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def transformer(vocabulary: int = 5, length: int = 6) -> Transformer:
+def transformer(vocab_size: int = 5, context_length: int = 6) -> Transformer:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Transformer(vocabulary, length, width=16, depth=2, heads=2)
+        return Transformer(vocab_size, context_length, width=16, depth=2, heads=2)
 
 
 def test_no_token_sees_what_comes_after() -> None:
@@ -50,7 +50,7 @@ def test_probabilities_of_all_continuations_sum_to_one() -> None:
     model = transformer(3, 4).double()
     rest = torch.tensor(list(itertools.product(range(3), repeat=3)))
     tokens = torch.cat([torch.zeros(27, 1).long(), rest], 1)
-    total = model.log_prob_of_tokens(tokens).sum(1).exp().sum().item()
+    total = model.token_log_probs(tokens).sum(1).exp().sum().item()
     assert total == pytest.approx(1, abs=1e-10)
 
 
@@ -59,7 +59,7 @@ def test_samples_follow_the_probabilities() -> None:
     x = model.sample(20_000, prompt=[1], generator=seeded(3))
     rest = torch.tensor(list(itertools.product(range(2), repeat=3)))
     tokens = torch.cat([torch.ones(8, 1).long(), rest], 1)
-    p = model.log_prob_of_tokens(tokens).sum(1).exp()
+    p = model.token_log_probs(tokens).sum(1).exp()
     counts = torch.bincount((x[:, 1:] * torch.tensor([4, 2, 1])).sum(1), minlength=8)
     deviation = (counts / 20_000 - p) / (p * (1 - p) / 20_000).sqrt()
     assert deviation.abs().max() < 4.5

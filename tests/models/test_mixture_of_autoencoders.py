@@ -19,6 +19,7 @@ from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.training import fit, load, save
 
 SHAPE = (1, 4, 4)
+WEIGHTS = {"sample_entropy_weight": 0.7, "batch_entropy_weight": 1.3}
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -30,7 +31,7 @@ def images(n: int = 12, seed: int = 0) -> Tensor:
 
 
 def small(seed: int = 1, **change: Any) -> MixtureOfAutoencoders:
-    settings = {"clusters": 3, "code": 2, "hidden": 5, "sure": 0.7, "balance": 1.3}
+    settings = {"clusters": 3, "latent_dim": 2, "hidden": 5} | WEIGHTS
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = MixtureOfAutoencoders(SHAPE, **(settings | change)).double()
@@ -73,26 +74,26 @@ def test_loss_equals_sums_by_hand() -> None:
     assert doubt < spread - 0.01  # otherwise the two could stand for one another
     wanted = (p * wrong).sum(1).mean() + 0.7 * doubt - 1.3 * spread
     assert model.loss(x).item() == pytest.approx(wanted, abs=1e-10)
-    assert np.allclose(model.assignment(x).detach().numpy(), p, rtol=0, atol=1e-12)
+    assert np.allclose(model.predict_proba(x).detach().numpy(), p, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("term", ["drawing", "sure", "balance"])
+@pytest.mark.parametrize("term", ["drawing", *WEIGHTS])
 def test_each_term_has_its_weight(term: str) -> None:
     x = images()
     p, wrong = by_hand(small(), x)
     wanted = (p * wrong).sum(1).mean()
-    weights = {"sure": 0.0, "balance": 0.0}
-    if term == "sure":
+    weights = dict.fromkeys(WEIGHTS, 0.0)
+    if term == "sample_entropy_weight":
         wanted += stats.entropy(p, axis=1).mean()
-    if term == "balance":
+    if term == "batch_entropy_weight":
         wanted -= stats.entropy(p.mean(0))
     model = small(**(weights | ({} if term == "drawing" else {term: 1.0})))
     assert model.loss(x).item() == pytest.approx(wanted, abs=1e-10)
 
 
 def test_loss_with_bent_copies_is_a_cross_entropy() -> None:
-    model, x = small(bend=0.3), images()
-    copies = model._bent(x, seeded(5))
+    model, x = small(augment=0.3), images()
+    copies = model._augmented(x, seeded(5))
     p, wrong = by_hand(model, x)
     q, _ = by_hand(model, copies)
     doubt = (stats.entropy(p, axis=1) + stats.entropy(p, q, axis=1)).mean()
@@ -103,11 +104,11 @@ def test_loss_with_bent_copies_is_a_cross_entropy() -> None:
 
 
 def test_bent_copies_equal_scipy() -> None:
-    model = small(bend=0.2)
+    model = small(augment=0.2)
     x = torch.rand(2, 1, 9, 9, generator=seeded(0), dtype=torch.float64)
     noise = torch.empty(2, 2, 3, dtype=torch.float64)
     noise.uniform_(-0.2, 0.2, generator=seeded(3))
-    copies = model._bent(x, seeded(3))
+    copies = model._augmented(x, seeded(3))
     for image, copy_, entry in zip(x, copies, noise.numpy(), strict=True):
         # From output to input pixels, whose centres lie at (2 i + 1) / 9 - 1.
         shift = entry[::-1, 2] * 4.5
@@ -120,8 +121,8 @@ def test_bent_copies_equal_scipy() -> None:
 
 
 def test_one_cluster_is_a_plain_autoencoder() -> None:
-    mixture, x = small(clusters=1, bend=0.2), images()
-    plain = Autoencoder(SHAPE, code=2, hidden=(5,)).double()
+    mixture, x = small(clusters=1, augment=0.2), images()
+    plain = Autoencoder(SHAPE, latent_dim=2, hidden=(5,)).double()
     ours = mixture.state_dict()
     for mine, layer in (
         ("encoders.0", plain.encoder[1]),
@@ -138,7 +139,7 @@ def test_one_cluster_is_a_plain_autoencoder() -> None:
 
 
 def test_gradient_of_the_loss() -> None:
-    model, x = small(bend=0.2), images(5)
+    model, x = small(augment=0.2), images(5)
     names = [n for n, _ in model.named_parameters()]
 
     class Loss(torch.nn.Module):
@@ -165,7 +166,7 @@ def test_gradient_of_the_loss() -> None:
 def test_decode_takes_the_most_probable_autoencoder() -> None:
     model, x = small(), images()
     z = model.encode(x)
-    drawn, clusters = model.draw(z), model.assign(x)
+    drawn, clusters = model.draw(z), model.predict(x)
     assert drawn.shape == (12, 3, *SHAPE)
     assert len(clusters.unique()) > 1
     for one, each, k in zip(model.decode(z), drawn, clusters, strict=True):
@@ -177,10 +178,10 @@ def test_decode_takes_the_most_probable_autoencoder() -> None:
 
 def test_clusters_are_the_largest_probabilities() -> None:
     model, x = small(), images()
-    p = model.assignment(x)
+    p = model.predict_proba(x)
     assert torch.allclose(p.sum(1), torch.ones(12).double())
-    assert torch.equal(model.assign(x), p.argmax(1))
-    assert not model.assign(x).is_floating_point()
+    assert torch.equal(model.predict(x), p.argmax(1))
+    assert not model.predict(x).is_floating_point()
     assert not isinstance(model, GenerativeModel)
 
 
@@ -189,13 +190,13 @@ def test_two_obvious_clusters_are_separated() -> None:
     x = 0.1 * torch.rand(200, *SHAPE, generator=seeded(0))
     x[labels == 0, :, :2] += 0.8  # bright above or bright below
     x[labels == 1, :, 2:] += 0.8
-    model = MixtureOfAutoencoders(SHAPE, clusters=2, code=2, hidden=8)
+    model = MixtureOfAutoencoders(SHAPE, clusters=2, latent_dim=2, hidden=8)
     fit(model, x, steps=150, batch_size=64, seed=0)
-    assert clustering_accuracy(labels, model.assign(x)) == 1
-    assert model.assignment(x).amax(1).min() > 0.9
+    assert clustering_accuracy(labels, model.predict(x)) == 1
+    assert model.predict_proba(x).amax(1).min() > 0.9
     z = model.encode(x)
     errors = (model.draw(z) - x[:, None]).square().flatten(2).mean(2)
-    assert torch.equal(errors.argmin(1), model.assign(x))  # each draws its own
+    assert torch.equal(errors.argmin(1), model.predict(x))  # each draws its own
 
 
 # --- doors ----------------------------------------------------------------------------
@@ -204,17 +205,17 @@ def test_two_obvious_clusters_are_separated() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("n", [0, 1, 7])
 def test_shapes_and_types(dtype: torch.dtype, n: int) -> None:
-    model, x = small(bend=0.2).to(dtype), images(n).to(dtype)
+    model, x = small(augment=0.2).to(dtype), images(n).to(dtype)
     assert model.encode(x).shape == (n, 6)
     assert model.decode(model.encode(x)).shape == x.shape
-    assert model.assignment(x).dtype == model.decode(model.encode(x)).dtype == dtype
-    assert model.assign(x).shape == (n,)
+    assert model.predict_proba(x).dtype == model.decode(model.encode(x)).dtype == dtype
+    assert model.predict(x).shape == (n,)
     if n:
         assert model.loss(x).dtype == dtype
 
 
 def test_loss_follows_the_generator() -> None:
-    model, x = small(bend=0.2), images()
+    model, x = small(augment=0.2), images()
     before = torch.get_rng_state()
     a, b, other = (model.loss(x, generator=seeded(s)).item() for s in (3, 3, 4))
     assert a == b != other
@@ -224,17 +225,17 @@ def test_loss_follows_the_generator() -> None:
 
 
 def test_save_and_load(tmp_path: Path) -> None:
-    model, x = small(bend=0.2), images()
+    model, x = small(augment=0.2), images()
     save(model, tmp_path / "model.safetensors")
-    twin = load(small(seed=9, bend=0.2), tmp_path / "model.safetensors")
-    assert torch.equal(twin.assignment(x), model.assignment(x))
+    twin = load(small(seed=9, augment=0.2), tmp_path / "model.safetensors")
+    assert torch.equal(twin.predict_proba(x), model.predict_proba(x))
     assert torch.equal(twin.decode(twin.encode(x)), model.decode(model.encode(x)))
     with pytest.raises(ValueError, match="clusters"):
-        load(small(clusters=4, bend=0.2), tmp_path / "model.safetensors")
+        load(small(clusters=4, augment=0.2), tmp_path / "model.safetensors")
 
 
 def test_certain_assignments_have_finite_loss_and_gradient() -> None:
-    model, x = small(bend=0.2).float(), images().float()
+    model, x = small(augment=0.2).float(), images().float()
     with torch.no_grad():
         model.assigner[2].bias.copy_(torch.tensor([500.0, 0.0, -500.0]))
     loss = model.loss(x, generator=seeded(0))
@@ -247,11 +248,19 @@ def test_certain_assignments_have_finite_loss_and_gradient() -> None:
     ("change", "error", "message"),
     [
         ({"clusters": 0}, ValueError, "clusters must be at least 1, got 0"),
-        ({"code": 2.0}, TypeError, "code must be an integer, got float"),
+        ({"latent_dim": 2.0}, TypeError, "latent_dim must be an integer, got float"),
         ({"hidden": 0}, ValueError, "hidden must be at least 1, got 0"),
-        ({"sure": -1.0}, ValueError, "sure must be zero or positive"),
-        ({"balance": float("nan")}, ValueError, "balance must be zero or positive"),
-        ({"bend": "much"}, TypeError, "bend must be a number, got str"),
+        (
+            {"sample_entropy_weight": -1.0},
+            ValueError,
+            "sample_entropy_weight must be zero or positive",
+        ),
+        (
+            {"batch_entropy_weight": float("nan")},
+            ValueError,
+            "batch_entropy_weight must be zero or positive",
+        ),
+        ({"augment": "much"}, TypeError, "augment must be a number, got str"),
     ],
 )
 def test_bad_arguments_are_refused(
@@ -262,8 +271,8 @@ def test_bad_arguments_are_refused(
 
 
 def test_only_images_can_be_bent() -> None:
-    with pytest.raises(ValueError, match="bend must be zero unless"):
-        MixtureOfAutoencoders((16,), bend=0.1)
+    with pytest.raises(ValueError, match="augment must be zero unless"):
+        MixtureOfAutoencoders((16,), augment=0.1)
     assert MixtureOfAutoencoders((16,)).loss(torch.rand(3, 16)).isfinite()
 
 
@@ -280,7 +289,7 @@ def test_only_images_can_be_bent() -> None:
 def test_bad_observations_are_refused(
     x: Tensor, error: type[Exception], message: str
 ) -> None:
-    model = small(bend=0.2)
+    model = small(augment=0.2)
     before = copy.deepcopy(model.state_dict())
     with pytest.raises(error, match=message):
         model.loss(x)

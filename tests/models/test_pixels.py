@@ -17,12 +17,14 @@ def seeded(seed: int) -> torch.Generator:
 def pixel_cnn(shape: tuple[int, int, int] = (1, 5, 6), **config: int) -> PixelCNN:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = PixelCNN(shape, **({"channels": 6, "depth": 3, "size": 3} | config))
+        model = PixelCNN(
+            shape, **({"channels": 6, "depth": 3, "kernel_size": 3} | config)
+        )
     return model.double().requires_grad_(False)
 
 
 def test_no_pixel_sees_itself_or_a_later_one_and_all_see_the_rest() -> None:
-    model = pixel_cnn(depth=6, size=5)
+    model = pixel_cnn(depth=6, kernel_size=5)
     x = torch.rand(1, 1, 5, 6, generator=seeded(1), dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(lambda v: model.logits(v)[0], x)
     depends = (jacobian.flatten(-4)[..., :].abs() > 0).any(0).view(30, 30)
@@ -58,9 +60,9 @@ def test_levels_are_checked_and_made() -> None:
 
 def test_an_upper_part_can_be_given() -> None:
     model = pixel_cnn()
-    known = torch.ones(3, 1, 2, 6, dtype=torch.float64)
-    x = model.sample(3, known=known, generator=seeded(4))
-    assert torch.equal(x[:, :, :2], known)
+    prefix = torch.ones(3, 1, 2, 6, dtype=torch.float64)
+    x = model.sample(3, prefix=prefix, generator=seeded(4))
+    assert torch.equal(x[:, :, :2], prefix)
 
 
 def test_labels_choose_the_density() -> None:
@@ -71,7 +73,7 @@ def test_labels_choose_the_density() -> None:
 
 def test_the_rows_that_there_are_suffice_also_where_labels_know_places() -> None:
     model = pixel_cnn(classes=3)
-    model.place.normal_(generator=seeded(5))
+    model.position_bias.normal_(generator=seeded(5))
     x = torch.rand(3, 1, 5, 6, generator=seeded(6), dtype=torch.float64)
     y = torch.arange(3)
     upper = model.logits(x, y)[:, :, :3]
@@ -83,6 +85,6 @@ def test_a_place_keeps_what_its_label_gives_it() -> None:
     x = torch.rand(3, 1, 5, 6, generator=seeded(6), dtype=torch.float64)
     y = torch.tensor([0, 1, 2])
     before = model.logits(x, y)
-    model.place[1, :, 4, 5] += 1
+    model.position_bias[1, :, 4, 5] += 1
     moved = (model.logits(x, y) != before).any(1)
     assert moved.nonzero().tolist() == [[1, 4, 5]]

@@ -22,7 +22,7 @@ S = torch.tensor([0.5, 0.8]).double()
 
 def linear_vae(*, worse: float = 0.0) -> VAE:
     """Return a model of the linear Gaussian with its true posterior, or a worse one."""
-    model = VAE((2,), latent=1, hidden=()).double()
+    model = VAE((2,), latent_dim=1, hidden=()).double()
     precision = 1 + (W[:, 0] ** 2 / S**2).sum()
     gain = (W[:, 0] / S**2) / precision
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_beta_weighs_the_divergence_in_the_loss_only(x: Tensor) -> None:
 
 
 def test_no_number_costs_less_than_the_free_nats() -> None:
-    model = VAE((2,), latent=2, hidden=(), free=1.0).double()
+    model = VAE((2,), latent_dim=2, hidden=(), free_nats=1.0).double()
     with torch.no_grad():
         model.encoder[0].weight.zero_()
         model.encoder[0].bias[:] = torch.tensor([2.0, 0.5, 0.0, 0.0])  # 2 and 1/8 nats
@@ -112,7 +112,7 @@ def test_no_number_costs_less_than_the_free_nats() -> None:
     floor = model.loss(x, generator=seeded(15))
     floor.backward()
     slope = model.encoder[0].bias.grad.clone()
-    model.free, model.encoder[0].bias.grad = 0.0, None
+    model.free_nats, model.encoder[0].bias.grad = 0.0, None
     plain = model.loss(x, generator=seeded(15))
     plain.backward()
     assert (floor - plain).item() == pytest.approx(1 - 0.125, abs=1e-10)
@@ -134,7 +134,7 @@ def test_samples_have_the_moments_of_the_linear_gaussian() -> None:
 
 
 def test_bernoulli_likelihood_is_that_of_torch() -> None:
-    model = VAE((1, 2, 3), latent=2, hidden=(8,), likelihood="bernoulli").double()
+    model = VAE((1, 2, 3), latent_dim=2, hidden=(8,), likelihood="bernoulli").double()
     z = torch.randn(4, 2, generator=seeded(12)).double()
     x = (torch.rand(4, 1, 2, 3, generator=seeded(13)) < 0.5).double()
     wanted = torch.distributions.Bernoulli(model.decode(z)).log_prob(x)
@@ -148,7 +148,7 @@ def test_bernoulli_likelihood_is_that_of_torch() -> None:
 
 
 def test_labels_reach_both_networks() -> None:
-    model = VAE((2,), latent=1, hidden=(8,), classes=2).double()
+    model = VAE((2,), latent_dim=1, hidden=(8,), classes=2).double()
     x, y = torch.zeros(2, 2).double(), torch.tensor([0, 1])
     assert not torch.equal(*model.encode(x, y))
     assert not torch.equal(*model.decode(torch.zeros(2, 1).double(), y))
@@ -169,11 +169,11 @@ def test_constant_of_the_gaussian() -> None:
 
 
 def test_both_networks_start_awake() -> None:
-    model = VAE((2,), latent=3, hidden=(64,))
+    model = VAE((2,), latent_dim=3, hidden=(64,))
     x = torch.randn(500, 2, generator=seeded(15))
     assert model.posterior(x)[1].exp().mean().item() < 0.25
-    said = model.say(torch.randn(500, 3, generator=seeded(16)))
-    assert said[:, 2:].exp().mean().item() < 0.25
+    params = model.likelihood_params(torch.randn(500, 3, generator=seeded(16)))
+    assert params[:, 2:].exp().mean().item() < 0.25
 
 
 def test_weights_are_the_joint_over_the_guess(x: Tensor) -> None:

@@ -96,7 +96,10 @@ class TinyBook:
         status, warning = io.StringIO(), io.StringIO()
         out = self.root / "_build" / builder
         settings = {
-            "extensions": ["genbook.publishing.reports", "genbook.publishing.opening"],
+            "extensions": [
+                "genbook.publishing.content.reports",
+                "genbook.publishing.content.chapter_header",
+            ],
             "genbook_package": "tiny",
             "html_theme": "basic",
             "nb_execution_mode": "cache",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from genbook.publishing import pdf
+from genbook.publishing.print import pdf
 
 ROOT = Path(__file__).parents[2]
 MAKE = shutil.which("make")

@@ -106,7 +106,7 @@ class AuthorClassifier:
         ...     tuple("abcdefabcdef"),
         ... )
         >>> model = AuthorClassifier(folds=2, min_count=1).fit(prose, "A")
-        >>> p = model.prob(["ay ay", "no"])
+        >>> p = model.predict_proba(["ay ay", "no"])
         >>> bool(p[0] > 0.5 > p[1])
         True
     """
@@ -173,7 +173,7 @@ class AuthorClassifier:
         self.author = author
         return self
 
-    def prob(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Return the probability that each passage is by the author, ``(n,)``."""
         return 1 / (1 + np.exp(-self.logits(texts)))
 
@@ -186,13 +186,13 @@ class AuthorClassifier:
             return np.zeros(0)
         return self.vectors.transform(texts) @ self.weights + self.bias
 
-    def decide(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return which passages are more likely the author's than before reading.
 
         The threshold is the share of the author's passages in training, so that
         neither side is favoured for being the larger one.
         """
-        return self.prob(texts) > self.share
+        return self.predict_proba(texts) > self.share
 
     def contributions(self, text: str) -> dict[str, float]:
         """Return what each word, mark and pair of a passage adds to its log odds.

@@ -22,7 +22,7 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import Model
-from genbook.training import fit
+from genbook.training import fit, isolated_rng
 
 
 class Judge(Model):
@@ -42,7 +42,7 @@ class Judge(Model):
 
     Example:
         >>> judge = Judge((1, 8, 8), classes=3)
-        >>> judge.probabilities(torch.rand(5, 1, 8, 8)).shape
+        >>> judge.predict_proba(torch.rand(5, 1, 8, 8)).shape
         torch.Size([5, 3])
     """
 
@@ -80,19 +80,19 @@ class Judge(Model):
         return cross_entropy(self.network(x), y)
 
     @torch.no_grad()
-    def probabilities(self, x: Tensor) -> Tensor:
+    def predict_proba(self, x: Tensor) -> Tensor:
         """Return p(y | x) for each image, ``(n, classes)``."""
         check_tensor(x, "x", ("n", *self.event_shape), allow_empty=True)
         return self.network(x).softmax(dim=1)
 
-    def says(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
         """Return the likeliest class of each image, ``(n,)``."""
-        return self.probabilities(x).argmax(dim=1)
+        return self.predict_proba(x).argmax(dim=1)
 
     def accuracy(self, x: Tensor, y: Tensor) -> float:
         """Return the share of images whose likeliest class is ``y``."""
         check_labels(y, "y", self.classes, len(x))
-        return (self.says(x) == y).double().mean().item()
+        return (self.predict(x) == y).double().mean().item()
 
 
 def train_judge(
@@ -132,8 +132,7 @@ def train_judge(
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
         noisy = (x + noise * eps).clamp(x.min(), x.max())
         x, y = torch.cat([x, noisy]), torch.cat([y, y])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with isolated_rng(seed):
         judge = Judge(x.shape[1:], classes).to(x.dtype)
     fit(judge, x, y, steps=steps, batch_size=256, lr=3e-3, weight_decay=0.1, seed=seed)
     return judge

@@ -45,8 +45,8 @@ class LogisticRegression(nn.Module):
         self.weight = nn.Parameter(torch.zeros(features))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def log_odds(self, x: Tensor) -> Tensor:
-        r"""Return :math:`\mathbf w^\top \mathbf x + b`, ``(n,)``.
+    def logits(self, x: Tensor) -> Tensor:
+        r"""Return the log odds, :math:`\mathbf w^\top \mathbf x + b`, ``(n,)``.
 
         Args:
             x: Features, ``(n, features)``.
@@ -61,8 +61,8 @@ class LogisticRegression(nn.Module):
 
     @torch.no_grad()
     def predict_proba(self, x: Tensor) -> Tensor:
-        """Return p(y = 1 | x), ``(n,)``, without gradient; the log odds have one."""
-        return self.log_odds(x).sigmoid()
+        """Return p(y = 1 | x), ``(n,)``, without gradient; the logits have one."""
+        return self.logits(x).sigmoid()
 
     def loss(
         self, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
@@ -79,7 +79,7 @@ class LogisticRegression(nn.Module):
         """
         check_tensor(x, "x")
         check_labels(y, "y", 2, len(x))
-        fit = binary_cross_entropy_with_logits(self.log_odds(x), y.to(x.dtype))
+        fit = binary_cross_entropy_with_logits(self.logits(x), y.to(x.dtype))
         return fit + self.l2 / 2 * self.weight.square().sum()
 
     def fit(self, x: Tensor, y: Tensor, *, iterations: int = 200) -> LogisticRegression:
@@ -120,5 +120,5 @@ class LogisticRegression(nn.Module):
         The row sums and the bias make the log odds. With features that have mean zero
         a contribution compares with the average observation.
         """
-        self.log_odds(x)  # the same checks
+        self.logits(x)  # the same checks
         return x * self.weight

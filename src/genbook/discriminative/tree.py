@@ -46,9 +46,9 @@ class DecisionTree:
     """A classification tree, grown greedily (CART without pruning).
 
     Args:
-        depth: The largest number of questions on the way to a leaf.
+        max_depth: The largest number of questions on the way to a leaf.
         criterion: The impurity, ``"gini"`` or ``"entropy"``.
-        min_leaf: The smallest number of observations in a leaf.
+        min_samples_leaf: The smallest number of observations in a leaf.
 
     Raises:
         ValueError: If the criterion is unknown or a number is not positive.
@@ -59,7 +59,7 @@ class DecisionTree:
 
     Example:
         >>> x = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
-        >>> tree = DecisionTree(depth=1).fit(x, torch.tensor([0, 0, 1, 1]))
+        >>> tree = DecisionTree(max_depth=1).fit(x, torch.tensor([0, 0, 1, 1]))
         >>> tree.root.threshold, tree.predict_proba(x)[:, 1].tolist()
         (2.5, [0.0, 0.0, 1.0, 1.0])
     """
@@ -68,15 +68,17 @@ class DecisionTree:
 
     def __init__(
         self,
-        depth: int = 3,
+        max_depth: int = 3,
         *,
         criterion: Literal["gini", "entropy"] = "gini",
-        min_leaf: int = 1,
+        min_samples_leaf: int = 1,
     ) -> None:
         if criterion not in ("gini", "entropy"):
             raise ValueError(f"criterion must be gini or entropy, got {criterion!r}")
-        self.depth = check_count(depth, "depth", minimum=1)
-        self.min_leaf = check_count(min_leaf, "min_leaf", minimum=1)
+        self.max_depth = check_count(max_depth, "max_depth", minimum=1)
+        self.min_samples_leaf = check_count(
+            min_samples_leaf, "min_samples_leaf", minimum=1
+        )
         self.criterion = criterion
         self.features = 0
 
@@ -95,7 +97,7 @@ class DecisionTree:
         check_labels(y, "y", 1 << 16, len(x))
         one_hot = torch.nn.functional.one_hot(y.long()).double()
         self.features = x.shape[1]
-        self.root = self._grow(x, one_hot, self.depth)
+        self.root = self._grow(x, one_hot, self.max_depth)
         return self
 
     def predict_proba(self, x: Tensor) -> Tensor:
@@ -129,7 +131,8 @@ class DecisionTree:
         n_left, n_right = left.sum(2), right.sum(2)
         cost = n_left * self._impurity(left) + n_right * self._impurity(right)
         allowed = value[:-1] < value[1:]  # nothing parts equal values
-        allowed &= (n_left >= self.min_leaf) & (n_right >= self.min_leaf)
+        fewest = self.min_samples_leaf
+        allowed &= (n_left >= fewest) & (n_right >= fewest)
         if not allowed.any():
             return None
         cost = torch.where(allowed, cost, torch.inf)

@@ -73,7 +73,7 @@ class BoxExplorer:
         """Return the explorable for a web page.
 
         It is a drawing that says what it says without a script, and the data with
-        which the script of ``genbook.publishing.explorables`` brings it to life.
+        which the script of the website brings it to life.
         """
         height = round(_WIDTH * self._ratio())
         box = f"{-_MARGIN} {-_MARGIN} {_WIDTH + 2 * _MARGIN} {height + 2 * _MARGIN}"

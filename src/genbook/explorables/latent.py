@@ -111,7 +111,7 @@ class LatentExplorer:
         """Return the explorable for a web page.
 
         It is a drawing that says what it says without a script, and the rounded decoder
-        with which the script of ``genbook.publishing.explorables`` runs it.
+        with which the script of the website runs it.
         """
         mask = f"gb-sheet-{next(_masks)}"
         height = self._height()
@@ -239,15 +239,15 @@ def explore_latent(
             of one channel, or a place lies outside the plane.
 
     Example:
-        >>> model = Autoencoder((1, 8, 8), code=2, hidden=(16,))
+        >>> model = Autoencoder((1, 8, 8), latent_dim=2, hidden=(16,))
         >>> explorer = explore_latent(model, (-1.0, -1.0), (1.0, 1.0))
         >>> explorer.decode(torch.zeros(3, 2)).shape
         torch.Size([3, 1, 8, 8])
     """
     if not isinstance(model, Autoencoder):
         raise TypeError(f"model must be an Autoencoder, got {type(model).__name__}")
-    if model.code != 2:
-        raise ValueError(f"model must have a code of 2 numbers, got {model.code}")
+    if model.latent_dim != 2:
+        raise ValueError(f"model must have a code of 2 numbers, got {model.latent_dim}")
     if len(model.event_shape) != 3 or model.event_shape[0] != 1:
         raise ValueError(
             "model must have observations of shape (1, height, width), got "

@@ -20,7 +20,9 @@ LOG2_E = math.log2(math.e)  # powers of two are quicker than powers of e
 
 
 @torch.no_grad()
-def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) -> Tensor:
+def gaussian_kernel_logsumexp(
+    q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None
+) -> Tensor:
     r"""Return the logarithm of a sum of kernels, for many places at once.
 
     .. math::
@@ -42,10 +44,11 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         A tensor ``(n,)``.
 
     Example:
-        >>> log_sums(torch.zeros(1, 1), torch.tensor([[0.0], [3.0]])).exp()
+        >>> x = torch.tensor([[0.0], [3.0]])
+        >>> gaussian_kernel_logsumexp(torch.zeros(1, 1), x).exp()
         tensor([1.0111])
     """
-    out, d = q.new_empty(len(q)), q.shape[1]
+    out = q.new_empty(len(q))
     if len(q) == 0:
         return out
     q, x = q.double() / h, x.double() / h  # squares of distances need the digits
@@ -73,14 +76,7 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         near = most >= at_least + math.log(LEFT_OUT / len(x))
         b = points[near].flatten(end_dim=1) - centre
         w = weight[near].flatten()
-        a2 = a.square().sum(dim=1, keepdim=True)
-        if a2.max() < CLOSE:  # -|a - b|^2 / 2 as one product, (rows, near)
-            b2 = b.square() @ b.new_ones(d)
-            left = torch.cat([a, torch.ones_like(a2), -0.5 * a2], dim=1)
-            right = torch.cat([b.mT, (w - 0.5 * b2)[None], torch.ones_like(w)[None]])
-            e = (LOG2_E * left) @ right
-        else:
-            e = LOG2_E * (w - 0.5 * exact_distances(a, b).square_())
+        e = _exponents(a, b, w)  # (rows, near)
         if own is not None:
             group, slot = place[rows] // ROWS, place[rows] % ROWS
             column = (near.cumsum(dim=0)[group] - 1) * ROWS + slot
@@ -95,6 +91,17 @@ def log_sums(q: Tensor, x: Tensor, h: float = 1.0, own: Tensor | None = None) ->
         log_sum = e.exp2_().sum(dim=1).log() + top.squeeze(1) / LOG2_E
         out[rows] = log_sum.to(out.dtype)
     return out
+
+
+def _exponents(a: Tensor, b: Tensor, w: Tensor) -> Tensor:
+    """Return the powers of two, ``w - |a - b|^2 / 2`` for each pair, ``(n, m)``."""
+    a2 = a.square().sum(dim=1, keepdim=True)  # (n, 1)
+    if a2.max() < CLOSE:  # all as one product
+        b2 = b.square() @ b.new_ones(b.shape[1])
+        left = torch.cat([a, torch.ones_like(a2), -0.5 * a2], dim=1)
+        right = torch.cat([b.mT, (w - 0.5 * b2)[None], torch.ones_like(w)[None]])
+        return (LOG2_E * left) @ right
+    return LOG2_E * (w - 0.5 * exact_distances(a, b).square_())
 
 
 def exact_distances(a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-r"""Generative adversarial networks: a forger and a judge who teach one another.
+r"""Generative adversarial networks: two networks that teach one another.
 
 The generator turns noise into observations; the discriminator says which observations
 are real. Nobody writes a density down: the model is what the generator draws.
@@ -18,6 +18,7 @@ from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from genbook._validate import (
+    check_choice,
     check_count,
     check_generator,
     check_positive,
@@ -50,19 +51,20 @@ class GAN(GenerativeModel):
         \qquad
         \mathcal L_G = \mathbb E\,\operatorname{softplus}(-D(G(\mathbf z))).
 
+    Equation :eq:`eq-gan-losses`; the penalty R1 is :eq:`eq-gan-r1`.
     ``loss`` returns the sum of both, each with the other player's weights held fixed,
     so that one step of one optimiser moves both players.
 
     Args:
         event_shape: The shape of one observation.
-        latent: The length of the noise.
+        latent_dim: The length of the noise.
         hidden: The widths of the generator's hidden layers; the discriminator mirrors
             them.
-        penalty: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
+        r1_weight: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
             the plain game.
-        spectral: The steepest that the discriminator may be in what it sees, by
+        lipschitz: The steepest that the discriminator may be in what it sees, by
             spectral normalisation of its layers; 0 leaves them free.
-        average: How much of its past the averaged generator keeps at each step; it
+        ema_decay: How much of its past the averaged generator keeps at each step; it
             draws the samples, the other one plays. 0 keeps no average.
         octaves: The frequencies that the discriminator sees of each feature.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
@@ -87,66 +89,66 @@ class GAN(GenerativeModel):
     def __init__(
         self,
         event_shape: Sequence[int] = (2,),
-        latent: int = 2,
+        latent_dim: int = 2,
         *,
         hidden: Sequence[int] = (128, 128),
-        penalty: float = 0.0,
-        spectral: float = 0.0,
-        average: float = 0.0,
+        r1_weight: float = 0.0,
+        lipschitz: float = 0.0,
+        ema_decay: float = 0.0,
         octaves: int = 0,
         output: Literal["sigmoid", "linear"] = "linear",
         classes: int = 0,
     ) -> None:
         super().__init__()
-        if output not in ("sigmoid", "linear"):
-            raise ValueError(f"output must be sigmoid or linear, got {output!r}")
+        check_choice(output, "output", ("sigmoid", "linear"))
         self.event_shape = check_sizes(event_shape, "event_shape")
-        self.latent = check_count(latent, "latent", minimum=1)
-        self.penalty = check_positive(penalty, "penalty", zero=True)
-        check_positive(spectral, "spectral", zero=True)
-        self.average = check_positive(average, "average", zero=True)
-        if average >= 1:
-            raise ValueError(f"average must be below 1, got {average}")
+        self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
+        self.r1_weight = check_positive(r1_weight, "r1_weight", zero=True)
+        check_positive(lipschitz, "lipschitz", zero=True)
+        self.ema_decay = check_positive(ema_decay, "ema_decay", zero=True)
+        if ema_decay >= 1:
+            raise ValueError(f"ema_decay must be below 1, got {ema_decay}")
         self.octaves = check_count(octaves, "octaves")
         self.classes = check_count(classes, "classes")
         self.config = {
             "event_shape": list(self.event_shape),
-            "latent": latent,
+            "latent_dim": latent_dim,
             "hidden": list(check_sizes(hidden, "hidden")),
-            "penalty": penalty,
-            "spectral": spectral,
-            "average": average,
+            "r1_weight": r1_weight,
+            "lipschitz": lipschitz,
+            "ema_decay": ema_decay,
             "octaves": octaves,
             "output": output,
             "classes": classes,
         }
         features = prod(self.event_shape)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
-        self.G = nn.Sequential(*layers((latent + classes, *hidden, features)), *last)
-        if average:
-            self.mean_G = deepcopy(self.G).requires_grad_(False)
-        seen = features * (1 + 2 * octaves) + classes
-        parts = layers((seen, *hidden[::-1], 1), lambda: nn.LeakyReLU(0.2))
-        if spectral:
+        sizes = latent_dim + classes, *hidden, features
+        self.G = nn.Sequential(*layers(sizes), *last)
+        if ema_decay:
+            self.G_ema = deepcopy(self.G).requires_grad_(False)
+        sizes = features * (1 + 2 * octaves) + classes, *hidden[::-1], 1
+        parts = layers(sizes, lambda: nn.LeakyReLU(0.2))
+        if lipschitz:
             parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
-            parts.append(Times(spectral))
+            parts.append(Times(lipschitz))
         self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return what the generator makes of noise ``(n, latent)``.
+        """Return what the generator makes of noise ``(n, latent_dim)``.
 
         It is the averaged generator that makes it, if there is one.
         """
-        check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        return self._make(self.mean_G if self.average else self.G, z, y)
+        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
+        return self._make(self.G_ema if self.ema_decay else self.G, z, y)
 
-    def judge(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def discriminate(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the discriminator's log-odds that each observation is real, ``(n,)``.
 
         For the best discriminator they are the log of the ratio of the two densities.
         """
         self._check_x(x)
-        return self.D(self._view(x, y)).squeeze(1)
+        return self.D(self._embed(x, y)).squeeze(1)
 
     def loss(
         self,
@@ -163,41 +165,41 @@ class GAN(GenerativeModel):
             generator: The source of the generator's noise.
         """
         self._check_x(x, allow_empty=False)
-        if self.average and self.training:
-            self.remember()
-        z = torch.empty(len(x), self.latent, dtype=x.dtype, device=x.device)
-        made = self._make(self.G, z.normal_(generator=check_generator(generator)), y)
-        return self.discriminator_loss(x, made.detach(), y) + self.generator_loss(
-            made, y
-        )
+        if self.ema_decay and self.training:
+            self.update_ema()
+        z = torch.empty(len(x), self.latent_dim, dtype=x.dtype, device=x.device)
+        fake = self._make(self.G, z.normal_(generator=check_generator(generator)), y)
+        loss_d = self.discriminator_loss(x, fake.detach(), y)
+        return loss_d + self.generator_loss(fake, y)
 
     def discriminator_loss(
-        self, x: Tensor, made: Tensor, y: Tensor | None = None
+        self, x: Tensor, fake: Tensor, y: Tensor | None = None
     ) -> Tensor:
         """Return how badly the discriminator tells ``x`` from what was made."""
-        if self.penalty and torch.is_grad_enabled():
+        if self.r1_weight and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
-        real, fake = self.judge(x, y), self.judge(made, y)  # (n,), (n,)
-        value = softplus(-real).mean() + softplus(fake).mean()
-        if self.penalty and torch.is_grad_enabled():
-            (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+        d_real = self.discriminate(x, y)  # (n,)
+        d_fake = self.discriminate(fake, y)  # (n,)
+        value = softplus(-d_real).mean() + softplus(d_fake).mean()  # (16.3)
+        if self.r1_weight and torch.is_grad_enabled():
+            (slope,) = torch.autograd.grad(d_real.sum(), x, create_graph=True)
             steep = slope.flatten(1).square().sum(1)  # (n,)
-            value = value + self.penalty / 2 * steep.mean()
+            value = value + self.r1_weight / 2 * steep.mean()  # (16.4)
         return value
 
-    def generator_loss(self, made: Tensor, y: Tensor | None = None) -> Tensor:
+    def generator_loss(self, fake: Tensor, y: Tensor | None = None) -> Tensor:
         """Return how well the discriminator sees through what was made."""
         weights = self.D.state_dict(keep_vars=True)
         fixed = {name: w.detach() for name, w in weights.items()}
-        judged = functional_call(self.D, fixed, (self._view(made, y),))
-        return softplus(-judged).mean()
+        d_fake = functional_call(self.D, fixed, (self._embed(fake, y),))  # (n, 1)
+        return softplus(-d_fake).mean()  # (16.3)
 
     @torch.no_grad()
-    def remember(self) -> None:
+    def update_ema(self) -> None:
         """Move the averaged generator a little towards the present one."""
-        pairs = zip(self.mean_G.parameters(), self.G.parameters(), strict=True)
+        pairs = zip(self.G_ema.parameters(), self.G.parameters(), strict=True)
         for slow, now in pairs:
-            slow.lerp_(now, 1 - self.average)
+            slow.lerp_(now, 1 - self.ema_decay)
 
     @torch.no_grad()
     def sample(
@@ -208,18 +210,14 @@ class GAN(GenerativeModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw noise and let the generator make observations of it."""
-        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
+        z = self._normal(check_count(n, "n"), self.latent_dim, generator=generator)
         return self.generate(z, y)
 
     def _make(self, G: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
         """Return what a generator makes of noise."""
-        return G(self._with(z, y)).unflatten(1, self.event_shape)
+        return G(self._with_label(z, y)).unflatten(1, self.event_shape)
 
-    def _view(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """Return what the discriminator sees."""
-        return self._with(waves(x.flatten(1), self.octaves), y)
-
-    def _with(self, v: Tensor, y: Tensor | None) -> Tensor:
-        """Append the label, where there is one."""
-        h = self._label_features(y, len(v))
-        return v if h is None else torch.cat([v, h], 1)
+    def _embed(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what the discriminator sees, ``(n, features)``."""
+        seen = waves(x.flatten(1), self.octaves)
+        return self._with_label(seen, y)

@@ -14,7 +14,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_positive, check_tensor
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_positive,
+    check_tensor,
+    check_unit_interval,
+)
 from genbook.models.base import RepresentationModel
 from genbook.models.networks import layers
 
@@ -113,17 +119,17 @@ class Autoencoder(RepresentationModel):
 
     Args:
         event_shape: The shape of one observation.
-        code: The length of the code.
+        latent_dim: The length of the code.
         hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
         output: ``"sigmoid"`` for observations in [0, 1], ``"linear"`` for any.
         activation: The function between two layers: ``"relu"``, which bends sharply,
             or ``"silu"``, which bends smoothly, as do the two maps then.
-        standard: Whether each number of the code is shifted and scaled to mean 0 and
-            variance 1 over the observations (over the batch while training).
-        noise: The standard deviation of Gaussian noise added to the code while the
-            loss is taken. Codes of unlike observations then have to keep apart; with a
-            ``standard`` code they cannot do so by growing.
-        corrupt: The standard deviation of Gaussian noise added to the observation
+        standardise_code: Whether each number of the code is shifted and scaled to mean
+            0 and variance 1 over the observations (over the batch while training).
+        latent_noise: The standard deviation of Gaussian noise added to the code while
+            the loss is taken. Codes of unlike observations then have to keep apart;
+            with a standardised code they cannot do so by growing.
+        input_noise: The standard deviation of Gaussian noise added to the observation
             before it is encoded, while the loss is taken. The clean one is the target.
 
     Raises:
@@ -132,12 +138,12 @@ class Autoencoder(RepresentationModel):
 
     Reference:
         Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
-        networks", 2006, doi:10.1126/science.1127647; for ``corrupt`` Vincent et al.,
-        "Extracting and composing robust features with denoising autoencoders", 2008,
-        doi:10.1145/1390156.1390294.
+        networks", 2006, doi:10.1126/science.1127647; for ``input_noise`` Vincent et
+        al., "Extracting and composing robust features with denoising autoencoders",
+        2008, doi:10.1145/1390156.1390294.
 
     Example:
-        >>> model = Autoencoder((1, 8, 8), code=2, hidden=(16,))
+        >>> model = Autoencoder((1, 8, 8), latent_dim=2, hidden=(16,))
         >>> model.decode(model.encode(torch.rand(5, 1, 8, 8))).shape
         torch.Size([5, 1, 8, 8])
     """
@@ -145,56 +151,54 @@ class Autoencoder(RepresentationModel):
     def __init__(
         self,
         event_shape: Sequence[int],
-        code: int = 2,
+        latent_dim: int = 2,
         *,
         hidden: Sequence[int] = (256, 64),
         output: Literal["sigmoid", "linear"] = "sigmoid",
         activation: Literal["relu", "silu"] = "relu",
-        standard: bool = False,
-        noise: float = 0.0,
-        corrupt: float = 0.0,
+        standardise_code: bool = False,
+        latent_noise: float = 0.0,
+        input_noise: float = 0.0,
     ) -> None:
         super().__init__()
-        if output not in ("sigmoid", "linear"):
-            raise ValueError(f"output must be sigmoid or linear, got {output!r}")
+        self.output = check_choice(output, "output", ("sigmoid", "linear"))
         if activation not in _ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}"
             )
         self.event_shape = tuple(event_shape)
-        self.code = check_count(code, "code", minimum=1)
-        self.output = output
-        self.standard = standard
-        self.noise = check_positive(noise, "noise", zero=True)
-        self.corrupt = check_positive(corrupt, "corrupt", zero=True)
+        self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
+        self.standardise_code = standardise_code
+        self.latent_noise = check_positive(latent_noise, "latent_noise", zero=True)
+        self.input_noise = check_positive(input_noise, "input_noise", zero=True)
         self.config = {
             "event_shape": self.event_shape,
-            "code": code,
+            "latent_dim": latent_dim,
             "hidden": tuple(hidden),
             "output": output,
             "activation": activation,
-            "standard": standard,
-            "noise": noise,
-            "corrupt": corrupt,
+            "standardise_code": standardise_code,
+            "latent_noise": latent_noise,
+            "input_noise": input_noise,
         }
-        bend = _ACTIVATIONS[activation]
-        sizes = (prod(self.event_shape), *hidden, code)
-        self.encoder = nn.Sequential(nn.Flatten(), *layers(sizes, bend))
-        if standard:
-            norm = nn.BatchNorm1d(code, affine=False, momentum=0.02)
+        between = _ACTIVATIONS[activation]
+        sizes = (prod(self.event_shape), *hidden, latent_dim)
+        self.encoder = nn.Sequential(nn.Flatten(), *layers(sizes, between))
+        if standardise_code:
+            norm = nn.BatchNorm1d(latent_dim, affine=False, momentum=0.02)
             self.encoder.append(norm)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.decoder = nn.Sequential(
-            *layers(sizes[::-1], bend), *last, nn.Unflatten(1, self.event_shape)
+            *layers(sizes[::-1], between), *last, nn.Unflatten(1, self.event_shape)
         )
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the code of each observation, ``(n, code)``."""
+        """Return the code of each observation, ``(n, latent_dim)``."""
         return self.encoder(self._check_x(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the observation that each code stands for, ``(n, *event_shape)``."""
-        check_tensor(z, "z", ("n", self.code), dtype=self.dtype, allow_empty=True)
+        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
         return self.decoder(z)
 
     def loss(
@@ -206,6 +210,8 @@ class Autoencoder(RepresentationModel):
     ) -> Tensor:
         """Return the mean squared error of the reconstructions, over all features.
 
+        Equation :eq:`eq-autoencoder`.
+
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Must be ``None``.
@@ -214,20 +220,19 @@ class Autoencoder(RepresentationModel):
         Raises:
             ValueError: If the output is a sigmoid and ``x`` leaves [0, 1]: the
                 decoder could never draw it, and the loss would hardly fall. If the
-                code is ``standard``, the model in training mode and ``x`` a single
+                code is standardised, the model in training mode and ``x`` a single
                 observation: one has no variance.
         """
         self._refuse_condition(y)
         self._check_x(x, allow_empty=False)
-        if self.output == "sigmoid" and (x.min() < 0 or x.max() > 1):
-            raise ValueError(
-                f"x must lie in [0, 1] for a sigmoid output, got values from "
-                f"{x.min():.3g} to {x.max():.3g}; rescale x, or use output='linear'"
-            )
-        if self.standard and self.training and len(x) < 2:
+        if self.output == "sigmoid":
+            hint = "; rescale x, or use output='linear'"
+            check_unit_interval(x, "x", " for a sigmoid output", hint)
+        if self.standardise_code and self.training and len(x) < 2:
             raise ValueError("x must hold at least 2 observations, got 1")
-        z = self.encode(_noisy(x, self.corrupt, generator))
-        return (self.decode(_noisy(z, self.noise, generator)) - x).square().mean()
+        z = self.encode(_noisy(x, self.input_noise, generator))  # (n, latent_dim)
+        again = self.decode(_noisy(z, self.latent_noise, generator))
+        return (again - x).square().mean()  # (7.1)
 
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}

@@ -22,6 +22,7 @@ from genbook._validate import (
     check_sizes,
 )
 from genbook.models.base import ExplicitModel
+from genbook.models.networks import waves
 
 
 class MaskedLinear(nn.Linear):
@@ -136,18 +137,19 @@ class MADE(ExplicitModel):
     ) -> nn.Sequential:
         """Return the masked network of one order."""
         # The degree of a coordinate: its place in the order, from 1. Labels have 0.
-        place = torch.empty(dim, dtype=torch.long)
-        place[list(order)] = torch.arange(1, dim + 1)
-        seen = place.repeat_interleave(1 + 2 * self.octaves)
-        degrees = [torch.cat([seen, place.new_zeros(self.classes)])]
+        degree = torch.empty(dim, dtype=torch.long)
+        degree[list(order)] = torch.arange(1, dim + 1)
+        seen = degree.repeat_interleave(1 + 2 * self.octaves)
+        degrees = [torch.cat([seen, degree.new_zeros(self.classes)])]
         first = 0 if self.classes else 1  # a unit of degree 0 sees labels alone
         for width in hidden:
             degrees.append(first + torch.arange(width) % max(dim - first, 1))
-        layers: list[nn.Module] = []
+        hidden_layers: list[nn.Module] = []
         for a, b in pairwise(degrees):
-            layers += [MaskedLinear(a, b), nn.ReLU()]
-        out = place.repeat_interleave(self.bins)
-        return nn.Sequential(*layers, MaskedLinear(degrees[-1], out, strict=True))
+            hidden_layers += [MaskedLinear(a, b), nn.ReLU()]
+        out = degree.repeat_interleave(self.bins)
+        last = MaskedLinear(degrees[-1], out, strict=True)
+        return nn.Sequential(*hidden_layers, last)
 
     def log_mass(self, x: Tensor, y: Tensor | None = None, *, net: int = 0) -> Tensor:
         """Return the log-probability of each coordinate's bins, given those before.
@@ -161,17 +163,18 @@ class MADE(ExplicitModel):
             A tensor ``(n, dim, bins)``; entry ``i`` does not depend on the coordinates
             that come with or after ``i`` in the order.
         """
-        unit = (x - self.low) / (self.high - self.low)
-        octave = torch.arange(self.octaves, dtype=x.dtype, device=x.device)
-        angle = math.pi * unit[..., None] * 2.0**octave  # (n, dim, octaves)
-        features = [unit[..., None] * 2 - 1, angle.sin(), angle.cos()]
-        seen = torch.cat(features, 2).flatten(1)
+        unit = ((x - self.low) / (self.high - self.low)).reshape(-1, 1)  # (n * dim, 1)
+        sines = waves(unit, self.octaves, math.pi)[:, 1:]  # (n * dim, 2 * octaves)
+        seen = torch.cat([unit * 2 - 1, sines], 1).unflatten(0, x.shape).flatten(1)
         if (h := self._label_features(y, len(x))) is not None:
             seen = torch.cat([seen, h], 1)
         return self.nets[net](seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
 
     def log_prob_by_order(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log density under each order alone in nats, ``(n, orders)``."""
+        """Return the log density under each order alone in nats, ``(n, orders)``.
+
+        Each is minus equation :eq:`eq-ar-loss`, in its own order.
+        """
         self._check_x(x)
         inside = ((x >= self.low) & (x <= self.high)).all(1)
         x = torch.minimum(torch.maximum(x, self.low), self.high)
@@ -180,13 +183,17 @@ class MADE(ExplicitModel):
         log_p = []
         for net in range(len(self.nets)):
             mass = self.log_mass(x, y, net=net).gather(2, k[..., None]).squeeze(2)
-            log_p.append(torch.where(inside, (mass - width.log()).sum(1), -torch.inf))
+            total = (mass - width.log()).sum(1)  # (10.1)
+            log_p.append(torch.where(inside, total, -torch.inf))
         return torch.stack(log_p, 1)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the exact log density of each observation in nats, ``(n,)``."""
+        """Return the exact log density of each observation in nats, ``(n,)``.
+
+        It is the logarithm of equation :eq:`eq-ar-mixture`.
+        """
         log_p = self.log_prob_by_order(x, y)  # (n, orders)
-        return log_p.logsumexp(1) - math.log(log_p.shape[1])
+        return log_p.logsumexp(1) - math.log(log_p.shape[1])  # (10.2)
 
     def loss(
         self,
@@ -243,12 +250,15 @@ class MADE(ExplicitModel):
     def _draw(
         self, net: int, u: Tensor, y: Tensor | None, temperature: float
     ) -> Tensor:
-        """Turn uniform numbers ``(n, dim)`` into observations, in one order."""
+        """Turn uniform numbers ``(n, dim)`` into observations, in one order.
+
+        The temperature acts as in equation :eq:`eq-ar-temperature`.
+        """
         x = self.low.expand(u.shape).clone()
         width = (self.high - self.low) / self.bins
         for i in self.orders[net]:
-            log_p = self.log_mass(x, y, net=net)[:, i]
-            p = (log_p / temperature).softmax(-1)  # (n, bins)
+            log_p = self.log_mass(x, y, net=net)[:, i]  # (n, bins)
+            p = (log_p / temperature).softmax(-1)  # (10.3)
             before = p.cumsum(-1) - p  # the probability of all bins to the left
             k = ((before <= u[:, i : i + 1]).sum(-1) - 1).clamp(min=0)[:, None]
             # What is left of u, within the bin: uniform again.

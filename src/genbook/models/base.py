@@ -104,6 +104,11 @@ class Model(nn.Module, ABC):
         check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
 
+    def _with_label(self, v: Tensor, y: Tensor | None) -> Tensor:
+        """Return vectors ``(n, dim)`` beside their labels, in a conditional model."""
+        h = self._label_features(y, len(v))
+        return v if h is None else torch.cat([v, h], 1)
+
     def _refuse_condition(self, y: Tensor | None) -> None:
         """Refuse ``y`` in a model that takes no condition."""
         if y is not None:
@@ -183,7 +188,6 @@ class BoundedModel(GenerativeModel):
         x: Tensor,
         y: Tensor | None = None,
         *,
-        k: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return a lower bound of the log density of each observation, in nats.
@@ -191,7 +195,6 @@ class BoundedModel(GenerativeModel):
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Conditions, ``(n, ...)``, for models that take them.
-            k: How many importance samples; 1 gives the evidence lower bound.
             generator: The source of randomness; the global one when ``None``.
 
         Returns:

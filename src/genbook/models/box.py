@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genbook._validate import check_corners, check_count, check_fitted, check_generator
+from genbook._validate import check_corners, check_count, check_fitted
 from genbook.models.base import ExplicitModel
 
 
@@ -145,13 +145,7 @@ class UniformBox(ExplicitModel):
     ) -> Tensor:
         """Draw ``n`` points uniformly from the box, ``(n, dim)``."""
         self._check_ready(y)
-        n = check_count(n, "n")
-        u = torch.rand(
-            (n, *self.event_shape),
-            generator=check_generator(generator),
-            dtype=self.dtype,
-            device=self.device,
-        )
+        u = self._uniform(check_count(n, "n"), *self.event_shape, generator=generator)
         x = self.low + (self.high - self.low) * u
         return x.clamp(max=self.high)  # the product may round up, past the corner
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from genbook._validate import check_tensor
 from genbook.models.base import LatentVariableModel
+from genbook.models.diffusion import Diffusion
 from genbook.models.paths import PathModel
-from genbook.models.solvers import solve
+from genbook.models.solvers import odeint
 
 
 def translate(
@@ -40,8 +41,8 @@ def translate(
         target: A model that decodes the source's codes; both may be one conditional
             model.
         x: Observations of the source, ``(n, *event_shape)``.
-        y_source: Their labels, ``(n,)``, where the source is conditional.
-        y_target: The labels wanted, ``(n,)``, where the target is.
+        y_source: Their conditions, ``(n, ...)``, where the source is conditional.
+        y_target: The conditions wanted, ``(n, ...)``, where the target is.
         solver: What ``encode`` and ``decode`` are told, such as ``steps`` and
             ``method``.
 
@@ -89,8 +90,8 @@ def cycle_error(
         source: A model that encodes ``x``.
         target: The model at the other side.
         x: Observations of the source, ``(n, *event_shape)``, at least one.
-        y_source: Their labels.
-        y_target: Labels at the other side.
+        y_source: Their conditions.
+        y_target: Conditions at the other side.
         solver: What ``encode`` and ``decode`` are told.
 
     Returns:
@@ -117,7 +118,7 @@ def cycle_error(
 
 
 @torch.no_grad()
-def journey(
+def translation_path(
     source: PathModel, target: PathModel, x: Tensor, *, steps: int = 50
 ) -> Tensor:
     """Return every place on the way from the source through the noise to the target.
@@ -138,7 +139,7 @@ def journey(
     Example:
         >>> from genbook.models.diffusion import Diffusion
         >>> model = Diffusion((1,), width=8, depth=1)
-        >>> journey(model, model, torch.zeros(3, 1), steps=5).shape
+        >>> translation_path(model, model, torch.zeros(3, 1), steps=5).shape
         torch.Size([11, 3, 1])
     """
     if source.event_shape != target.event_shape:
@@ -146,20 +147,20 @@ def journey(
             f"target must have observations of shape {source.event_shape}, as the "
             f"source, got {target.event_shape}"
         )
-    places = [source._check_x(x)]
-    legs = (source, source.times(steps)), (target, target.times(steps).flip(0))
-    for model, times in legs:
-        for step in times.unfold(0, 2, 1):
-            places.append(solve(model.velocity, places[-1], step, "heun"))
-    return torch.stack(places)
+    event, dtype = source.event_shape, source.dtype
+    check_tensor(x, "x", ("n", *event), dtype=dtype, allow_empty=True)
+    up, down = source.time_grid(steps), target.time_grid(steps).flip(0)
+    there = odeint(source.velocity, x, up, return_intermediates=True)
+    back = odeint(target.velocity, there[-1], down, return_intermediates=True)
+    return torch.cat([there, back[1:]])  # (2 * steps + 1, n, *event_shape)
 
 
 @torch.no_grad()
-def ddim(model: PathModel, x: Tensor, times: Tensor) -> Tensor:
+def ddim(model: Diffusion, x: Tensor, times: Tensor) -> Tensor:
     r"""Follow a diffusion's ODE with the steps of DDIM, in either direction.
 
     A step splits the point into its data and its noise, and mixes them anew for the
-    next time:
+    next time, Equation :eq:`eq-bridge-ddim`:
 
     .. math:: \mathbf x_s = \alpha_s\,\hat{\mathbf x}_0(\mathbf x_t, t)
               + \sigma_s\,\hat{\boldsymbol\varepsilon}(\mathbf x_t, t).
@@ -180,11 +181,10 @@ def ddim(model: PathModel, x: Tensor, times: Tensor) -> Tensor:
     Example:
         >>> from genbook.models.diffusion import Diffusion
         >>> model = Diffusion((2,), width=8, depth=1)
-        >>> ddim(model, torch.zeros(3, 2), model.times(10)).shape
+        >>> ddim(model, torch.zeros(3, 2), model.time_grid(10)).shape
         torch.Size([3, 2])
     """
-    x = model._check_x(x)
+    check_tensor(x, "x", ("n", *model.event_shape), dtype=model.dtype, allow_empty=True)
     for t, s in pairwise(times):
-        x0, eps = model.split(x, model._say(x, t.view(1), None), t)
-        x = model.blend(x0, eps, s)
+        x, _ = model.reverse_step(x, t, s, eta=0.0)  # (17.3)
     return x

@@ -18,8 +18,8 @@ class MixtureVelocity(nn.Module):
     r"""The best network there can be for a mixture of Gaussians, in closed form.
 
     It stands in the place of a trained one where an exact answer is wanted:
-    ``model.net = MixtureVelocity(model.schedule, weights, means, covariances)``. In
-    component :math:`k` the noisy data are Gaussian with covariance
+    ``Diffusion((d,), network=MixtureVelocity(schedule, weights, means, covariances))``.
+    In component :math:`k` the noisy data are Gaussian with covariance
     :math:`S_k = \alpha_t^2\Sigma_k + \sigma_t^2 I`, and the velocity expected there is
 
     .. math:: \mathbf v_k = \dot\alpha_t\,\boldsymbol\mu_k
@@ -41,9 +41,10 @@ class MixtureVelocity(nn.Module):
 
     Example:
         >>> from genbook.models.diffusion import Diffusion
-        >>> model = Diffusion((2,))
+        >>> from genbook.models.schedules import Cosine
         >>> one, centre, round_ = torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None]
-        >>> model.net = MixtureVelocity(model.schedule, one, centre, 4 * round_)
+        >>> exact = MixtureVelocity(Cosine(), one, centre, 4 * round_)
+        >>> model = Diffusion((2,), network=exact)
         >>> model.decode(torch.ones(1, 2)).round(decimals=2)
         tensor([[2., 2.]])
     """
@@ -128,6 +129,6 @@ def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
         tensor([[-1.,  0.]])
     """
     check_tensor(x, "x", ("n", *mixture.event_shape), dtype=mixture.dtype)
-    mu, cov = mixture.mu.detach(), mixture.covariances.detach()
+    mu, cov = mixture.means.detach(), mixture.covariances.detach()
     net = MixtureVelocity(Straight(), mixture.weights.detach(), mu, cov)
     return net(x, t.expand(len(x)))

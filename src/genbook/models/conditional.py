@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from genbook._validate import check_count, check_generator, check_labels
+from genbook.models._categorical import inverse_cdf
 from genbook.models.base import ExplicitModel
-from genbook.models.ppca import PPCAMixture
+from genbook.models.ppca_mixture import PPCAMixture
 
 
 class ClassConditional(ExplicitModel):
@@ -48,9 +49,9 @@ class ClassConditional(ExplicitModel):
         >>> y = torch.tensor([0, 1, 1]).repeat(100)
         >>> x = torch.randn(300, 2, generator=g) + 9 * y[:, None]
         >>> model = ClassConditional((2,), classes=2, components=1).fit(x, y)
-        >>> model.frequencies
+        >>> model.class_prior
         tensor([0.3333, 0.6667])
-        >>> model.class_probabilities(torch.tensor([[9.0, 9.0]])).argmax().item()
+        >>> model.predict_proba(torch.tensor([[9.0, 9.0]])).argmax().item()
         1
     """
 
@@ -79,8 +80,8 @@ class ClassConditional(ExplicitModel):
         return [m for m in self.models if isinstance(m, PPCAMixture)]
 
     @property
-    def frequencies(self) -> Tensor:
-        """The probability of each class, ``(classes,)``. No gradient."""
+    def class_prior(self) -> Tensor:
+        """The probability p(y) of each class, ``(classes,)``. No gradient."""
         return self.logits.detach().softmax(dim=0)
 
     @torch.no_grad()
@@ -114,7 +115,7 @@ class ClassConditional(ExplicitModel):
         check_count(iterations, "iterations")
         check_generator(generator)
         counts = torch.bincount(y, minlength=self.classes)
-        wanted = max(2, len(self._each()[0].mu))
+        wanted = max(2, len(self._each()[0].means))
         if (short := counts < wanted).any():
             j = int(short.nonzero()[0])
             raise ValueError(
@@ -147,7 +148,7 @@ class ClassConditional(ExplicitModel):
         )
         return log_p.gather(1, y[:, None]).squeeze(1)
 
-    def class_probabilities(self, x: Tensor) -> Tensor:
+    def predict_proba(self, x: Tensor) -> Tensor:
         """Return p(y | x) by Bayes' rule, ``(n, classes)``."""
         return self.log_joint(x).softmax(dim=1)
 
@@ -170,8 +171,7 @@ class ClassConditional(ExplicitModel):
         check_generator(generator)
         if y is None:
             u = torch.rand(n, generator=generator, device=self.device)
-            y = torch.searchsorted(self.frequencies.float().cumsum(0), u, right=True)
-            y = y.clamp(max=self.classes - 1)
+            y = inverse_cdf(self.class_prior.float().cumsum(0), u)
         check_labels(y, "y", self.classes, n)
         x = torch.empty(n, *self.event_shape, dtype=self.dtype, device=self.device)
         for j in y.unique().tolist():

@@ -24,7 +24,7 @@ def dequantise(
 
     where ``k`` are the whole numbers from 0 to 255. The bin of a whole number belongs
     to it alone, so that its probability is the integral of the density over the bin,
-    and by Jensen's inequality
+    and by Jensen's inequality, equation :eq:`eq-flow-dequantised`,
 
     .. math:: \log P(\mathbf k) \ge
         \mathbb E_{\mathbf u}\bigl[\log p(\tilde{\mathbf x})\bigr] - d \log 256.
@@ -54,7 +54,7 @@ def dequantise(
     k = _whole(x, levels)
     check_generator(generator)
     u = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-    y = (k + u) / levels
+    y = (k + u) / levels  # (11.7)
     return torch.minimum(y, torch.nextafter((k + 1) / levels, torch.zeros_like(k)))
 
 
@@ -83,6 +83,8 @@ def quantise(x: Tensor, levels: int = 256) -> Tensor:
 def bits_per_dimension(log_p: Tensor, dims: int, levels: int = 256) -> Tensor:
     r"""Return how many bits a pixel costs, given the log density of its image.
 
+    The bound of equation :eq:`eq-flow-dequantised`, over :math:`-d \log 2`:
+
     .. math:: \frac{d \log 256 - \log p(\tilde{\mathbf x})}{d \log 2}
 
     On average over the noise this is at least the length of the best code for the whole
@@ -106,7 +108,7 @@ def bits_per_dimension(log_p: Tensor, dims: int, levels: int = 256) -> Tensor:
     """
     check_count(dims, "dims", minimum=1)
     check_count(levels, "levels", minimum=2)
-    return (dims * math.log(levels) - log_p) / (dims * math.log(2))
+    return (dims * math.log(levels) - log_p) / (dims * math.log(2))  # (11.7)
 
 
 def _whole(x: Tensor, levels: int) -> Tensor:

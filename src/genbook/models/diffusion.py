@@ -1,8 +1,9 @@
 r"""Diffusion models: corrupt the data step by step, learn to take the noise out again.
 
-The path and the deterministic way back stand in ``paths.py``; here is what belongs to
-diffusion alone: the choice of what the network says, the random way back, and the bound
-on the likelihood that training maximises.
+The path stands in ``paths.py`` and the deterministic way back in
+``probability_flow.py``; here is what belongs to diffusion alone: the choice of what the
+network says, the random way back, and the bound on the likelihood that training
+maximises.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from torch import Tensor
 from genbook._validate import check_count
 from genbook.models.base import BoundedModel
 from genbook.models.gaussian import LOG_2PI
-from genbook.models.paths import PathModel
+from genbook.models.paths import PathModel, PathOptions
 
 
 class Diffusion(PathModel, BoundedModel):
@@ -30,8 +31,9 @@ class Diffusion(PathModel, BoundedModel):
         (\alpha_t\mathbf x_0 + \sigma_t\boldsymbol\varepsilon,\, t)
         - \boldsymbol\varepsilon \bigr\rVert^2.
 
-    ``sample``, ``decode`` and ``encode`` follow the probability-flow ODE; ``walk``
-    takes the random way back, or the steps of DDIM.
+    This is Equation :eq:`eq-diffusion-loss`. ``sample``, ``decode`` and ``encode``
+    follow the probability-flow ODE; ``sample_ancestral`` takes the random way back, or
+    the steps of DDIM.
 
     Args:
         event_shape: The shape of one observation; its values should have about unit
@@ -39,18 +41,14 @@ class Diffusion(PathModel, BoundedModel):
         schedule: ``"cosine"`` or ``"linear-beta"``.
         prediction: What the network says: ``"eps"`` (the noise), ``"v"`` (the
             velocity) or ``"x0"`` (the data).
-        width: The width of the network's layers.
-        depth: The number of its residual blocks.
-        octaves: The frequencies of each coordinate that it sees.
-        classes: How many labels ``y`` may take; 0 for a model without conditions.
-        drop: How often a label is left out in training.
-        steps: The steps of the solver, unless a call says otherwise.
-        spread: About the standard deviation of the data. The network then learns only
-            what differs from the answer for Gaussian data that wide; 0 for all of it.
+        options: What all models of a path may be told: ``network`` and ``classes``,
+            ``width``, ``depth`` and ``octaves``, ``label_dropout``, ``steps`` and
+            ``sigma_data``, see :class:`~genbook.models.paths.PathModel`.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a name is unknown, a size too small, or ``drop`` not in [0, 1).
+        ValueError: If a name is unknown, a size too small, or ``label_dropout``
+            not in [0, 1).
 
     Reference:
         J. Ho, A. Jain and P. Abbeel, "Denoising diffusion probabilistic models", 2020,
@@ -70,25 +68,10 @@ class Diffusion(PathModel, BoundedModel):
         *,
         schedule: Literal["cosine", "linear-beta"] = "cosine",
         prediction: Literal["eps", "v", "x0"] = "v",
-        width: int = 128,
-        depth: int = 3,
-        octaves: int = 0,
-        classes: int = 0,
-        drop: float = 0.1,
-        steps: int = 40,
-        spread: float = 0.0,
+        **options: Unpack[PathOptions],
     ) -> None:
         super().__init__(
-            event_shape,
-            schedule=schedule,
-            prediction=prediction,
-            width=width,
-            depth=depth,
-            octaves=octaves,
-            classes=classes,
-            drop=drop,
-            steps=steps,
-            spread=spread,
+            event_shape, schedule=schedule, prediction=prediction, **options
         )
         self.config |= {"schedule": schedule, "prediction": prediction}
 
@@ -98,13 +81,13 @@ class Diffusion(PathModel, BoundedModel):
         Args:
             x: Points, ``(n, *event_shape)``.
             t: Times above the schedule's start, ``(n,)``.
-            y: Labels, ``(n,)``, for a conditional model.
+            y: Conditions, ``(n, ...)``, for a conditional model.
         """
-        _, eps = self.split(x, self._say(x, t, y), t)
-        return -eps / self._like(self.schedule.sigma(t), x)
+        _, eps = self.predict_x0_eps(x, self._predict(x, t, y), t)
+        return -eps / self._alpha_sigma(t, x)[1]  # (n, *event_shape)
 
     @torch.no_grad()
-    def walk(
+    def sample_ancestral(
         self,
         n: int,
         y: Tensor | None = None,
@@ -116,11 +99,11 @@ class Diffusion(PathModel, BoundedModel):
     ) -> Tensor:
         r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
 
-        Each step is a draw from :meth:`earlier`. No noise is added at the last.
+        Each step is a draw from :meth:`reverse_step`. No noise is added at the last.
 
         Args:
             n: How many.
-            y: Labels, ``(n,)``.
+            y: Conditions, ``(n, ...)``.
             steps: How many steps.
             eta: How much of the posterior's noise is added.
             guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
@@ -133,14 +116,14 @@ class Diffusion(PathModel, BoundedModel):
         n = check_count(n, "n")
         x = self._normal(n, *self.event_shape, generator=generator)
         y = self._check_y(y, n)
-        times = self.times(steps).flip(0)
+        times = self.time_grid(steps).flip(0)  # noise first
         for t, s in pairwise(times):
-            x, tau = self.earlier(x, t, s, y, eta=eta, guidance=guidance)
+            x, tau = self.reverse_step(x, t, s, y, eta=eta, guidance=guidance)
             if s > times[-1]:
                 x = x + tau * self._normal(*x.shape, generator=generator)
         return x
 
-    def earlier(
+    def reverse_step(
         self,
         x: Tensor,
         t: Tensor,
@@ -152,30 +135,38 @@ class Diffusion(PathModel, BoundedModel):
     ) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation at the earlier time ``s`` of a walk.
 
-        Data and noise are estimated and mixed anew for the earlier time; ``eta`` times
-        the standard deviation of :meth:`posterior_scale` is left for fresh noise.
+        Equation :eq:`eq-diffusion-posterior` with estimates of data and noise in the
+        place of the true ones; ``eta`` times its standard deviation is left for fresh
+        noise. With ``eta=0`` this is a step of DDIM, which may also go from data to
+        noise, ``s`` then being the later time.
 
         Args:
             x: Points at time ``t``, ``(n, *event_shape)``.
             t: The later time, ``()``.
             s: The earlier time, ``()``, nearer the data.
-            y: Labels, ``(n,)``.
+            y: Conditions, ``(n, ...)``.
             eta: How much of the posterior's noise is to be added.
             guidance: See :meth:`~genbook.models.paths.PathModel.velocity`.
+
+        Returns:
+            The mean, ``(n, *event_shape)``, and the standard deviation, ``()``.
         """
         now = t.view(1)
-        x0, eps = self.split(x, self._guided(x, now, y, guidance), now)
+        output = self._classifier_free(x, now, y, guidance)
+        x0, eps = self.predict_x0_eps(x, output, now)
         alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
-        tau = eta * self.posterior_scale(s, t)
+        tau = eta * self.posterior_std(s, t) if eta else torch.zeros_like(s)
         keep = (sigma.square() - tau.square()).clamp(min=0).sqrt()
-        return alpha * x0 + keep * eps, tau
+        return alpha * x0 + keep * eps, tau  # (14.5)
 
-    def posterior_scale(self, s: Tensor, t: Tensor) -> Tensor:
+    def posterior_std(self, s: Tensor, t: Tensor) -> Tensor:
         r"""Return how uncertain the earlier point is, given the later and the data.
 
         .. math:: \operatorname{std}(\mathbf x_s \mid \mathbf x_t, \mathbf x_0)
                   = \sigma_s \sqrt{1 - \frac{\alpha_t^2\,\sigma_s^2}
-                                           {\alpha_s^2\,\sigma_t^2}}.
+                                           {\alpha_s^2\,\sigma_t^2}},
+
+        the root of the variance of Equation :eq:`eq-diffusion-posterior`.
 
         Args:
             s: The earlier time, ``()``, nearer the data.
@@ -183,28 +174,28 @@ class Diffusion(PathModel, BoundedModel):
         """
         a = self.schedule
         ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
-        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()
+        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()  # (14.5)
 
     def elbo(
         self,
         x: Tensor,
         y: Tensor | None = None,
         *,
-        k: int = 1,
+        draws: int = 1,
         steps: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         r"""Return an unbiased estimate of a lower bound of the log density, in nats.
 
-        The bound of the chain of ``steps`` steps whose posterior is Gaussian: what each
-        step's guess of the data costs, plus the last step's Gaussian likelihood and the
-        distance of the end from standard noise. One random step of the chain stands for
-        all; ``k`` averages so many.
+        Equation :eq:`eq-diffusion-elbo`, the bound of the chain of ``steps`` steps
+        whose posterior is Gaussian: what each step's guess of the data costs, plus the
+        last step's Gaussian likelihood and the distance of the end from standard noise.
+        One random step of the chain stands for all, or the mean of a few.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
-            y: Labels, ``(n,)``.
-            k: How many random steps are averaged.
+            y: Conditions, ``(n, ...)``.
+            draws: How many random steps are averaged.
             steps: The steps of the chain, unless those of the model; the more, the
                 higher the bound.
             generator: The source of randomness; the global one when ``None``.
@@ -214,28 +205,29 @@ class Diffusion(PathModel, BoundedModel):
         """
         self._check_x(x)
         y = self._check_y(y, len(x))
-        check_count(k, "k", minimum=1)
+        check_count(draws, "draws", minimum=1)
         s = self.schedule
         steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
         # Times of the chain, each the same multiple of the one before.
         times = torch.logspace(-2, 0, steps + 1, dtype=x.dtype, device=x.device)
         total = x.new_zeros(len(x))
         with torch.no_grad():
-            for _ in range(k):
+            for _ in range(draws):
                 i = torch.randint(
                     steps, (len(x),), generator=generator, device=x.device
                 )
                 early, late = times[i], times[i + 1]
                 eps = self._normal(*x.shape, generator=generator)
-                xt = self.blend(x, eps, late)
-                x0, _ = self.split(xt, self._say(xt, late, y), late)
+                xt = self.add_noise(x, eps, late)
+                x0, _ = self.predict_x0_eps(xt, self._predict(xt, late, y), late)
                 snr = (s.alpha(early) / s.sigma(early)).square() - (
                     s.alpha(late) / s.sigma(late)
                 ).square()
-                total += 0.5 * steps * snr * (x0 - x).flatten(1).square().sum(1) / k
+                missed = (x0 - x).flatten(1).square().sum(1)  # (n,)
+                total += 0.5 * steps * snr * missed / draws
             first = times[:1].expand(len(x))
             eps = self._normal(*x.shape, generator=generator)
-            xt = self.blend(x, eps, first)
+            xt = self.add_noise(x, eps, first)
             # log p(x | x_first): a Gaussian around x_first / alpha.
             a, b = s.alpha(first), s.sigma(first)
             d = prod(self.event_shape)
@@ -247,4 +239,4 @@ class Diffusion(PathModel, BoundedModel):
             prior = 0.5 * (
                 (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())
             )
-        return near - total - prior
+        return near - total - prior  # (14.6)

@@ -1,4 +1,4 @@
-"""Expectation-maximisation for a mixture of Gaussians: the two steps, and a start.
+"""Expectation-maximisation for a mixture of Gaussians: a start, and the two steps.
 
 The sums of one step are gathered in a single pass over the data, in pieces that stay in
 the processor's cache; what depends on the components alone is in float64.
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genbook.models.gaussian import LOG_2PI
+from genbook.models.kmeans import kmeans_plusplus
 
 CACHE = 2**16  # numbers to work on at a time: 512 kB in float64
 
@@ -20,11 +21,11 @@ class Theta(NamedTuple):
     """The parameters of a mixture: weights, means, Cholesky factors."""
 
     pi: Tensor  # (k,)
-    mu: Tensor  # (k, d)
+    means: Tensor  # (k, d)
     tril: Tensor  # (k, d, d)
 
 
-class Sums(NamedTuple):
+class SufficientStatistics(NamedTuple):
     """What the next parameters depend on: sums over the data, weighted by ``r``."""
 
     n: Tensor  # sum of r, (k,)
@@ -33,7 +34,7 @@ class Sums(NamedTuple):
     log_likelihood: float  # mean over the data, nats
 
 
-def expect(x: Tensor, theta: Theta) -> Sums:
+def e_step(x: Tensor, theta: Theta) -> SufficientStatistics:
     """Do the E-step: weigh each point by its responsibilities, and sum.
 
     Args:
@@ -43,10 +44,10 @@ def expect(x: Tensor, theta: Theta) -> Sums:
     Returns:
         The weighted sums, in float64, and the mean log-likelihood.
     """
-    k, d = theta.mu.shape
+    k, d = theta.means.shape
     eye = torch.eye(d, dtype=theta.tril.dtype, device=x.device)
     white = torch.linalg.solve_triangular(theta.tril, eye.expand(k, d, d), upper=False)
-    shift = -(white @ theta.mu[..., None]).squeeze(-1)  # z = white x + shift
+    shift = -(white @ theta.means[..., None]).squeeze(-1)  # z = white x + shift
     log_det = theta.tril.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)
     constant = (theta.pi.log() - log_det - 0.5 * d * LOG_2PI).to(x.dtype)
     white, shift = white.to(x.dtype), shift.to(x.dtype)
@@ -67,10 +68,10 @@ def expect(x: Tensor, theta: Theta) -> Sums:
         total += torch.cat([torch.ones_like(top), part, xx], dim=1).mT @ r
     n, sx, sxx = total.mT.split([1, d, d * d], dim=1)
     mean = log_likelihood.item() / len(x)
-    return Sums(n.squeeze(1), sx, sxx.unflatten(1, (d, d)), mean)
+    return SufficientStatistics(n.squeeze(1), sx, sxx.unflatten(1, (d, d)), mean)
 
 
-def maximise(sums: Sums, floor: float) -> Theta:
+def m_step(sums: SufficientStatistics, floor: float) -> Theta:
     r"""Do the M-step: the likeliest parameters given the responsibilities.
 
     .. math::
@@ -98,43 +99,28 @@ def maximise(sums: Sums, floor: float) -> Theta:
     return Theta(n / n.sum(), mu, torch.linalg.cholesky(sigma))
 
 
-def start(
+def initialise(
     x: Tensor, k: int, floor: float, generator: torch.Generator | None = None
 ) -> Theta:
-    """Return first parameters: points far apart, and what lies nearest to each.
+    """Return first parameters: an M-step for the groups around far-apart points.
 
-    Each next centre is a data point drawn with probability proportional to its squared
-    distance from the centres so far (k-means++).
+    Each point belongs wholly to the nearest centre of
+    :func:`~genbook.models.kmeans.kmeans_plusplus`.
 
     Args:
         x: Observations, ``(n, d)``, centred.
         k: How many components.
         floor: The smallest variance, in the data's units squared.
-        generator: The source of randomness.
+        generator: The source of randomness; the global one when ``None``.
 
     Returns:
         The parameters of the ``k`` groups.
-
-    Reference:
-        D. Arthur and S. Vassilvitskii, *k-means++: the advantages of careful seeding*,
-        Symposium on Discrete Algorithms, 2007.
     """
-    u = torch.rand(k, generator=generator, dtype=torch.float64, device=x.device)
-    distance = torch.ones(
-        len(x), dtype=x.dtype, device=x.device
-    )  # the first: any point
-    nearest = torch.zeros(len(x), dtype=torch.long, device=x.device)
-    for j in range(k):
-        cumulative = distance.cumsum(dim=0, dtype=torch.float64)
-        i = torch.searchsorted(cumulative, u[j] * cumulative[-1], right=True)
-        new = (x - x[i.clamp(max=len(x) - 1)]).square().sum(dim=1)
-        closer = new < distance if j else torch.ones_like(nearest, dtype=torch.bool)
-        nearest[closer] = j
-        distance = torch.where(closer, new, distance)
-    features = torch.cat([torch.ones_like(x[:, :1]), x], dim=1).double()
+    _, nearest = kmeans_plusplus(x, k, generator=generator)
+    features = torch.cat([torch.ones_like(x[:, :1]), x], dim=1).double()  # (n, 1 + d)
     xx = (features[:, :, None] * features[:, None, :]).flatten(start_dim=1)
     d = x.shape[1]
     total = torch.zeros(k, (1 + d) ** 2, dtype=torch.float64, device=x.device)
     total = total.index_add(0, nearest, xx).unflatten(1, (1 + d, 1 + d))
     n, sx, sxx = total[:, 0, 0], total[:, 0, 1:], total[:, 1:, 1:]
-    return maximise(Sums(n, sx, sxx, torch.nan), floor)
+    return m_step(SufficientStatistics(n, sx, sxx, torch.nan), floor)

@@ -30,7 +30,11 @@ from genbook.models._walls import (
     rise,
 )
 from genbook.models.base import EnergyModel
-from genbook.models.langevin import annealed_importance, jump, langevin
+from genbook.models.langevin import (
+    annealed_importance_sampling,
+    independence_metropolis,
+    langevin,
+)
 from genbook.models.networks import layers, waves
 
 
@@ -42,22 +46,23 @@ class EnergyNetwork(EnergyModel):
     .. math:: E_\theta(\mathbf x) = f_\theta(\mathbf x)
               + \tfrac12\,\lVert \operatorname{out}(\mathbf x)/w \rVert^2.
 
-    With ``objective="contrastive"`` training lowers the energy of the data and raises
-    it where the chains of a replay buffer are, which follow the model. With
-    ``"score"`` no chain is run: the slope of the energy learns to point from noisy
-    data back to the data.
+    With ``objective="pcd"``, persistent contrastive divergence, training lowers the
+    energy of the data and raises it where the chains of a replay buffer are, which
+    follow the model. With ``"dsm"``, denoising score matching, no chain is run: the
+    slope of the energy learns to point from noisy data back to the data.
 
     Args:
         low: The lower corner of the box that holds the data, ``(dim,)``.
         high: Its upper corner.
         hidden: The widths of the network's hidden layers.
         octaves: The frequencies of sines and cosines of each coordinate that it sees.
-        objective: ``"contrastive"`` or ``"score"``.
+        objective: ``"pcd"`` or ``"dsm"``.
         chains: How many chains the replay buffer holds.
-        moves: How many Langevin moves a chain makes between two steps of training.
-        jumps: How many places anywhere in the box it is offered then.
+        langevin_steps: How many Langevin moves a chain makes between two steps of
+            training.
+        independence_steps: How many places anywhere in the box it is offered then.
         step_size: The size of a move, as a share of the box.
-        noise: The standard deviation of the noise of ``"score"``, as a share of the
+        noise_std: The standard deviation of the noise of ``"dsm"``, as a share of the
             box: the model learns the density of data blurred by so much.
         wall: How steep the wall is: its width, as a share of the box.
 
@@ -81,7 +86,7 @@ class EnergyNetwork(EnergyModel):
 
     low: Tensor
     high: Tensor
-    buffer: Tensor
+    replay_buffer: Tensor
 
     def __init__(
         self,
@@ -90,19 +95,17 @@ class EnergyNetwork(EnergyModel):
         *,
         hidden: Sequence[int] = (128, 128),
         octaves: int = 4,
-        objective: Literal["contrastive", "score"] = "contrastive",
+        objective: Literal["pcd", "dsm"] = "pcd",
         chains: int = 2048,
-        moves: int = 4,
-        jumps: int = 0,
+        langevin_steps: int = 4,
+        independence_steps: int = 0,
         step_size: float = 0.02,
-        noise: float = 0.02,
+        noise_std: float = 0.02,
         wall: float = 0.01,
     ) -> None:
         super().__init__()
-        if objective not in ("contrastive", "score"):
-            raise ValueError(
-                f"objective must be contrastive or score, got {objective!r}"
-            )
+        if objective not in ("pcd", "dsm"):
+            raise ValueError(f"objective must be pcd or dsm, got {objective!r}")
         low, high = check_corners(low, high)
         dim = len(low)
         self.register_buffer("low", low)
@@ -110,10 +113,10 @@ class EnergyNetwork(EnergyModel):
         self.event_shape = (dim,)
         self.objective = objective
         self.octaves = check_count(octaves, "octaves")
-        self.moves = check_count(moves, "moves", minimum=1)
-        self.jumps = check_count(jumps, "jumps")
+        self.langevin_steps = check_count(langevin_steps, "langevin_steps", minimum=1)
+        self.independence_steps = check_count(independence_steps, "independence_steps")
         self.step_size = check_positive(step_size, "step_size")
-        self.noise = check_positive(noise, "noise")
+        self.noise_std = check_positive(noise_std, "noise_std")
         self.wall = check_positive(wall, "wall")
         self.config = {
             "low": low.tolist(),
@@ -122,22 +125,22 @@ class EnergyNetwork(EnergyModel):
             "octaves": octaves,
             "objective": objective,
             "chains": check_count(chains, "chains", minimum=1),
-            "moves": moves,
-            "jumps": jumps,
+            "langevin_steps": langevin_steps,
+            "independence_steps": independence_steps,
             "step_size": step_size,
-            "noise": noise,
+            "noise_std": noise_std,
             "wall": wall,
         }
         seen = dim * (1 + 2 * octaves)
         # A slope is fitted by a smooth function; sharp coasts need kinks.
-        between = nn.SiLU if objective == "score" else nn.ReLU
+        between = nn.SiLU if objective == "dsm" else nn.ReLU
         self.f = nn.Sequential(*layers((seen, *hidden, 1), between))
         start = torch.Generator().manual_seed(0)
         unit = torch.rand(chains, dim, generator=start, dtype=low.dtype)
-        self.register_buffer("buffer", low + unit * (high - low))
+        self.register_buffer("replay_buffer", low + unit * (high - low))
 
     @property
-    def span(self) -> Tensor:
+    def half_width(self) -> Tensor:
         """Half the width of the box, ``(dim,)``: what shares of the box refer to."""
         return (self.high - self.low) / 2
 
@@ -146,7 +149,7 @@ class EnergyNetwork(EnergyModel):
         return self._energy(self._check_x(x))
 
     def _energy(self, x: Tensor) -> Tensor:
-        unit = (x - self.low) / self.span - 1
+        unit = (x - self.low) / self.half_width - 1
         seen = waves(unit.clamp(-1, 1), self.octaves)
         return self.f(seen).squeeze(1) + rise(unit, self.wall)
 
@@ -159,8 +162,9 @@ class EnergyNetwork(EnergyModel):
     ) -> Tensor:
         """Return what training minimises, by the model's objective.
 
-        The value of ``"contrastive"`` is the difference of two mean energies: its
-        gradient is that of the negative log-likelihood, but the value itself is not.
+        The value of ``"pcd"`` is the difference of two mean energies: its gradient is
+        that of the negative log-likelihood, equation :eq:`eq-energy-phases`, but the
+        value itself is not.
 
         Args:
             x: Observations, ``(n, dim)``.
@@ -170,44 +174,49 @@ class EnergyNetwork(EnergyModel):
         self._refuse_condition(y)
         self._check_x(x, allow_empty=False)
         check_generator(generator)
-        if self.objective == "score":
-            return self._score_loss(x, generator)
+        if self.objective == "dsm":
+            return self._dsm_loss(x, generator)
         if self.training:
             self._advance(generator)
-        return self._energy(x).mean() - self._energy(self.buffer).mean()
+        positive = self._energy(x).mean()
+        negative = self._energy(self.replay_buffer).mean()
+        return positive - negative  # (13.7)
 
-    def _score_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        sigma = self.noise * self.span
-        eps = torch.empty_like(x).normal_(generator=generator)
+    def _dsm_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return how badly the slope guesses noise: equation :eq:`eq-energy-dsm`."""
+        sigma = self.noise_std * self.half_width  # (dim,)
+        eps = torch.empty_like(x).normal_(generator=generator)  # (n, dim)
         with torch.enable_grad():
             there = (x + sigma * eps).requires_grad_()
             e = self._energy(there).sum()
-            (g,) = torch.autograd.grad(e, there, create_graph=True)
-        return (sigma * g - eps).square().sum(1).mean()
+            (g,) = torch.autograd.grad(e, there, create_graph=True)  # (n, dim)
+        return (sigma * g - eps).square().sum(1).mean()  # (13.10)
 
     @torch.no_grad()
     def _advance(self, generator: torch.Generator | None) -> None:
         """Let the chains of the buffer follow the model as it is now."""
-        unit = (self.buffer - self.low) / self.span - 1
+        unit = (self.replay_buffer - self.low) / self.half_width - 1
         unit = langevin(
-            lambda u: self._energy(self.low + (u + 1) * self.span),
+            lambda u: self._energy(self.low + (u + 1) * self.half_width),
             unit,
-            steps=self.moves,
+            steps=self.langevin_steps,
             step_size=self.step_size,
             generator=generator,
         )
-        x = self.low + (unit + 1) * self.span
-        for _ in range(self.jumps):
-            x = jump(self._energy, x, self.low, self.high, generator=generator)
-        self.buffer.copy_(x)
+        x = self.low + (unit + 1) * self.half_width
+        for _ in range(self.independence_steps):
+            x = independence_metropolis(
+                self._energy, x, self.low, self.high, generator=generator
+            )
+        self.replay_buffer.copy_(x)
 
     def sample(
         self,
         n: int,
         y: Tensor | None = None,
         *,
-        temperatures: int = 60,
-        moves: int = 1,
+        anneal_steps: int = 60,
+        langevin_steps: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw by annealing: from a uniform start, slowly down to the model.
@@ -217,45 +226,45 @@ class EnergyNetwork(EnergyModel):
         Args:
             n: How many.
             y: Must be ``None``.
-            temperatures: Steps of the annealing.
-            moves: Langevin moves at each of them.
+            anneal_steps: Steps of the annealing.
+            langevin_steps: Langevin moves at each of them.
             generator: The source of randomness; the global one when ``None``.
         """
         self._refuse_condition(y)
         n = check_count(n, "n")
         check_generator(generator)
-        x, log_w = self._anneal(max(n, 1), temperatures, moves, generator)
+        x, log_w = self._anneal(max(n, 1), anneal_steps, langevin_steps, generator)
         return redraw(x, log_w, n, generator)
 
     def _anneal(
         self,
         n: int,
-        temperatures: int,
-        moves: int,
+        anneal_steps: int,
+        langevin_steps: int,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor]:
         """Return chains that end at the model, and the logs of their weights."""
         u = self._uniform(n, *self.event_shape, generator=generator)
         z = self._normal(n, *self.event_shape, generator=generator)
         unit = inside_and_tails(u, z, self.wall)
-        unit, log_w = annealed_importance(
-            lambda u: self._energy(self.low + (u + 1) * self.span),
+        unit, log_w = annealed_importance_sampling(
+            lambda u: self._energy(self.low + (u + 1) * self.half_width),
             unit,
             lambda u: -rise(u, self.wall),
-            temperatures=temperatures,
+            anneal_steps=anneal_steps,
             step_size=2 * self.step_size,
-            moves=moves,
+            langevin_steps=langevin_steps,
             generator=generator,
         )
-        return self.low + (unit + 1) * self.span, log_w
+        return self.low + (unit + 1) * self.half_width, log_w
 
     @torch.no_grad()
-    def log_normaliser(
+    def log_partition(
         self,
         *,
         method: Literal["quadrature", "annealed"] = "quadrature",
         points: int = 512,
-        temperatures: int = 200,
+        anneal_steps: int = 200,
         generator: torch.Generator | None = None,
     ) -> float:
         """Return the log of the integral of ``exp(-energy)``.
@@ -264,7 +273,7 @@ class EnergyNetwork(EnergyModel):
             method: ``"quadrature"`` on a grid, for one or two dimensions, or
                 ``"annealed"`` importance sampling, an estimate for any number.
             points: Grid points along each side, or the number of chains.
-            temperatures: Steps of the annealing.
+            anneal_steps: Steps of the annealing.
             generator: The source of randomness of the chains.
 
         Raises:
@@ -273,13 +282,13 @@ class EnergyNetwork(EnergyModel):
         """
         dim = len(self.low)
         if method == "annealed":
-            _, log_w = self._anneal(points, temperatures, 2, generator)
-            log_base = log_size(dim, self.wall) + self.span.log().sum().item()
+            _, log_w = self._anneal(points, anneal_steps, 2, generator)
+            log_base = log_size(dim, self.wall) + self.half_width.log().sum().item()
             return (log_w.logsumexp(0) - math.log(points)).item() + log_base
         if method != "quadrature" or dim > 2:
             raise ValueError(
                 f"method must be annealed, or quadrature in one or two dimensions, got "
                 f"{method!r} in {dim}"
             )
-        margin = 6 * self.wall * self.span
+        margin = 6 * self.wall * self.half_width
         return log_integral(self._energy, self.low - margin, self.high + margin, points)

@@ -21,18 +21,15 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import ExplicitModel, LatentVariableModel
+from genbook.models.couplings import AffineCoupling, SplineCoupling
 from genbook.models.gaussian import LOG_2PI
-from genbook.models.transforms import (
-    Affine,
-    AffineCoupling,
-    Linear,
-    SplineCoupling,
-    Transform,
-)
+from genbook.models.transforms import ActNorm, PLULinear, Transform
 
 
 class Flow(ExplicitModel, LatentVariableModel):
     r"""A chain of couplings between the observations and a simple base.
+
+    Equation :eq:`eq-flow`:
 
     .. math::
 
@@ -58,6 +55,10 @@ class Flow(ExplicitModel, LatentVariableModel):
         low: The lower corner of the box that holds all observations, ``(dim,)``.
         high: Its upper corner.
 
+    Attributes:
+        transforms: The modules between the observations and the base, in this order:
+            the couplings, and what stands between them.
+
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If ``kind`` is unknown, a size is too small, or only one corner is
@@ -78,7 +79,7 @@ class Flow(ExplicitModel, LatentVariableModel):
 
     low: Tensor | None
     high: Tensor | None
-    ready: Tensor
+    initialised: Tensor
 
     def __init__(
         self,
@@ -116,25 +117,26 @@ class Flow(ExplicitModel, LatentVariableModel):
         self.uniform = self.low is not None and kind == "spline"
         common: dict[str, Any] = {
             "hidden": hidden,
-            "features": classes,
+            "context_features": classes,
             "octaves": octaves,
         }
-        chain: list[Transform] = []
+        ends: dict[str, Any] = {
+            "bound": 1.0 if self.uniform else bound,
+            "linear_tails": not self.uniform,
+        }
+        self.transforms = nn.ModuleList()
         for i in range(transforms):
             if not self.uniform and (i == 0 or dim > 2):
-                chain.append(Affine(dim))
+                self.transforms.append(ActNorm(dim))
             if not self.uniform and dim > 2:
-                chain.append(Linear(dim, seed=i))
-            if kind == "affine":
-                chain.append(AffineCoupling(dim, i % 2 == 1, **common))
-                continue
-            ends: dict[str, Any] = {
-                "bound": 1.0 if self.uniform else bound,
-                "open_ends": not self.uniform,
-            }
-            chain.append(SplineCoupling(dim, i % 2 == 1, bins=bins, **ends, **common))
-        self.chain = nn.ModuleList(chain)
-        self.register_buffer("ready", torch.tensor(self.uniform))
+                self.transforms.append(PLULinear(dim, seed=i))
+            swap = i % 2 == 1
+            self.transforms.append(
+                AffineCoupling(dim, swap, **common)
+                if kind == "affine"
+                else SplineCoupling(dim, swap, bins=bins, **ends, **common)
+            )
+        self.register_buffer("initialised", torch.tensor(self.uniform))
 
     def _enclose(
         self,
@@ -157,13 +159,13 @@ class Flow(ExplicitModel, LatentVariableModel):
 
     @torch.no_grad()
     def _prepare(self, x: Tensor, h: Tensor | None) -> None:
-        """Standardise what each ``Affine`` receives, once, by the first batch."""
+        """Standardise what each ``ActNorm`` receives, once, by the first batch."""
         x, _ = self._unpack(x)
-        for t in self.chain:
-            if isinstance(t, Affine):
+        for t in self.transforms:
+            if isinstance(t, ActNorm):
                 t.standardise(x)
             x, _ = t(x, h)
-        self.ready.fill_(True)
+        self.initialised.fill_(True)
 
     def loss(
         self,
@@ -178,7 +180,7 @@ class Flow(ExplicitModel, LatentVariableModel):
         couplings (data-dependent initialisation).
         """
         self._check_x(x, allow_empty=False)
-        if self.training and not self.ready and len(x) > 1:
+        if self.training and not self.initialised and len(x) > 1:
             self._prepare(x, self._label_features(y, len(x)))
         return -self.log_prob(x, y).mean()
 
@@ -193,10 +195,10 @@ class Flow(ExplicitModel, LatentVariableModel):
             Points of the base, ``(n, dim)``, and log-determinants, ``(n,)``.
         """
         h = self._label_features(y, len(x))
-        z, log_det = self._unpack(x)
-        for t in self.chain:
-            z, stretch = t(z, h)
-            log_det = log_det + stretch
+        z, log_det = self._unpack(x)  # (n, dim), (n,)
+        for t in self.transforms:
+            z, ladj = t(z, h)
+            log_det = log_det + ladj  # (11.2)
         return z, log_det
 
     def _unpack(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -204,8 +206,8 @@ class Flow(ExplicitModel, LatentVariableModel):
         if self.low is None or self.high is None:
             return x, x.new_zeros(len(x))
         sides = self.high - self.low
-        u = (x - self.low) / sides
-        log_det = -sides.log().sum().expand(len(x))
+        u = (x - self.low) / sides  # (n, dim)
+        log_det = -sides.log().sum().expand(len(x))  # (n,)
         if self.uniform:
             return 2 * u - 1, log_det + len(sides) * math.log(2)
         tiny = torch.finfo(u.dtype).eps
@@ -233,11 +235,12 @@ class Flow(ExplicitModel, LatentVariableModel):
             y: Labels, ``(n,)``, for a conditional model.
         """
         self._check_x(x)
-        z, log_det = self(self._clamp(x), y)
+        z, log_det = self(self._clamp(x), y)  # (n, dim), (n,)
+        d = z.shape[1]
         if self.uniform:
-            log_p = log_det - z.shape[1] * math.log(2)
+            log_p = log_det - d * math.log(2)  # (11.2)
         else:
-            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
+            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * d * LOG_2PI  # (11.2)
         if self.low is None or self.high is None:
             return log_p
         inside = ((x >= self.low) & (x <= self.high)).all(1)
@@ -253,7 +256,7 @@ class Flow(ExplicitModel, LatentVariableModel):
             z, "z", ("n", *self.event_shape), dtype=self.dtype, allow_empty=True
         )
         h = self._label_features(y, len(z))
-        for t in reversed(self.chain):
+        for t in reversed(self.transforms):
             assert isinstance(t, Transform)
             z = t.inverse(z, h)
         return self._pack(z)

@@ -7,15 +7,14 @@ straight they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
 
 from genbook._validate import check_tensor
-from genbook.models.paths import PathModel
-from genbook.models.solvers import Method, solve
+from genbook.models.paths import PathModel, PathOptions
+from genbook.models.solvers import Method, odeint
 
 
 class FlowMatching(PathModel):
@@ -32,19 +31,14 @@ class FlowMatching(PathModel):
             scale.
         prediction: What the network says: ``"v"`` (the velocity) or ``"x0"`` (the data,
             from which the velocity follows; easier to say for images).
-        width: The width of the network's layers.
-        depth: The number of its residual blocks.
-        octaves: The frequencies of each coordinate that it sees.
-        classes: How many labels ``y`` may take; 0 for a model without conditions.
-        drop: How often a label is left out in training.
-        steps: The steps of the solver, unless a call says otherwise.
-        spread: About the standard deviation of the data, so that the network learns
-            only what Gaussian data of that width would not explain; 0 for all of it.
+        options: What all models of a path may be told: ``network`` and ``classes``,
+            ``width``, ``depth`` and ``octaves``, ``label_dropout``, ``steps`` and
+            ``sigma_data``, see :class:`~genbook.models.paths.PathModel`.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a size is too small, ``prediction`` is unknown, or ``drop`` is
-            not in [0, 1).
+        ValueError: If a size is too small, ``prediction`` is unknown, or
+            ``label_dropout`` is not in [0, 1).
 
     Reference:
         Y. Lipman, R. Chen, H. Ben-Hamu, M. Nickel and M. Le, "Flow matching for
@@ -62,35 +56,23 @@ class FlowMatching(PathModel):
         event_shape: Sequence[int] = (2,),
         *,
         prediction: Literal["v", "x0"] = "v",
-        width: int = 128,
-        depth: int = 3,
-        octaves: int = 0,
-        classes: int = 0,
-        drop: float = 0.1,
-        steps: int = 40,
-        spread: float = 0.0,
+        **options: Unpack[PathOptions],
     ) -> None:
         if prediction not in ("v", "x0"):
             raise ValueError(f"prediction must be v or x0, got {prediction!r}")
         super().__init__(
-            event_shape,
-            schedule="straight",
-            prediction=prediction,
-            width=width,
-            depth=depth,
-            octaves=octaves,
-            classes=classes,
-            drop=drop,
-            steps=steps,
-            spread=spread,
+            event_shape, schedule="straight", prediction=prediction, **options
         )
         self.config["prediction"] = prediction
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return the velocity of the straight line from data to noise, or the data."""
+        """Return the velocity of the straight line from data to noise, or the data.
+
+        Equation :eq:`eq-fm-line`.
+        """
         if self.prediction == "x0":
             return x0
-        return eps - x0
+        return eps - x0  # (15.1)
 
 
 @torch.no_grad()
@@ -107,9 +89,9 @@ def trajectory(
     Args:
         model: A model of flow matching or of diffusion.
         z: Noise, ``(n, features)``.
-        y: Labels, ``(n,)``, for a conditional model.
+        y: Conditions, ``(n, ...)``, for a conditional model.
         steps: The steps of the solver.
-        method: The solver, see :func:`~genbook.models.solvers.solve`.
+        method: The solver, see :func:`~genbook.models.solvers.odeint`.
 
     Returns:
         The times, noise first, ``(steps + 1,)``, and the points, ``(steps + 1, n,
@@ -122,22 +104,21 @@ def trajectory(
         >>> path.shape
         torch.Size([6, 3, 2])
     """
-    times = model.times(steps).flip(0)
-    path = [z.unflatten(1, model.event_shape)]
-    for step in pairwise(times):
-        path.append(
-            solve(
-                lambda x, t: model.velocity(x, t, y),
-                path[-1],
-                torch.stack(step),
-                method,
-            )
-        )
-    return times, torch.stack(path)
+    times = model.time_grid(steps).flip(0)  # noise first
+    path = odeint(
+        lambda x, t: model.velocity(x, t, y),
+        z.unflatten(1, model.event_shape),
+        times,
+        method,
+        return_intermediates=True,
+    )
+    return times, path
 
 
-def bend(times: Tensor, path: Tensor) -> float:
+def straightness(times: Tensor, path: Tensor) -> float:
     r"""Return how far paths are from straight lines walked at constant speed.
+
+    The *bend* of Equation :eq:`eq-fm-bend`, the smaller the straighter:
 
     .. math::
 
@@ -161,7 +142,7 @@ def bend(times: Tensor, path: Tensor) -> float:
     Example:
         >>> import torch
         >>> t = torch.linspace(0, 1, 11)
-        >>> bend(t, t[:, None, None] * torch.ones(1, 2)) < 1e-9
+        >>> straightness(t, t[:, None, None] * torch.ones(1, 2)) < 1e-9
         True
     """
     check_tensor(times, "times", ("steps + 1",))
@@ -172,7 +153,7 @@ def bend(times: Tensor, path: Tensor) -> float:
             f"{len(path)}"
         )
     dt = times.diff()[:, None, None]
-    way = path.flatten(2) if path.ndim > 2 else path[..., None]
-    total = (way[-1] - way[0]) / (times[-1] - times[0])
+    way = path.flatten(2) if path.ndim > 2 else path[..., None]  # (steps + 1, n, d)
+    total = (way[-1] - way[0]) / (times[-1] - times[0])  # (n, d)
     excess = (way.diff(dim=0) / dt - total).square().sum(2) * dt[..., 0].abs()
-    return (excess.sum(0).mean() / total.square().sum(1).mean()).item()
+    return (excess.sum(0).mean() / total.square().sum(1).mean()).item()  # (15.6)

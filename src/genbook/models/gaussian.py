@@ -11,18 +11,19 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import check_count, check_positive, check_tensor
 from genbook.models.base import ExplicitModel
 
 LOG_2PI = math.log(2 * math.pi)
 
 
-def to_tril(free: Tensor) -> Tensor:
-    """Return the Cholesky factor that free numbers stand for.
+def to_tril(raw_tril: Tensor) -> Tensor:
+    """Return the Cholesky factor that unconstrained numbers stand for.
 
     Args:
-        free: Any numbers, ``(..., dim, dim)``. Below the diagonal they are the factor's
-            own; on the diagonal they are its logarithms; above, they are not used.
+        raw_tril: Any numbers, ``(..., dim, dim)``. Below the diagonal they are the
+            factor's own; on the diagonal they are its logarithms; above, they are not
+            used.
 
     Returns:
         A lower-triangular factor with a positive diagonal, ``(..., dim, dim)``.
@@ -32,11 +33,11 @@ def to_tril(free: Tensor) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    return free.tril(-1) + free.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
+    return raw_tril.tril(-1) + raw_tril.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
 
 
 def from_tril(tril: Tensor) -> Tensor:
-    """Return the free numbers that stand for a Cholesky factor.
+    """Return the unconstrained numbers that stand for a Cholesky factor.
 
     Args:
         tril: A lower-triangular factor with a positive diagonal, ``(..., dim, dim)``.
@@ -70,7 +71,8 @@ class Gaussian(ExplicitModel):
 
     Attributes:
         mu: The mean, ``(dim,)``.
-        free: The Cholesky factor as free numbers, ``(dim, dim)``: see :func:`to_tril`.
+        raw_tril: The Cholesky factor as unconstrained numbers, ``(dim, dim)``: see
+            :func:`to_tril`.
 
     Raises:
         TypeError: If ``dim`` is not an integer.
@@ -92,7 +94,7 @@ class Gaussian(ExplicitModel):
         self.config = {"dim": dim}
         self.event_shape = (dim,)
         self.mu = nn.Parameter(torch.zeros(dim))
-        self.free = nn.Parameter(torch.zeros(dim, dim))
+        self.raw_tril = nn.Parameter(torch.zeros(dim, dim))
 
     @classmethod
     def from_moments(cls, mu: Tensor, covariance: Tensor) -> Gaussian:
@@ -121,13 +123,13 @@ class Gaussian(ExplicitModel):
         model = cls(dim).to(device=mu.device, dtype=mu.dtype)
         with torch.no_grad():
             model.mu.copy_(mu)
-            model.free.copy_(from_tril(tril))
+            model.raw_tril.copy_(from_tril(tril))
         return model
 
     @property
     def tril(self) -> Tensor:
         """The Cholesky factor ``L`` of the covariance, ``(dim, dim)``."""
-        return to_tril(self.free)
+        return to_tril(self.raw_tril)
 
     @property
     def covariance(self) -> Tensor:
@@ -158,7 +160,7 @@ class Gaussian(ExplicitModel):
         covariance = (x - mu).mT @ (x - mu) / len(x)
         tril = cholesky(covariance, "the covariance of x")
         self.mu.copy_(mu)
-        self.free.copy_(from_tril(tril))
+        self.raw_tril.copy_(from_tril(tril))
         return self
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -180,12 +182,7 @@ class Gaussian(ExplicitModel):
     ) -> Tensor:
         """Draw ``n`` points as ``mu + L z`` with standard Gaussian ``z``."""
         self._refuse_condition(y)
-        z = torch.randn(
-            (check_count(n, "n"), *self.event_shape),
-            generator=check_generator(generator),
-            dtype=self.dtype,
-            device=self.device,
-        )
+        z = self._normal(check_count(n, "n"), *self.event_shape, generator=generator)
         return self.mu + z @ self.tril.mT
 
 
@@ -222,3 +219,30 @@ def cholesky(covariance: Tensor, name: str) -> Tensor:
             f"others determine?"
         )
     return tril
+
+
+def variance_floor(x: Tensor, min_variance: float) -> float:
+    """Return the smallest variance that a component fitted to ``x`` may have.
+
+    Without a bound the likelihood could rise for ever, as a component shrinks onto a
+    single point.
+
+    Args:
+        x: Observations, ``(n, d)``.
+        min_variance: The bound, as a share of the mean variance of the columns.
+
+    Returns:
+        The bound in the data's units squared.
+
+    Raises:
+        TypeError: If ``min_variance`` is not a number.
+        ValueError: If it is not positive, or ``x`` is one point over and over.
+
+    Example:
+        >>> variance_floor(torch.tensor([[-2.0], [2.0]]), 0.25)
+        1.0
+    """
+    check_positive(min_variance, "min_variance")
+    if (x == x[0]).all():
+        raise ValueError(f"x must not be constant, got {len(x)} times one point")
+    return min_variance * (x - x.mean(dim=0)).square().mean().item()

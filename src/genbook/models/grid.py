@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genbook._validate import check_count
 from genbook.models.histogram import PiecewiseConstant
+from genbook.models.networks import waves
 
 
 class GridNetwork(PiecewiseConstant):
@@ -55,7 +56,7 @@ class GridNetwork(PiecewiseConstant):
     """
 
     MAX_CELLS = 2**20
-    waves: Tensor
+    cell_features: Tensor
 
     def __init__(
         self,
@@ -70,9 +71,10 @@ class GridNetwork(PiecewiseConstant):
         check_count(hidden, "hidden", minimum=1)
         check_count(octaves, "octaves", minimum=1)
         self.config |= {"hidden": hidden, "octaves": octaves}
-        self.register_buffer("waves", self._waves(octaves), persistent=False)
+        seen = self._cell_features(octaves)
+        self.register_buffer("cell_features", seen, persistent=False)
         self.f = nn.Sequential(
-            nn.Linear(self.waves.shape[1], hidden),
+            nn.Linear(seen.shape[1], hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
@@ -81,11 +83,10 @@ class GridNetwork(PiecewiseConstant):
 
     def log_mass(self) -> Tensor:
         """Return the log probability of each cell, ``(cells,)``."""
-        return self.f(self.waves).squeeze(1).log_softmax(dim=0)
+        return self.f(self.cell_features).squeeze(1).log_softmax(dim=0)
 
-    def _waves(self, octaves: int) -> Tensor:
+    def _cell_features(self, octaves: int) -> Tensor:
         """Return what the network sees of each cell, ``(cells, features)``."""
         sides = [(torch.arange(b) + 0.5) / b for b in self.bins]
-        centres = torch.cartesian_prod(*sides).view(self.cells, -1)  # in the unit box
-        angle = torch.pi * centres[:, :, None] * 2.0 ** torch.arange(octaves)
-        return torch.cat([angle.sin(), angle.cos()], dim=2).flatten(start_dim=1)
+        centres = torch.cartesian_prod(*sides).view(-1, 1)  # in the unit box
+        return waves(centres, octaves, torch.pi)[:, 1:].reshape(self.cells, -1)

@@ -20,6 +20,7 @@ from genbook._validate import (
     check_generator,
     check_positive,
 )
+from genbook.models._categorical import inverse_cdf
 from genbook.models.base import ExplicitModel
 
 
@@ -127,12 +128,11 @@ class PiecewiseConstant(ExplicitModel):
         self._refuse_condition(y)
         n = check_count(n, "n")
         check_generator(generator)
-        cumulative = self.log_mass().double().exp().cumsum(dim=0)
-        options: dict[str, Any] = {"generator": generator, "device": self.device}
-        u = torch.rand(n, dtype=torch.float64, **options) * cumulative[-1]
-        cell = torch.searchsorted(cumulative, u, right=True)
+        cumulative = self.log_mass().double().exp().cumsum(dim=0)  # (cells,)
+        u = torch.rand(n, generator=generator, dtype=torch.float64, device=self.device)
+        cell = inverse_cdf(cumulative, u * cumulative[-1])  # (n,)
         corner = torch.stack(torch.unravel_index(cell, self.bins), dim=1)
-        u = torch.rand(corner.shape, dtype=self.dtype, **options)
+        u = self._uniform(*corner.shape, generator=generator)
         x = self.low + (corner + u) * self.width
         strayed = (self.cell(x) != cell)[:, None]  # rounding may lead over the border
         return torch.where(strayed, self.low + (corner + 0.5) * self.width, x)

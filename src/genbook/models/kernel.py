@@ -6,7 +6,7 @@ The sum over all pairs is where the time goes; ``_pairs.py`` does it quickly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
-from genbook.models._pairs import log_sums
+from genbook.models._pairs import gaussian_kernel_logsumexp
 from genbook.models.base import ExplicitModel
 from genbook.models.gaussian import LOG_2PI
 
@@ -120,7 +120,7 @@ class KernelDensity(ExplicitModel):
             z = (x[:, None] - self.points) / self.h  # (n, m, d)
             log_sum = (-0.5 * z.square().sum(dim=2)).logsumexp(dim=1)
         else:
-            log_sum = log_sums(x, self.points, self.h.item())
+            log_sum = gaussian_kernel_logsumexp(x, self.points, self.h.item())
         return log_sum - math.log(m) - d * (self.h.log() + 0.5 * LOG_2PI)
 
     @torch.no_grad()
@@ -133,11 +133,11 @@ class KernelDensity(ExplicitModel):
     ) -> Tensor:
         """Draw ``n`` of the observations and move each a little, ``(n, dim)``."""
         self._check_ready(y)
-        shape = (check_count(n, "n"), *self.event_shape)
+        n, m = check_count(n, "n"), len(self.points)
         check_generator(generator)
-        options: dict[str, Any] = {"generator": generator, "device": self.device}
-        i = torch.randint(len(self.points), (n,), **options)
-        return self.points[i] + self.h * torch.randn(shape, dtype=self.dtype, **options)
+        i = torch.randint(m, (n,), generator=generator, device=self.device)
+        eps = self._normal(n, *self.event_shape, generator=generator)
+        return self.points[i] + self.h * eps
 
     def _check_ready(self, y: Tensor | None) -> None:
         self._refuse_condition(y)
@@ -192,7 +192,7 @@ def scott(x: Tensor) -> float:
 def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
     r"""Return the bandwidth that predicts each observation best from all the others.
 
-    It maximises the leave-one-out log-likelihood over :math:`h`, by golden section on
+    It maximises the leave-one-out log-likelihood over :math:`h`, by Brent's method on
     :math:`\log h` between a fiftieth of Scott's bandwidth and twice it:
 
     .. math::
@@ -224,6 +224,8 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
         >>> 0.1 < select_bandwidth(x) < 0.4
         True
     """
+    from scipy.optimize import minimize_scalar  # slow to import
+
     check_count(queries, "queries", minimum=1)
     wide = scott(x)
     repeated = 1 - len(x.unique(dim=0)) / len(x)
@@ -236,42 +238,10 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
     n = min(queries, len(x))
     own = torch.arange(n, device=x.device) * len(x) // n
 
-    def score(log_h: float) -> float:
-        log_sum = log_sums(x[own], x, math.exp(log_h), own)
-        return log_sum.mean().item() - x.shape[1] * log_h
+    def loss(log_h: float) -> float:
+        log_sum = gaussian_kernel_logsumexp(x[own], x, math.exp(log_h), own)
+        return x.shape[1] * log_h - log_sum.mean().item()
 
-    low, high = math.log(wide / 50), math.log(wide * 2)
-    return math.exp(golden_section(score, low, high, tolerance=0.02))
-
-
-def golden_section(
-    f: Callable[[float], float], low: float, high: float, *, tolerance: float
-) -> float:
-    """Return where a function with one hill is highest.
-
-    Args:
-        f: The function.
-        low: The left end of the interval to search.
-        high: The right end.
-        tolerance: How close to come.
-
-    Returns:
-        A point within ``tolerance`` of the top of the hill.
-
-    Example:
-        >>> round(golden_section(lambda t: -(t - 2) ** 2, 0, 5, tolerance=1e-4), 3)
-        2.0
-    """
-    ratio = (math.sqrt(5) - 1) / 2
-    a, b = high - ratio * (high - low), low + ratio * (high - low)
-    f_a, f_b = f(a), f(b)
-    while high - low > 2 * tolerance:
-        if f_a < f_b:
-            low, a, f_a = a, b, f_b
-            b = low + ratio * (high - low)
-            f_b = f(b)
-        else:
-            high, b, f_b = b, a, f_a
-            a = high - ratio * (high - low)
-            f_a = f(a)
-    return (low + high) / 2
+    bounds, close = (math.log(wide / 50), math.log(wide * 2)), {"xatol": 0.02}
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options=close)
+    return math.exp(found.x)

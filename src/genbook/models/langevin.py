@@ -6,7 +6,6 @@ asks for :math:`Z`; annealed importance sampling estimates it.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -20,16 +19,21 @@ from genbook._validate import (
     check_tensor,
 )
 
-__all__ = ["annealed_importance", "jump", "langevin", "slope"]
+__all__ = [
+    "annealed_importance_sampling",
+    "energy_and_grad",
+    "independence_metropolis",
+    "langevin",
+]
 
 Energy = Callable[[Tensor], Tensor]
 
 
-def slope(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
+def energy_and_grad(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return energies ``(n,)`` and their gradients ``(n, dim)`` at ``x``.
 
     Example:
-        >>> slope(lambda x: (x**2).sum(1), torch.ones(1, 2))[1]
+        >>> energy_and_grad(lambda x: (x**2).sum(1), torch.ones(1, 2))[1]
         tensor([[2., 2.]])
     """
     with torch.enable_grad():
@@ -54,7 +58,8 @@ def langevin(
               + h\,\boldsymbol\varepsilon.
 
     A finite step makes a small error, which the Metropolis–Hastings test removes: a
-    move is taken with a probability that keeps the target exactly invariant.
+    move is taken with a probability that keeps the target exactly invariant. Untested
+    it is the unadjusted Langevin algorithm, tested the Metropolis-adjusted one (MALA).
 
     Args:
         energy: Gives ``(n,)`` for ``(n, dim)``.
@@ -82,7 +87,7 @@ def langevin(
     check_count(steps, "steps")
     check_positive(step_size, "step_size")
     check_generator(generator)
-    state = (x.detach(), *slope(energy, x))
+    state = (x.detach(), *energy_and_grad(energy, x))
     for _ in range(steps):
         state = _move(energy, *state, step_size, adjusted, generator)
     return state[0]
@@ -97,23 +102,26 @@ def _move(
     adjusted: bool,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Move each chain once; return places, energies and slopes."""
-    eps = torch.empty_like(x).normal_(generator=generator)
-    there = x - h**2 / 2 * g + h * eps
-    e_new, g_new = slope(energy, there)
+    """Move each chain once; return places, energies and slopes.
+
+    Equation :eq:`eq-energy-langevin` proposes, :eq:`eq-energy-metropolis` decides.
+    """
+    eps = torch.empty_like(x).normal_(generator=generator)  # (n, dim)
+    there = x - h**2 / 2 * g + h * eps  # (13.3)
+    e_new, g_new = energy_and_grad(energy, there)  # (n,), (n, dim)
     if not adjusted:
         return there, e_new, g_new
     # How likely the move is, and how likely the move back.
     out = (there - x + h**2 / 2 * g).square().sum(1)
     back = (x - there + h**2 / 2 * g_new).square().sum(1)
-    log_accept = e - e_new + (out - back) / (2 * h**2)
+    log_accept = e - e_new + (out - back) / (2 * h**2)  # (13.5)
     u = torch.empty_like(e).uniform_(generator=generator)
     taken = u.log() < log_accept
     x = torch.where(taken[:, None], there, x)
     return x, torch.where(taken, e_new, e), torch.where(taken[:, None], g_new, g)
 
 
-def jump(
+def independence_metropolis(
     energy: Energy,
     x: Tensor,
     low: Tensor,
@@ -123,7 +131,8 @@ def jump(
 ) -> Tensor:
     r"""Offer each chain a place anywhere in a box, and test the offer.
 
-    The offer does not depend on where the chain is, so that the Metropolis test is
+    The offer does not depend on where the chain is, so that the Metropolis test,
+    equation :eq:`eq-energy-metropolis`, is
 
     .. math:: \text{accept with probability }
               \min\bigl(1, e^{E(\mathbf x)-E(\mathbf x')}\bigr),
@@ -150,7 +159,7 @@ def jump(
         >>> slope_up = lambda x: -x.log().sum(1)
         >>> x, ends = torch.full((2000, 1), 0.5), torch.tensor([[0.0], [1.0]])
         >>> for _ in range(20):
-        ...     x = jump(slope_up, x, *ends, generator=g)
+        ...     x = independence_metropolis(slope_up, x, *ends, generator=g)
         >>> round(x.mean().item(), 2)
         0.67
     """
@@ -158,37 +167,37 @@ def jump(
     check_generator(generator)
     u = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     v = torch.rand(len(x), generator=generator, dtype=x.dtype, device=x.device)
-    there = low + u * (high - low)
+    there = low + u * (high - low)  # (n, dim)
     with torch.no_grad():
         e, e_new = energy(torch.cat([x, there])).chunk(2)
     inside = ((x >= low) & (x <= high)).all(1)
-    taken = inside & (v.log() < e - e_new)
+    taken = inside & (v.log() < e - e_new)  # (13.5)
     return torch.where(taken[:, None], there, x.detach())
 
 
-def annealed_importance(
+def annealed_importance_sampling(
     energy: Energy,
     x: Tensor,
     base_log_prob: Energy,
     *,
-    temperatures: int,
+    anneal_steps: int,
     step_size: float,
-    moves: int = 1,
+    langevin_steps: int = 1,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Carry samples of a base to a target, and weigh what the journey cost.
 
-    At temperature :math:`\beta` the chains follow
-    :math:`p_0(\mathbf x)^{1-\beta} e^{-\beta E(\mathbf x)}`. The mean of the weights
-    estimates :math:`Z` without bias.
+    At temperature :math:`1/\beta` the chains follow
+    :math:`p_0(\mathbf x)^{1-\beta} e^{-\beta E(\mathbf x)}`, equation
+    :eq:`eq-energy-anneal`. The mean of the weights estimates :math:`Z` without bias.
 
     Args:
         energy: The target's energy.
         x: Samples of the base, ``(n, dim)``.
         base_log_prob: The base's log density, ``(n,)`` for ``(n, dim)``.
-        temperatures: How many steps from 0 to 1.
+        anneal_steps: How many steps of :math:`\beta` from 0 to 1.
         step_size: Of the Langevin moves.
-        moves: How many moves at each temperature.
+        langevin_steps: How many moves at each temperature.
         generator: The source of randomness; the global one when ``None``.
 
     Returns:
@@ -204,23 +213,28 @@ def annealed_importance(
         >>> base = torch.distributions.Normal(0.0, 1.0)
         >>> x = torch.randn(2000, 1, generator=g)
         >>> narrow = lambda x: 2 * x[:, 0] ** 2
-        >>> _, w = annealed_importance(
-        ...     narrow, x, lambda x: base.log_prob(x[:, 0]), temperatures=30,
+        >>> _, w = annealed_importance_sampling(
+        ...     narrow, x, lambda x: base.log_prob(x[:, 0]), anneal_steps=30,
         ...     step_size=0.5, generator=g)
         >>> exact = 0.5 * math.log(math.pi / 2)
         >>> abs((w.logsumexp(0) - math.log(2000)).item() - exact) < 0.05
         True
     """
-    check_count(temperatures, "temperatures", minimum=1)
-    beta = torch.linspace(0, 1, temperatures + 1, dtype=x.dtype).tolist()
-    log_w = x.new_zeros(len(x))
+    check_count(anneal_steps, "anneal_steps", minimum=1)
+    beta = torch.linspace(0, 1, anneal_steps + 1, dtype=x.dtype).tolist()
+    log_w = x.new_zeros(len(x))  # (n,)
     for before, now in pairwise(beta):
         with torch.no_grad():
-            log_w -= (now - before) * (energy(x) + base_log_prob(x))
+            log_w -= (now - before) * (energy(x) + base_log_prob(x))  # (13.8)
 
         def bridge(v: Tensor, b: float = now) -> Tensor:
             return b * energy(v) - (1 - b) * base_log_prob(v)
 
-        walk = functools.partial(langevin, steps=moves, step_size=step_size)
-        x = walk(bridge, x, generator=generator)
+        x = langevin(
+            bridge,
+            x,
+            steps=langevin_steps,
+            step_size=step_size,
+            generator=generator,
+        )
     return x, log_w

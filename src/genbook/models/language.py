@@ -13,15 +13,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from genbook._validate import check_count, check_positive
+from genbook.models._categorical import inverse_cdf
 from genbook.models.base import ExplicitModel
 
 
 class Attention(nn.Module):
     r"""Masked self-attention with several heads.
 
-    .. math:: \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d}} + M\Bigr) V,
+    .. math:: \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{m}} + M\Bigr) V,
 
-    where the mask :math:`M` is minus infinity above the diagonal.
+    where the mask :math:`M` is minus infinity above the diagonal, and :math:`m` the
+    length of a head's vectors.
 
     Args:
         width: The length of each token's vector, a multiple of ``heads``.
@@ -35,13 +37,20 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the shape of ``x``, ``(n, length, width)``."""
+        """Return equation :eq:`eq-ar-attention` for all heads.
+
+        Args:
+            x: A vector for each token, ``(n, T, width)``.
+
+        Returns:
+            A tensor of the shape of ``x``.
+        """
         q, k, v = (
-            t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, length, d)
-            for t in self.qkv(x).chunk(3, dim=2)
+            t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
+            for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        seen = scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.out(seen.transpose(1, 2).flatten(2))
+        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (10.5)
+        return self.out(seen.transpose(1, 2).flatten(2))  # (n, T, width)
 
 
 class Block(nn.Module):
@@ -49,16 +58,16 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.before, self.attention = nn.LayerNorm(width), Attention(width, heads)
-        self.between = nn.LayerNorm(width)
+        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the shape of ``x``, ``(n, length, width)``."""
-        x = x + self.attention(self.before(x))
-        return x + self.mlp(self.between(x))
+        """Return a tensor of the shape of ``x``, ``(n, T, width)``."""
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
 
 
 class Transformer(ExplicitModel):
@@ -70,8 +79,8 @@ class Transformer(ExplicitModel):
     everything else follows.
 
     Args:
-        vocabulary: How many different tokens.
-        length: The tokens of one observation, at least 2.
+        vocab_size: How many different tokens.
+        context_length: The tokens of one observation, at least 2.
         width: The length of each token's vector.
         depth: How many blocks.
         heads: How many heads of attention; they divide ``width``.
@@ -85,77 +94,81 @@ class Transformer(ExplicitModel):
         A. Radford et al., "Language models are unsupervised multitask learners", 2019.
 
     Example:
-        >>> model = Transformer(vocabulary=10, length=8, width=16, depth=1, heads=2)
+        >>> model = Transformer(10, context_length=8, width=16, depth=1, heads=2)
         >>> model.sample(2, generator=torch.Generator().manual_seed(0)).shape
         torch.Size([2, 8])
     """
 
     def __init__(
         self,
-        vocabulary: int,
-        length: int,
+        vocab_size: int,
+        context_length: int,
         *,
         width: int = 64,
         depth: int = 2,
         heads: int = 4,
     ) -> None:
         super().__init__()
-        self.vocabulary = check_count(vocabulary, "vocabulary", minimum=2)
-        self.length = check_count(length, "length", minimum=2)
+        self.vocab_size = check_count(vocab_size, "vocab_size", minimum=2)
+        self.context_length = check_count(context_length, "context_length", minimum=2)
         check_count(width, "width", minimum=1)
         check_count(depth, "depth", minimum=1)
         if width % check_count(heads, "heads", minimum=1):
             raise ValueError(f"heads must divide width {width}, got {heads}")
         self.config = {
-            "vocabulary": vocabulary,
-            "length": length,
+            "vocab_size": vocab_size,
+            "context_length": context_length,
             "width": width,
             "depth": depth,
             "heads": heads,
         }
-        self.event_shape = (length,)
-        self.token = nn.Embedding(vocabulary, width)
-        self.place = nn.Parameter(0.02 * torch.randn(length, width))
-        nn.init.normal_(self.token.weight, std=0.02)
+        self.event_shape = (context_length,)
+        self.token_embedding = nn.Embedding(vocab_size, width)
+        positions = 0.02 * torch.randn(context_length, width)
+        self.position_embedding = nn.Parameter(positions)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
-        self.last = nn.LayerNorm(width)
+        self.final_norm = nn.LayerNorm(width)
 
     def logits(self, tokens: Tensor) -> Tensor:
-        """Return the log-odds of each next token, ``(n, length, vocabulary)``.
+        """Return the logits of each next token, ``(n, T, vocab_size)``.
 
         Args:
-            tokens: Integers, ``(n, up to length)``; the row of token ``t`` depends on
-                tokens ``0 … t`` alone.
+            tokens: Integers, ``(n, T)`` with ``T`` up to ``context_length``; the row of
+                token ``t`` depends on tokens ``0 … t`` alone.
         """
-        h = self.token(tokens) + self.place[: tokens.shape[1]]
+        positions = self.position_embedding[: tokens.shape[1]]  # (T, width)
+        h = self.token_embedding(tokens) + positions  # (n, T, width)
         for block in self.blocks:
             h = block(h)
-        return self.last(h) @ self.token.weight.T
+        return self.final_norm(h) @ self.token_embedding.weight.T  # (n, T, vocab_size)
 
-    def log_prob_of_tokens(self, tokens: Tensor) -> Tensor:
+    def token_log_probs(self, tokens: Tensor) -> Tensor:
         """Return the log-probability of each token after the first, in nats.
 
         Args:
-            tokens: Integers, ``(n, length)``.
+            tokens: Integers, ``(n, context_length)``.
 
         Returns:
-            A tensor ``(n, length - 1)``.
+            A tensor ``(n, context_length - 1)``.
         """
         self._check_tokens(tokens)
-        out = self.logits(tokens[:, :-1])
-        target = tokens[:, 1:]
+        out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
+        target = tokens[:, 1:]  # (n, context_length - 1)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
         return -nats.view_as(target)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log-probability of each text given its first token, ``(n,)``.
 
+        It is minus equation :eq:`eq-ar-loss`, from the second token on.
+
         Args:
-            x: Tokens, integers, ``(n, length)``.
+            x: Tokens, integers, ``(n, context_length)``.
             y: Must be ``None``.
         """
         self._refuse_condition(y)
-        return self.log_prob_of_tokens(x).sum(1)
+        return self.token_log_probs(x).sum(1)  # (10.1)
 
     def loss(
         self,
@@ -167,14 +180,14 @@ class Transformer(ExplicitModel):
         """Return the mean negative log-probability of a token, in nats.
 
         Args:
-            x: Tokens, integers, ``(n, length)``.
+            x: Tokens, integers, ``(n, context_length)``.
             y: Must be ``None``.
             generator: Unused.
         """
         self._refuse_condition(y)
         if isinstance(x, Tensor) and not len(x):
             raise ValueError("x must hold at least one observation, got none")
-        return -self.log_prob_of_tokens(x).mean()
+        return -self.token_log_probs(x).mean()
 
     @torch.no_grad()
     def sample(
@@ -186,29 +199,30 @@ class Transformer(ExplicitModel):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw ``n`` continuations of a prompt, ``(n, length)``.
+        """Draw ``n`` continuations of a prompt, ``(n, context_length)``.
 
         Args:
             n: How many.
             y: Must be ``None``.
             prompt: The tokens that each begins with.
-            temperature: Below 1 the likely tokens become likelier.
+            temperature: Below 1 the likely tokens become likelier, equation
+                :eq:`eq-ar-temperature`.
             generator: The source of randomness; the global one when ``None``.
         """
         self._refuse_condition(y)
         check_positive(temperature, "temperature")
-        if not 1 <= len(prompt) <= self.length:
+        length = self.context_length
+        if not 1 <= len(prompt) <= length:
             raise ValueError(
-                f"prompt must hold 1 to {self.length} tokens, got {len(prompt)}"
+                f"prompt must hold 1 to {length} tokens, got {len(prompt)}"
             )
         start = torch.tensor(list(prompt), device=self.device)
         x = start.expand(check_count(n, "n"), -1)
         self._check_tokens(x, full=False)
-        u = self._uniform(n, self.length, 1, generator=generator)
-        while x.shape[1] < self.length:
-            p = (self.logits(x)[:, -1] / temperature).softmax(1)
-            k = (p.cumsum(1) <= u[:, x.shape[1]]).sum(1, keepdim=True)
-            x = torch.cat([x, k.clamp(max=self.vocabulary - 1)], 1)
+        u = self._uniform(n, length, 1, generator=generator)
+        for t in range(len(prompt), length):
+            p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (10.3)
+            x = torch.cat([x, inverse_cdf(p.cumsum(1), u[:, t])], 1)  # (n, t + 1)
         return x
 
     def _check_tokens(self, x: Tensor, *, full: bool = True) -> None:
@@ -216,10 +230,12 @@ class Transformer(ExplicitModel):
             raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
         if x.is_floating_point():
             raise TypeError(f"x must hold integer tokens, got {x.dtype}")
-        if x.ndim != 2 or (full and x.shape[1] != self.length):
-            raise ValueError(f"x must be (n, {self.length}), got {tuple(x.shape)}")
-        if x.numel() and (x.min() < 0 or x.max() >= self.vocabulary):
+        if x.ndim != 2 or (full and x.shape[1] != self.context_length):
             raise ValueError(
-                f"x must hold tokens 0 to {self.vocabulary - 1}, got "
+                f"x must be (n, {self.context_length}), got {tuple(x.shape)}"
+            )
+        if x.numel() and (x.min() < 0 or x.max() >= self.vocab_size):
+            raise ValueError(
+                f"x must hold tokens 0 to {self.vocab_size - 1}, got "
                 f"{int(x.min())} to {int(x.max())}"
             )

@@ -20,6 +20,8 @@ from genbook.models.gaussian import LOG_2PI
 from genbook.models.ppca import ProbabilisticPCA
 from genbook.models.vae import VAE, gaussian_kl, gaussian_log_prob
 
+# --- the aggregated posterior ---------------------------------------------------------
+
 #: A number of the code is used where its posterior means vary by more than this.
 ACTIVE = 0.01
 #: A code is in a hole where the data have less than this share of the prior.
@@ -35,29 +37,29 @@ class AggregatedPosterior(NamedTuple):
     Attributes:
         rate: The mean divergence of a posterior from the prior, in nats. It is the sum
             of the next two.
-        information: What a code tells about which of the observations made it, in
-            nats; at most ``log n``.
-        divergence: The divergence of the aggregated posterior from the prior, in nats.
-        activity: The variance of the posterior means of each number of the code,
-            ``(latent,)``.
+        mutual_information: What a code tells about which of the observations made it,
+            in nats; at most ``log n``.
+        marginal_kl: The divergence of the aggregated posterior from the prior, in nats.
+        posterior_mean_variance: The variance of the posterior means of each number of
+            the code, ``(latent_dim,)``.
         holes: The share of the prior's draws where the aggregated posterior has less
             than a tenth of the prior's density.
-        energy: The energy distance between draws of both.
+        energy_distance: The energy distance between draws of both.
         p_value: The chance of such a distance, or a larger one, were they equal.
     """
 
     rate: float
-    information: float
-    divergence: float
-    activity: Tensor
+    mutual_information: float
+    marginal_kl: float
+    posterior_mean_variance: Tensor
     holes: float
-    energy: float
+    energy_distance: float
     p_value: float
 
     @property
-    def active(self) -> int:
+    def active_units(self) -> int:
         """How many numbers of the code depend on the observation."""
-        return int((self.activity > ACTIVE).sum())
+        return int((self.posterior_mean_variance > ACTIVE).sum())
 
 
 @torch.no_grad()
@@ -71,9 +73,11 @@ def aggregated_posterior(
 ) -> AggregatedPosterior:
     """Measure where the codes of observations lie, against where samples are drawn.
 
+    Equation :eq:`eq-vae-surgery`.
+
     One code is drawn for each observation, and as many from the prior. Where a
     posterior is narrow, many observations are needed to fill the gaps between them:
-    ``divergence`` and ``holes`` belong to the mixture of these ``n`` posteriors.
+    ``marginal_kl`` and ``holes`` belong to the mixture of these ``n`` posteriors.
 
     Args:
         model: A variational autoencoder.
@@ -95,29 +99,29 @@ def aggregated_posterior(
     Example:
         >>> g = torch.Generator().manual_seed(0)
         >>> x = torch.randn(200, 2, generator=g)
-        >>> found = aggregated_posterior(VAE((2,), latent=3), x, generator=g)
-        >>> found.activity.shape
+        >>> found = aggregated_posterior(VAE((2,), latent_dim=3), x, generator=g)
+        >>> found.posterior_mean_variance.shape
         torch.Size([3])
     """
     check_generator(generator)
     if len(x) < 2:
         raise ValueError(f"x must hold two observations or more, got {len(x)}")
-    mu, log_scale = model.posterior(model._check(x), y)
+    mu, log_scale = model.posterior(model.check_observations(x), y)
     z, prior = (torch.empty_like(mu).normal_(generator=generator) for _ in range(2))
     z = mu + log_scale.exp() * z
     zero = torch.zeros_like(mu)
-    mixture = _mixture_log_prob(z, mu, log_scale)
-    own = gaussian_log_prob(z, mu, log_scale)
-    expected = gaussian_log_prob(prior, zero, zero)
+    mixture = _mixture_log_prob(z, mu, log_scale)  # (n,)
+    own = gaussian_log_prob(z, mu, log_scale)  # (n,)
+    expected = gaussian_log_prob(prior, zero, zero)  # (n,)
     missed = _mixture_log_prob(prior, mu, log_scale) < expected + math.log(HOLE)
     test = energy_test(z, prior, permutations, generator=generator)
     return AggregatedPosterior(
-        rate=gaussian_kl(mu, log_scale).mean().item(),
-        information=(own - mixture).mean().item(),
-        divergence=(mixture - gaussian_log_prob(z, zero, zero)).mean().item(),
-        activity=mu.var(0),
+        rate=gaussian_kl(mu, log_scale).mean().item(),  # (12.8)
+        mutual_information=(own - mixture).mean().item(),
+        marginal_kl=(mixture - gaussian_log_prob(z, zero, zero)).mean().item(),
+        posterior_mean_variance=mu.var(0),
         holes=missed.double().mean().item(),
-        energy=test.statistic,
+        energy_distance=test.statistic,
         p_value=test.p_value,
     )
 
@@ -131,8 +135,11 @@ def _mixture_log_prob(z: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
     z, mu, log_scale = z.double(), mu.double(), log_scale.double()
     weight = (-2 * log_scale).exp()
     constant = (mu.square() * weight + 2 * log_scale + LOG_2PI).sum(1)
-    square = z.square() @ weight.T - 2 * z @ (mu * weight).T
+    square = z.square() @ weight.T - 2 * z @ (mu * weight).T  # (n, m)
     return (-0.5 * (square + constant)).logsumexp(1) - math.log(len(mu))
+
+
+# --- closed forms ---------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -148,7 +155,8 @@ def log_prob_by_quadrature(
 
     .. math:: \log \sum_j p(\mathbf x\mid\mathbf z_j)\, p(\mathbf z_j)\, h^k,
 
-    with the nodes in the middles of cells of side ``h``. The error falls fast once the
+    with the nodes in the middles of cells of side ``h``: equation
+    :eq:`eq-vae-integral` by the rule of the midpoint. The error falls fast once the
     cells are narrower than the posterior: compare two numbers of nodes.
 
     Args:
@@ -167,29 +175,29 @@ def log_prob_by_quadrature(
             positive.
 
     Example:
-        >>> model = VAE((2,), latent=1, hidden=(8,))
+        >>> model = VAE((2,), latent_dim=1, hidden=(8,))
         >>> log_prob_by_quadrature(model, torch.zeros(3, 2)).shape
         torch.Size([3])
     """
-    if model.latent > 2:
-        raise ValueError(
-            f"model must have a code of 1 or 2 numbers, got {model.latent}"
-        )
+    k = model.latent_dim
+    if k > 2:
+        raise ValueError(f"model must have a code of 1 or 2 numbers, got {k}")
     check_count(nodes, "nodes", minimum=1)
     h = 2 * check_positive(limit, "limit") / nodes
-    model._check(x)
+    model.check_observations(x)
     side = h * (torch.arange(nodes, dtype=model.dtype, device=model.device) + 0.5)
-    axes = torch.meshgrid([side - limit] * model.latent, indexing="ij")
-    z = torch.stack(axes, -1).reshape(-1, model.latent)  # (nodes ** latent, latent)
+    axes = torch.meshgrid([side - limit] * k, indexing="ij")
+    z = torch.stack(axes, -1).reshape(-1, k)  # (nodes ** k, k)
     zero = torch.zeros_like(z)
-    mass = gaussian_log_prob(z, zero, zero) + model.latent * math.log(h)
+    mass = gaussian_log_prob(z, zero, zero) + k * math.log(h)  # (nodes ** k,)
     found = x.new_empty(len(x))
-    out = None if model.classes else model.say(z)
+    same = None if model.classes else model.likelihood_params(z)
     for i in range(len(x)):
         label = None if y is None else y[i : i + 1].expand(len(z))
-        said = model.say(z, label) if out is None else out
-        given = model.score(x[i : i + 1].expand(len(z), *x.shape[1:]), said)
-        found[i] = (given + mass).logsumexp(0)
+        params = model.likelihood_params(z, label) if same is None else same
+        copies = x[i : i + 1].expand(len(z), *x.shape[1:])
+        given = model.likelihood_log_prob(copies, params)  # (nodes ** k,)
+        found[i] = (given + mass).logsumexp(0)  # (12.1)
     return found
 
 
@@ -231,7 +239,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
     if (precision - precision.diag().diag()).abs().max() > 1e-4 * size.max():
         raise ValueError("plane must have columns of W at right angles: fit it first")
     model = VAE(plane.event_shape, q, hidden=()).to(W.dtype)
-    gain = W.T / size[:, None]
+    gain = W.T / size[:, None]  # (q, features)
     log_scale = 0.5 * (plane.log_variance - size.log())
     (encoder,), (decoder,) = _linear(model.encoder), _linear(model.decoder)
     encoder.weight.copy_(torch.cat([gain, torch.zeros_like(gain)]))
@@ -243,7 +251,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
 
 
 @torch.no_grad()
-def without_noise(model: VAE) -> Autoencoder:
+def to_autoencoder(model: VAE) -> Autoencoder:
     """Return the means of both networks of a model as a plain autoencoder.
 
     Args:
@@ -253,8 +261,8 @@ def without_noise(model: VAE) -> Autoencoder:
         ValueError: If the model is of another kind.
 
     Example:
-        >>> model = VAE((1, 4, 4), latent=2, hidden=(8,), likelihood="bernoulli")
-        >>> twin, z = without_noise(model), torch.zeros(3, 2)
+        >>> model = VAE((1, 4, 4), latent_dim=2, hidden=(8,), likelihood="bernoulli")
+        >>> twin, z = to_autoencoder(model), torch.zeros(3, 2)
         >>> torch.allclose(twin.decode(z), model.decode(z))
         True
     """
@@ -264,7 +272,8 @@ def without_noise(model: VAE) -> Autoencoder:
             f"{model.config}"
         )
     hidden = [m.out_features for m in _linear(model.encoder)[:-1]]
-    twin = Autoencoder(model.event_shape, model.latent, hidden=hidden).to(model.dtype)
+    twin = Autoencoder(model.event_shape, model.latent_dim, hidden=hidden)
+    twin = twin.to(model.dtype)
     for net, ours in ((twin.encoder, model.encoder), (twin.decoder, model.decoder)):
         for new, old in zip(_linear(net), _linear(ours), strict=True):
             new.weight.copy_(old.weight[: len(new.weight)])

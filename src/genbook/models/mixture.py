@@ -15,9 +15,16 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
+from genbook.models._categorical import inverse_cdf
 from genbook.models.base import ExplicitModel, LatentVariableModel
-from genbook.models.em import Theta, expect, maximise, start
-from genbook.models.gaussian import LOG_2PI, cholesky, from_tril, to_tril
+from genbook.models.em import Theta, e_step, initialise, m_step
+from genbook.models.gaussian import (
+    LOG_2PI,
+    cholesky,
+    from_tril,
+    to_tril,
+    variance_floor,
+)
 
 
 class GaussianMixture(ExplicitModel, LatentVariableModel):
@@ -36,8 +43,8 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
 
     Attributes:
         logits: The weights' logarithms up to a constant, ``(k,)``.
-        mu: The means, ``(k, dim)``.
-        free: The Cholesky factors as free numbers, ``(k, dim, dim)``: see
+        means: The components' means, ``(k, dim)``.
+        raw_tril: The Cholesky factors as unconstrained numbers, ``(k, dim, dim)``: see
             :func:`~genbook.models.gaussian.to_tril`.
         history: The mean log-likelihood in nats before each step of the last ``fit``,
             and after the last step.
@@ -68,19 +75,19 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         self.config = {"dim": dim, "components": k}
         self.event_shape = (dim,)
         self.logits = nn.Parameter(torch.zeros(k))
-        self.mu = nn.Parameter(torch.randn(k, dim))
-        self.free = nn.Parameter(torch.zeros(k, dim, dim))
+        self.means = nn.Parameter(torch.randn(k, dim))
+        self.raw_tril = nn.Parameter(torch.zeros(k, dim, dim))
         self.history = []
 
     @classmethod
     def from_parameters(
-        cls, weights: Tensor, mu: Tensor, covariances: Tensor
+        cls, weights: Tensor, means: Tensor, covariances: Tensor
     ) -> GaussianMixture:
         """Return the mixture of given weights, means and covariances.
 
         Args:
             weights: Positive numbers that sum to one, ``(k,)``.
-            mu: The means, ``(k, dim)``.
+            means: The components' means, ``(k, dim)``.
             covariances: Symmetric and positive definite, ``(k, dim, dim)``.
 
         Returns:
@@ -93,24 +100,24 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
                 covariance is not symmetric and positive definite.
 
         Example:
-            >>> mu, covariances = torch.zeros(2, 1), torch.ones(2, 1, 1)
+            >>> means, covariances = torch.zeros(2, 1), torch.ones(2, 1, 1)
             >>> model = GaussianMixture.from_parameters(
-            ...     torch.tensor([0.25, 0.75]), mu, covariances
+            ...     torch.tensor([0.25, 0.75]), means, covariances
             ... )
             >>> model.weights
             tensor([0.2500, 0.7500])
         """
-        check_tensor(mu, "mu", ("k", "dim"))
-        k, dim = mu.shape
-        check_tensor(weights, "weights", (k,), dtype=mu.dtype)
-        check_tensor(covariances, "covariances", (k, dim, dim), dtype=mu.dtype)
+        check_tensor(means, "means", ("k", "dim"))
+        k, dim = means.shape
+        check_tensor(weights, "weights", (k,), dtype=means.dtype)
+        check_tensor(covariances, "covariances", (k, dim, dim), dtype=means.dtype)
         if not (weights > 0).all() or abs(weights.sum().item() - 1) > 1e-4:
             raise ValueError(
                 f"weights must be positive and sum to 1, got the smallest "
                 f"{weights.min():g} and the sum {weights.sum():g}"
             )
-        model = cls(dim, k).to(device=mu.device, dtype=mu.dtype)
-        model._set(Theta(weights, mu, cholesky(covariances, "covariances")))
+        model = cls(dim, k).to(device=means.device, dtype=means.dtype)
+        model._set(Theta(weights, means, cholesky(covariances, "covariances")))
         return model
 
     @property
@@ -121,14 +128,14 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
     @property
     def covariances(self) -> Tensor:
         """The covariance of each component, ``(k, dim, dim)``. No gradient."""
-        tril = to_tril(self.free.detach())
+        tril = to_tril(self.raw_tril.detach())
         return tril @ tril.mT
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return the log density of each observation and component, ``(n, k)``."""
-        tril = to_tril(self.free)  # (k, d, d)
+        tril = to_tril(self.raw_tril)  # (k, d, d)
         z = torch.linalg.solve_triangular(  # (k, d, n)
-            tril, x.mT - self.mu[..., None], upper=False
+            tril, x.mT - self.means[..., None], upper=False
         )
         log_det = tril.diagonal(dim1=-2, dim2=-1).log().sum(dim=1)  # (k,)
         constant = self.logits.log_softmax(dim=0) - log_det - 0.5 * z.shape[1] * LOG_2PI
@@ -139,8 +146,8 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         self._refuse_condition(y)
         return self.log_joint(self._check_x(x)).logsumexp(dim=1)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the responsibilities: how likely each component made ``x``.
+    def responsibilities(self, x: Tensor) -> Tensor:
+        """Return how likely each component made each observation.
 
         Args:
             x: Observations, ``(n, dim)``.
@@ -149,6 +156,10 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
             Probabilities ``(n, k)``; each row sums to one.
         """
         return self.log_joint(self._check_x(x)).softmax(dim=1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the :meth:`responsibilities`, ``(n, k)``."""
+        return self.responsibilities(x)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the mean observation of each mixture of components.
@@ -159,8 +170,8 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         Returns:
             Points ``(n, dim)``.
         """
-        check_tensor(z, "z", ("n", len(self.mu)), dtype=self.dtype, allow_empty=True)
-        return z @ self.mu
+        check_tensor(z, "z", ("n", len(self.means)), dtype=self.dtype, allow_empty=True)
+        return z @ self.means
 
     @torch.no_grad()
     def sample(
@@ -173,10 +184,9 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         """Draw a component for each of ``n`` points, then the point, ``(n, dim)``."""
         self._refuse_condition(y)
         u = self._uniform(check_count(n, "n"), generator=generator)
-        cumulative = self.weights.cumsum(dim=0)
-        j = torch.searchsorted(cumulative, u, right=True).clamp(max=len(self.mu) - 1)
+        j = inverse_cdf(self.weights.cumsum(dim=0), u)  # (n,)
         eps = self._normal(n, *self.event_shape, generator=generator)
-        return self.mu[j] + (to_tril(self.free)[j] @ eps[..., None]).squeeze(-1)
+        return self.means[j] + (to_tril(self.raw_tril)[j] @ eps[..., None]).squeeze(-1)
 
     @torch.no_grad()
     def fit(
@@ -219,44 +229,45 @@ class GaussianMixture(ExplicitModel, LatentVariableModel):
         check_count(iterations, "iterations")
         check_positive(tolerance, "tolerance", zero=True)
         check_count(restarts, "restarts", minimum=1)
-        check_positive(min_variance, "min_variance")
         check_generator(generator)
-        k = len(self.mu)
+        k = len(self.means)
         if len(x) < k:
             raise ValueError(
                 f"x must hold at least one point for each of the {k} components, got "
                 f"{len(x)}"
             )
-        if (x == x[0]).all():
-            raise ValueError(f"x must not be constant, got {len(x)} times one point")
+        floor = variance_floor(x, min_variance)
         centre = x.mean(dim=0)
         x = x - centre  # so that rounding is small beside the spread
-        floor = min_variance * x.square().mean().item()
 
         best: tuple[list[float], Theta] | None = None
         for _ in range(1 if warm_start else restarts):
-            theta = self._theta(centre) if warm_start else start(x, k, floor, generator)
+            theta = (
+                self._theta(centre)
+                if warm_start
+                else initialise(x, k, floor, generator)
+            )
             history: list[float] = []
             for step in range(iterations + 1):
-                sums = expect(x, theta)
+                sums = e_step(x, theta)
                 history.append(sums.log_likelihood)
                 gain = history[-1] - history[-2] if step else torch.inf
                 if step == iterations or gain < tolerance:
                     break
-                theta = maximise(sums, floor)
+                theta = m_step(sums, floor)
             if best is None or history[-1] > best[0][-1]:
                 best = history, theta
         assert best is not None
         self.history, theta = best
-        self._set(theta._replace(mu=theta.mu + centre))
+        self._set(theta._replace(means=theta.means + centre))
         return self
 
     def _theta(self, centre: Tensor) -> Theta:
-        mu, tril = self.mu - centre, to_tril(self.free)
-        return Theta(self.weights.double(), mu.double(), tril.double())
+        means, tril = self.means - centre, to_tril(self.raw_tril)
+        return Theta(self.weights.double(), means.double(), tril.double())
 
     @torch.no_grad()
     def _set(self, theta: Theta) -> None:
         self.logits.copy_(theta.pi.log())
-        self.mu.copy_(theta.mu)
-        self.free.copy_(from_tril(theta.tril))
+        self.means.copy_(theta.means)
+        self.raw_tril.copy_(from_tril(theta.tril))

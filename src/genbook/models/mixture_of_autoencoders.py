@@ -20,6 +20,7 @@ from genbook._validate import (
     check_generator,
     check_positive,
     check_tensor,
+    check_unit_interval,
 )
 from genbook.models.base import RepresentationModel
 
@@ -40,22 +41,23 @@ class MixtureOfAutoencoders(RepresentationModel):
     where :math:`\bar p_k` is the mean of :math:`p_k` over the batch and its copies. The
     first term wants the chosen autoencoder to draw well, the second a sure and steady
     choice, the third clusters of equal size. Without bending, :math:`\mathbf
-    x'=\mathbf x`, and the loss is that of Zhang et al.
+    x'=\mathbf x`, and the loss is that of Zhang et al. Equation
+    :eq:`eq-mixture-of-autoencoders`.
 
     Args:
         event_shape: The shape of one observation.
         clusters: The number K of autoencoders.
-        code: The length of the code of each.
+        latent_dim: The length of the code of each.
         hidden: The width of the hidden layer of each encoder and each decoder.
-        sure: The weight :math:`\alpha` of the second term.
-        balance: The weight :math:`\beta` of the third term.
-        bend: How far copies are bent: each entry of a random affine map leaves the
+        sample_entropy_weight: The weight :math:`\alpha` of the second term.
+        batch_entropy_weight: The weight :math:`\beta` of the third term.
+        augment: How far copies are bent: each entry of a random affine map leaves the
             identity by at most this much, in units of half an image. Above zero only
             for images ``(channels, height, width)``.
 
     Raises:
         TypeError: If a size is not an integer or a weight is not a number.
-        ValueError: If a size is not positive, a weight is negative, or ``bend`` is
+        ValueError: If a size is not positive, a weight is negative, or ``augment`` is
             above zero for observations that are no images.
 
     Reference:
@@ -65,9 +67,9 @@ class MixtureOfAutoencoders(RepresentationModel):
         Information Maximizing Self-Augmented Training", 2017, arXiv:1702.08720.
 
     Example:
-        >>> model = MixtureOfAutoencoders((1, 8, 8), clusters=3, code=2, bend=0.2)
+        >>> model = MixtureOfAutoencoders((1, 8, 8), 3, latent_dim=2, augment=0.2)
         >>> x = torch.rand(5, 1, 8, 8)
-        >>> model.assignment(x).shape, model.assign(x).shape, model.encode(x).shape
+        >>> model.predict_proba(x).shape, model.predict(x).shape, model.encode(x).shape
         (torch.Size([5, 3]), torch.Size([5]), torch.Size([5, 6]))
     """
 
@@ -75,57 +77,61 @@ class MixtureOfAutoencoders(RepresentationModel):
         self,
         event_shape: Sequence[int],
         clusters: int = 10,
-        code: int = 8,
+        latent_dim: int = 8,
         *,
         hidden: int = 64,
-        sure: float = 1.0,
-        balance: float = 2.0,
-        bend: float = 0.0,
+        sample_entropy_weight: float = 1.0,
+        batch_entropy_weight: float = 2.0,
+        augment: float = 0.0,
     ) -> None:
         super().__init__()
         self.event_shape = tuple(event_shape)
         self.clusters = check_count(clusters, "clusters", minimum=1)
-        self.code = check_count(code, "code", minimum=1)
+        self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
         check_count(hidden, "hidden", minimum=1)
-        self.sure = check_positive(sure, "sure", zero=True)
-        self.balance = check_positive(balance, "balance", zero=True)
-        self.bend = check_positive(bend, "bend", zero=True)
-        if bend and len(self.event_shape) != 3:
+        self.sample_entropy_weight = check_positive(
+            sample_entropy_weight, "sample_entropy_weight", zero=True
+        )
+        self.batch_entropy_weight = check_positive(
+            batch_entropy_weight, "batch_entropy_weight", zero=True
+        )
+        self.augment = check_positive(augment, "augment", zero=True)
+        if augment and len(self.event_shape) != 3:
             raise ValueError(
-                f"bend must be zero unless observations are images (channels, height, "
-                f"width), got {bend} for observations {self.event_shape}"
+                f"augment must be zero unless observations are images (channels, "
+                f"height, width), got {augment} for observations {self.event_shape}"
             )
         self.config = {
             "event_shape": self.event_shape,
             "clusters": clusters,
-            "code": code,
+            "latent_dim": latent_dim,
             "hidden": hidden,
-            "sure": sure,
-            "balance": balance,
-            "bend": bend,
+            "sample_entropy_weight": sample_entropy_weight,
+            "batch_entropy_weight": batch_entropy_weight,
+            "augment": augment,
         }
         features = prod(self.event_shape)
         self.encoders = nn.Sequential(
             _SideBySide(clusters, features, hidden),
             nn.ReLU(),
-            _SideBySide(clusters, hidden, code),
+            _SideBySide(clusters, hidden, latent_dim),
         )
         self.decoders = nn.Sequential(
-            _SideBySide(clusters, code, hidden),
+            _SideBySide(clusters, latent_dim, hidden),
             nn.ReLU(),
             _SideBySide(clusters, hidden, features),
             nn.Sigmoid(),
         )
         self.assigner = nn.Sequential(
-            nn.Linear(clusters * code, 2 * hidden),
+            nn.Linear(clusters * latent_dim, 2 * hidden),
             nn.ReLU(),
             nn.Linear(2 * hidden, clusters),
         )
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the codes of all autoencoders in a row, ``(n, clusters * code)``."""
+        """Return the codes of all in a row, ``(n, clusters * latent_dim)``."""
         rows = self._check_x(x).flatten(1)  # (n, D)
-        z = self.encoders(rows.expand(self.clusters, *rows.shape))  # (K, n, code)
+        z = self.encoders(rows.expand(self.clusters, *rows.shape))  # (K, n, latent_dim)
         return z.transpose(0, 1).flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -137,14 +143,14 @@ class MixtureOfAutoencoders(RepresentationModel):
         """Return what each autoencoder draws, ``(n, clusters, *event_shape)``.
 
         Args:
-            z: Codes of all autoencoders in a row, ``(n, clusters * code)``.
+            z: Codes of all autoencoders in a row, ``(n, clusters * latent_dim)``.
         """
-        size = self.clusters * self.code
-        check_tensor(z, "z", ("n", size), dtype=self.dtype, allow_empty=True)
-        z = z.unflatten(1, (self.clusters, self.code)).transpose(0, 1)  # (K, n, code)
+        size = self.clusters, self.latent_dim
+        check_tensor(z, "z", ("n", prod(size)), dtype=self.dtype, allow_empty=True)
+        z = z.unflatten(1, size).transpose(0, 1)  # (K, n, latent_dim)
         return self.decoders(z).transpose(0, 1).unflatten(2, self.event_shape)
 
-    def assignment(self, x: Tensor) -> Tensor:
+    def predict_proba(self, x: Tensor) -> Tensor:
         """Return the probability of each cluster, ``(n, clusters)``.
 
         Args:
@@ -153,7 +159,7 @@ class MixtureOfAutoencoders(RepresentationModel):
         return self.assigner(self.encode(x)).softmax(1)
 
     @torch.no_grad()
-    def assign(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
         """Return the most probable cluster of each observation, ``(n,)`` integers.
 
         Args:
@@ -183,7 +189,8 @@ class MixtureOfAutoencoders(RepresentationModel):
         """
         self._refuse_condition(y)
         drawing, doubt, spread = self.terms(x, generator=generator)
-        return drawing + self.sure * doubt - self.balance * spread
+        alpha, beta = self.sample_entropy_weight, self.batch_entropy_weight
+        return drawing + alpha * doubt - beta * spread  # (7.2)
 
     def terms(
         self, x: Tensor, *, generator: torch.Generator | None = None
@@ -195,11 +202,11 @@ class MixtureOfAutoencoders(RepresentationModel):
             generator: The source of randomness of the bent copies.
         """
         self._check_drawable(x, generator)
-        z = self.encode(x)
+        z = self.encode(x)  # (n, K * latent_dim)
         log_p = self.assigner(z).log_softmax(1)  # (n, K)
         log_q = log_p
-        if self.bend:
-            copies = self._bent(x, generator)
+        if self.augment:
+            copies = self._augmented(x, generator)
             log_q = self.assigner(self.encode(copies)).log_softmax(1)
         p = log_p.exp()
         wrong = (self.draw(z) - x[:, None]).square()  # (n, K, *event)
@@ -213,15 +220,12 @@ class MixtureOfAutoencoders(RepresentationModel):
     def _check_drawable(self, x: Tensor, generator: torch.Generator | None) -> None:
         check_generator(generator)
         self._check_x(x, allow_empty=False)
-        if x.min() < 0 or x.max() > 1:
-            raise ValueError(
-                f"x must lie in [0, 1], got values from {x.min():.3g} to {x.max():.3g}"
-            )
+        check_unit_interval(x, "x")
 
-    def _bent(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _augmented(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return each image under its own random affine map."""
         noise = torch.empty(len(x), 2, 3, dtype=x.dtype, device=x.device)
-        noise.uniform_(-self.bend, self.bend, generator=generator)
+        noise.uniform_(-self.augment, self.augment, generator=generator)
         maps = torch.eye(2, 3, dtype=x.dtype, device=x.device) + noise
         grid = F.affine_grid(maps, list(x.shape), align_corners=False)
         return F.grid_sample(x, grid, align_corners=False)

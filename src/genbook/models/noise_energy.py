@@ -48,9 +48,9 @@ class NoiseEnergy(EnergyModel):
             mean 0 and variances 1 when ``None``.
         width: The width of the network.
         depth: How many hidden layers it has.
-        levels: How many levels a chain visits.
-        lowest: The standard deviation of the least noise, in the unit of the data.
-        highest: That of the most.
+        num_scales: How many levels a chain visits.
+        sigma_min: The standard deviation of the least noise, in the unit of the data.
+        sigma_max: That of the most.
 
     Raises:
         TypeError: If a size is not an integer.
@@ -81,26 +81,28 @@ class NoiseEnergy(EnergyModel):
         *,
         width: int = 256,
         depth: int = 2,
-        levels: int = 16,
-        lowest: float = 0.05,
-        highest: float = 1.5,
+        num_scales: int = 16,
+        sigma_min: float = 0.05,
+        sigma_max: float = 1.5,
     ) -> None:
         super().__init__()
         self.event_shape = check_sizes(event_shape, "event_shape")
         dim = prod(self.event_shape)
         check_count(width, "width", minimum=1)
         check_count(depth, "depth", minimum=1)
-        check_count(levels, "levels", minimum=2)
-        check_positive(lowest, "lowest")
-        if check_positive(highest, "highest") <= lowest:
-            raise ValueError(f"highest must be above lowest {lowest}, got {highest}")
+        check_count(num_scales, "num_scales", minimum=2)
+        check_positive(sigma_min, "sigma_min")
+        if check_positive(sigma_max, "sigma_max") <= sigma_min:
+            raise ValueError(
+                f"sigma_max must be above sigma_min {sigma_min}, got {sigma_max}"
+            )
         self.config = {
             "event_shape": self.event_shape,
             "width": width,
             "depth": depth,
-            "levels": levels,
-            "lowest": lowest,
-            "highest": highest,
+            "num_scales": num_scales,
+            "sigma_min": sigma_min,
+            "sigma_max": sigma_max,
         }
         seen = dim + 1 + 2 * self.TIMES
         # Slopes are learnt, so the network itself must be smooth.
@@ -108,8 +110,8 @@ class NoiseEnergy(EnergyModel):
         self.network = nn.Sequential(*layers(sizes, nn.SiLU))
         for p in self.network[-1].parameters():
             nn.init.zeros_(p)
-        ends = math.log(highest), math.log(lowest)
-        self.register_buffer("sigmas", torch.linspace(*ends, levels).exp())
+        ends = math.log(sigma_max), math.log(sigma_min)
+        self.register_buffer("sigmas", torch.linspace(*ends, num_scales).exp())
         mean, axes, variances = torch.zeros(dim), torch.eye(dim), torch.ones(dim)
         if x is not None:
             flat = check_tensor(x, "x", ("n", *self.event_shape)).flatten(1)
@@ -140,15 +142,16 @@ class NoiseEnergy(EnergyModel):
     def _energy(self, z: Tensor, sigma: Tensor) -> Tensor:
         total = sigma[:, None] ** 2 + self.variances  # (n, dim)
         s = self.variances.mean().sqrt()
-        v = z / s * (self.variances / total).sqrt()
+        v = z / s * (self.variances / total).sqrt()  # (n, dim)
         top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
         t = (sigma.log() - bottom) / (top - bottom)
-        when = waves(t[:, None], self.TIMES)
-        answer = self.network(torch.cat([v, when], 1))
+        level = waves(t[:, None], self.TIMES)  # (n, 1 + 2 * TIMES)
+        answer = self.network(torch.cat([v, level], 1))  # (n, dim)
         correction = s / sigma * (v * answer).sum(1)
         return (z.square() / total).sum(1) / 2 - correction
 
-    def _slope(self, z: Tensor, sigma: Tensor, *, learn: bool = False) -> Tensor:
+    def _grad(self, z: Tensor, sigma: Tensor, *, learn: bool = False) -> Tensor:
+        """Return the gradient of the energy along the axes, ``(n, dim)``."""
         with torch.enable_grad():
             z = z if z.requires_grad else z.detach().requires_grad_()
             e = self._energy(z, sigma).sum()
@@ -164,8 +167,9 @@ class NoiseEnergy(EnergyModel):
     ) -> Tensor:
         r"""Return the error of the slope against the noise, at levels drawn at random.
 
-        Each level counts by how well it can be answered at all: the weight makes the
-        error of a Gaussian of the data's spread the same at every level.
+        Equation :eq:`eq-energy-dsm` with a weight: each level counts by how well it can
+        be answered at all, so that the error of a Gaussian of the data's spread is the
+        same at every level.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
@@ -176,12 +180,12 @@ class NoiseEnergy(EnergyModel):
         z = self._turn(self._check_x(x, allow_empty=False))
         top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
         t = self._uniform(len(z), generator=generator)
-        sigma = (bottom + t * (top - bottom)).exp()
-        eps = self._normal(*z.shape, generator=generator)
+        sigma = (bottom + t * (top - bottom)).exp()  # (n,)
+        eps = self._normal(*z.shape, generator=generator)  # (n, dim)
         wide = sigma[:, None]
-        g = self._slope(z + wide * eps, sigma, learn=True)
-        weight = 1 + wide**2 / self.variances.mean()
-        return (weight * (wide * g - eps).square()).mean()
+        g = self._grad(z + wide * eps, sigma, learn=True)  # (n, dim)
+        weight = 1 + wide**2 / self.variances.mean()  # (n, 1)
+        return (weight * (wide * g - eps).square()).mean()  # (13.10)
 
     @torch.no_grad()
     def sample(
@@ -189,16 +193,19 @@ class NoiseEnergy(EnergyModel):
         n: int,
         y: Tensor | None = None,
         *,
-        moves: int = 8,
+        langevin_steps: int = 8,
         step_size: float = 0.8,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw by Langevin chains that go down the levels.
 
+        Moves by equation :eq:`eq-energy-langevin`, untested; the last step takes away
+        what noise is left, by :eq:`eq-energy-tweedie`.
+
         Args:
             n: How many.
             y: Must be ``None``.
-            moves: Langevin moves at each level.
+            langevin_steps: Langevin moves at each level.
             step_size: Their size, as a multiple of the level.
             generator: The source of randomness; the global one when ``None``.
         """
@@ -206,12 +213,12 @@ class NoiseEnergy(EnergyModel):
         check_count(n, "n")
         check_generator(generator)
         dim = len(self.mean)
-        z = self._normal(n, dim, generator=generator)
+        z = self._normal(n, dim, generator=generator)  # (n, dim)
         z = z * (self.sigmas[0] ** 2 + self.variances).sqrt()
         for sigma in self.sigmas:
             each, h = sigma.expand(n), step_size * sigma
-            for _ in range(moves):
+            for _ in range(langevin_steps):
                 eps = self._normal(n, dim, generator=generator)
-                z = z - h**2 / 2 * self._slope(z, each) + h * eps
-        z = z - sigma**2 * self._slope(z, each)  # what lies behind the last noise
+                z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (13.3)
+        z = z - sigma**2 * self._grad(z, each)  # (13.9)
         return (self.mean + z @ self.axes.T).unflatten(1, self.event_shape)

@@ -18,6 +18,7 @@ from genbook._validate import (
     check_positive,
     check_sizes,
 )
+from genbook.models._categorical import inverse_cdf
 from genbook.models.base import ExplicitModel
 
 
@@ -26,21 +27,28 @@ class GatedBlock(nn.Module):
 
     Args:
         channels: How many channels each stack has.
-        size: The side of the kernel, odd.
+        kernel_size: The side of the kernel, odd.
         features: How many features of a condition it sees.
         first: Whether the pixel itself is hidden, as it must be in the first layer.
     """
 
     def __init__(
-        self, channels: int, size: int, features: int, *, first: bool, inputs: int
+        self,
+        channels: int,
+        kernel_size: int,
+        features: int,
+        *,
+        first: bool,
+        inputs: int,
     ) -> None:
         super().__init__()
-        self.reach, self.first = size // 2, first
+        k = kernel_size // 2
+        self.reach, self.first = k, first
         # Above: rows up to and including this one; shifted by a row before use.
-        self.down = nn.Conv2d(inputs, 2 * channels, (self.reach + 1, size))
+        self.vertical = nn.Conv2d(inputs, 2 * channels, (k + 1, kernel_size))
         # Left: pixels up to and including this one; the first layer drops this one.
-        self.right = nn.Conv2d(inputs, 2 * channels, (1, self.reach + (not first)))
-        self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, k + (not first)))
+        self.vertical_to_horizontal = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
         self.label = nn.Linear(features, 2 * channels, bias=False) if features else None
 
@@ -49,23 +57,27 @@ class GatedBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return both stacks' new values, each ``(n, channels, height, width)``."""
         k = self.reach
-        a = self.down(pad(above, (k, k, k, 0)))  # row r sees rows r - k … r
+        # Row r sees rows r - k … r.
+        a = self.vertical(pad(above, (k, k, k, 0)))  # (n, 2 * channels, height, width)
         # What the left stack may know of it: rows strictly above.
         shifted = pad(a, (0, 0, 1, 0))[:, :, :-1]
         padded = pad(left, (k, 0, 0, 0))
         if self.first:
             padded = padded[..., :-1]
-        b = self.right(padded) + self.across(shifted)
+        b = self.horizontal(padded) + self.vertical_to_horizontal(shifted)
         if self.label is not None and h is not None:
             shift = self.label(h)[:, :, None, None]
             a, b = a + shift, b + shift
-        down, right = _gate(a), self.out(_gate(b))
-        return (down, right) if self.first else (above + down, left + right)
+        vertical, horizontal = _gate(a), self.out(_gate(b))
+        if self.first:
+            return vertical, horizontal
+        return above + vertical, left + horizontal
 
 
 def _gate(v: Tensor) -> Tensor:
-    a, b = v.chunk(2, dim=1)
-    return a.tanh() * b.sigmoid()
+    """Return equation :eq:`eq-ar-gate`."""
+    a, b = v.chunk(2, dim=1)  # (n, channels, height, width) each
+    return a.tanh() * b.sigmoid()  # (10.4)
 
 
 class PixelCNN(ExplicitModel):
@@ -82,7 +94,7 @@ class PixelCNN(ExplicitModel):
             ``0, 1 / (levels - 1), …, 1``.
         channels: The channels of each stack.
         depth: How many gated layers.
-        size: The side of the first layer's kernels, odd; the others are 3 by 3.
+        kernel_size: The side of the first layer's kernels, odd; the others are 3 by 3.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
 
     Raises:
@@ -106,15 +118,15 @@ class PixelCNN(ExplicitModel):
         *,
         channels: int = 32,
         depth: int = 5,
-        size: int = 7,
+        kernel_size: int = 7,
         classes: int = 0,
     ) -> None:
         super().__init__()
         shape = check_sizes(event_shape, "event_shape")
         if len(shape) != 3 or shape[0] != 1:
             raise ValueError(f"event_shape must be (1, height, width), got {shape}")
-        if check_count(size, "size", minimum=3) % 2 == 0:
-            raise ValueError(f"size must be odd, got {size}")
+        if check_count(kernel_size, "kernel_size", minimum=3) % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.event_shape = shape
         self.levels = check_count(levels, "levels", minimum=2)
         self.classes = check_count(classes, "classes")
@@ -125,17 +137,18 @@ class PixelCNN(ExplicitModel):
             "levels": levels,
             "channels": channels,
             "depth": depth,
-            "size": size,
+            "kernel_size": kernel_size,
             "classes": classes,
         }
         self.blocks = nn.ModuleList(
             GatedBlock(channels, 3, classes, first=False, inputs=channels)
             if i
-            else GatedBlock(channels, size, classes, first=True, inputs=1)
+            else GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
             for i in range(depth)
         )
         # What each label adds at each place, whatever was drawn before.
-        self.place = nn.Parameter(torch.zeros(max(classes, 1), channels, *shape[1:]))
+        bias = torch.zeros(max(classes, 1), channels, *shape[1:])
+        self.position_bias = nn.Parameter(bias)
         self.head = nn.Sequential(
             nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, levels, 1)
         )
@@ -145,14 +158,15 @@ class PixelCNN(ExplicitModel):
         return (x.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
 
     def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the log-odds of each level, ``(n, levels, height, width)``.
+        """Return the logits of each level, ``(n, levels, height, width)``.
 
         Those of a pixel do not depend on the pixel itself, nor on any after it.
         """
-        h = self._label_features(y, len(x))
+        h = self._label_features(y, len(x))  # (n, classes)
         above = left = 2 * x - 1
-        place = self.place[:, :, : x.shape[2]]  # the rows that there are
-        bias = place if h is None else torch.einsum("nk,kchw->nchw", h, place)
+        bias = self.position_bias[:, :, : x.shape[2]]  # the rows that there are
+        if h is not None:
+            bias = torch.einsum("nk,kchw->nchw", h, bias)  # (n, channels, rows, width)
         for i, block in enumerate(self.blocks):
             above, left = block(above, left, h)
             if i == 0:
@@ -161,6 +175,8 @@ class PixelCNN(ExplicitModel):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the exact log-probability of each image in nats, ``(n,)``.
+
+        It is minus equation :eq:`eq-ar-loss`.
 
         Raises:
             ValueError: If a pixel is not one of the levels: see :meth:`quantise`.
@@ -177,8 +193,8 @@ class PixelCNN(ExplicitModel):
                 f"x must hold {self.levels} levels between 0 and 1, got other values; "
                 f"pass quantise(x)"
             )
-        mass = self.logits(x, y).log_softmax(1)
-        return mass.gather(1, k.long()).flatten(1).sum(1)
+        mass = self.logits(x, y).log_softmax(1)  # (n, levels, height, width)
+        return mass.gather(1, k.long()).flatten(1).sum(1)  # (10.1)
 
     @torch.no_grad()
     def sample(
@@ -187,7 +203,7 @@ class PixelCNN(ExplicitModel):
         y: Tensor | None = None,
         *,
         temperature: float = 1.0,
-        known: Tensor | None = None,
+        prefix: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw ``n`` images pixel by pixel; the cost is one network call a pixel.
@@ -195,8 +211,10 @@ class PixelCNN(ExplicitModel):
         Args:
             n: How many.
             y: Labels, ``(n,)``, for a conditional model.
-            temperature: Below 1 the likely levels become likelier.
-            known: Images ``(n, 1, rows, width)`` whose rows are kept as the upper part.
+            temperature: Below 1 the likely levels become likelier, equation
+                :eq:`eq-ar-temperature`.
+            prefix: Images ``(n, 1, rows, width)`` whose rows are kept as the upper
+                part.
             generator: The source of randomness; the global one when ``None``.
         """
         check_positive(temperature, "temperature")
@@ -204,14 +222,14 @@ class PixelCNN(ExplicitModel):
         u = self._uniform(check_count(n, "n"), 1, height, width, generator=generator)
         x = torch.zeros_like(u)
         start = 0
-        if known is not None:
-            start = known.shape[2]
-            x[:, :, :start] = self.quantise(known)
+        if prefix is not None:
+            start = prefix.shape[2]
+            x[:, :, :start] = self.quantise(prefix)
         for r in range(start, height):
             for c in range(width):
                 # Rows below do not matter yet: leave them out.
-                p = self.logits(x[:, :, : r + 1], y)[:, :, r, c] / temperature
-                cdf = p.softmax(1).cumsum(1)
-                k = (cdf <= u[:, :, r, c]).sum(1).clamp(max=self.levels - 1)
-                x[:, 0, r, c] = k.to(x.dtype) / (self.levels - 1)
+                logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
+                p = (logits / temperature).softmax(1)  # (10.3)
+                k = inverse_cdf(p.cumsum(1), u[:, :, r, c])  # (n, 1)
+                x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
         return x

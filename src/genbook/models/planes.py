@@ -1,20 +1,59 @@
-"""A Gaussian on a plane with noise around it: its density, its best fit, and a start.
+"""A Gaussian on a plane with noise around it: its sizes, its density, its best fit.
 
 Nothing here needs a matrix of all features by all features. These are the parts that
-``ppca.py`` is made of.
+``ppca.py`` and ``ppca_mixture.py`` are made of.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from genbook._validate import check_count
 from genbook.models.gaussian import LOG_2PI
 
 
-def log_normal(centred: Tensor, W: Tensor, log_variance: Tensor) -> Tensor:
+def plane_sizes(
+    event_shape: Sequence[int], components: int
+) -> tuple[tuple[int, ...], int, int]:
+    """Check the sizes of a plane among all features.
+
+    Args:
+        event_shape: The shape of one observation.
+        components: The dimension ``q`` of the plane.
+
+    Returns:
+        The shape, the number of features ``D``, and ``q``.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is out of range: there must be fewer components than
+            features.
+
+    Example:
+        >>> plane_sizes([1, 14, 14], 8)
+        ((1, 14, 14), 196, 8)
+    """
+    if isinstance(event_shape, str) or not isinstance(event_shape, Sequence):
+        raise TypeError(f"event_shape must be a sequence of sizes, got {event_shape!r}")
+    shape = tuple(check_count(s, "event_shape", minimum=1) for s in event_shape)
+    features = math.prod(shape)
+    q = check_count(components, "components")
+    if q >= features:
+        raise ValueError(
+            f"components must be below the {features} features of event_shape "
+            f"{shape}, got {q}"
+        )
+    return shape, features, q
+
+
+def low_rank_gaussian_log_prob(
+    centred: Tensor, W: Tensor, log_variance: Tensor
+) -> Tensor:
     r"""Return the log density of a Gaussian with a plane and noise around it, in nats.
 
     .. math::
@@ -40,7 +79,7 @@ def log_normal(centred: Tensor, W: Tensor, log_variance: Tensor) -> Tensor:
 
     Example:
         >>> W = torch.zeros(2, 1)
-        >>> log_normal(torch.zeros(1, 2), W, torch.tensor(0.0))
+        >>> low_rank_gaussian_log_prob(torch.zeros(1, 2), W, torch.tensor(0.0))
         tensor([-1.8379])
     """
     features, q = W.shape
@@ -89,7 +128,7 @@ class Plane(NamedTuple):
     log_variance: Tensor  # ()
 
 
-def maximise(rows: Tensor, weights: Tensor, q: int, floor: float) -> Plane:
+def fit_plane(rows: Tensor, weights: Tensor, q: int, floor: float) -> Plane:
     r"""Return the likeliest plane through weighted points, in closed form.
 
     .. math::
@@ -126,50 +165,3 @@ def maximise(rows: Tensor, weights: Tensor, q: int, floor: float) -> Plane:
     W = v * (variance - noise).clamp(min=0).sqrt()
     W = nn.functional.pad(W, (0, q - W.shape[1]))  # fewer points than directions
     return Plane(mu, W.to(rows.dtype), noise.log().to(rows.dtype))
-
-
-def k_means(
-    x: Tensor,
-    k: int,
-    *,
-    iterations: int = 10,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Return a cluster for each point: k-means from k-means++.
-
-    Args:
-        x: Points, ``(n, d)``.
-        k: How many clusters.
-        iterations: How often the centres move.
-        generator: The source of the random start; the global one when ``None``.
-
-    Returns:
-        Labels from 0 to ``k - 1``, ``(n,)``.
-
-    Reference:
-        D. Arthur and S. Vassilvitskii, *k-means++: the advantages of careful seeding*,
-        Symposium on Discrete Algorithms, 2007.
-
-    Example:
-        >>> x = torch.tensor([[0.0], [0.1], [9.0]])
-        >>> a, b, c = k_means(x, 2, generator=torch.Generator().manual_seed(0))
-        >>> bool(a == b), bool(a == c)
-        (True, False)
-    """
-    u = torch.rand(k, generator=generator, dtype=torch.float64, device=x.device)
-    distance = torch.ones_like(x[:, 0])  # the first centre: any point
-    centres = x[:0]
-    for j in range(k):
-        total = distance.cumsum(dim=0, dtype=torch.float64)
-        i = torch.searchsorted(total, u[j] * total[-1], right=True).clamp(
-            max=len(x) - 1
-        )
-        new = (x - x[i]).square().sum(dim=1)
-        distance = torch.minimum(distance, new) if j else new
-        centres = torch.cat([centres, x[i][None]])
-    for _ in range(iterations):
-        member = torch.cdist(x, centres).argmin(dim=1)
-        size = torch.bincount(member, minlength=k).to(x.dtype)[:, None]
-        sums = torch.zeros_like(centres).index_add(0, member, x)
-        centres = torch.where(size > 0, sums / size.clamp(min=1), centres)
-    return torch.cdist(x, centres).argmin(dim=1)

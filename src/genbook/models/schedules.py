@@ -2,7 +2,8 @@ r"""Noise schedules: how a diffusion walks from the data to noise.
 
 At time :math:`t` an observation :math:`\mathbf x_0` has become
 :math:`\mathbf x_t = \alpha_t\,\mathbf x_0 + \sigma_t\,\boldsymbol\varepsilon` with
-standard Gaussian noise: the data at :math:`t = 0`, noise at :math:`t = 1`.
+standard Gaussian noise, Equation :eq:`eq-diffusion-blend`: the data at :math:`t = 0`,
+noise at :math:`t = 1`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ class Schedule(ABC):
     """How much is left of the data, and how much noise there is, at each time.
 
     Attributes:
-        start: The first time at which the schedule is smooth; data stand there.
+        t_min: The first time at which the schedule is smooth; data stand there.
     """
 
-    start: float = 0.0
+    t_min: float = 0.0
 
     @abstractmethod
     def alpha(self, t: Tensor) -> Tensor:
@@ -91,23 +92,23 @@ class Cosine(Schedule):
         tensor([1.])
     """
 
-    reach: float = math.pi / 2 - 1e-4
+    max_angle: float = math.pi / 2 - 1e-4
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the cosine of the angle."""
-        return (self.reach * t).cos()
+        return (self.max_angle * t).cos()
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the sine of the angle."""
-        return (self.reach * t).sin()
+        return (self.max_angle * t).sin()
 
     def d_alpha(self, t: Tensor) -> Tensor:
         """Return minus the sine, times the speed."""
-        return -self.reach * (self.reach * t).sin()
+        return -self.max_angle * (self.max_angle * t).sin()
 
     def d_sigma(self, t: Tensor) -> Tensor:
         """Return the cosine, times the speed."""
-        return self.reach * (self.reach * t).cos()
+        return self.max_angle * (self.max_angle * t).cos()
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class LinearBeta(Schedule):
     r"""The first schedule: a rate of noise that grows linearly.
 
     .. math:: \alpha_t = \exp\Bigl(-\tfrac12 \int_0^t \beta\Bigr),
-              \qquad \beta_t = b_0 + (b_1 - b_0)\,t.
+              \qquad \beta_t = \beta_\text{min}
+              + (\beta_\text{max} - \beta_\text{min})\,t.
 
     Its noise starts as a square root, so it is smooth only from a small time on.
 
@@ -130,15 +132,15 @@ class LinearBeta(Schedule):
         tensor([1.0000, 0.0066])
     """
 
-    b0: float = 0.1
-    b1: float = 20.0
-    start: float = 1e-3
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+    t_min: float = 1e-3
 
     def _log_alpha(self, t: Tensor) -> Tensor:
-        return -0.25 * t**2 * (self.b1 - self.b0) - 0.5 * t * self.b0
+        return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
 
     def _beta(self, t: Tensor) -> Tensor:
-        return self.b0 + (self.b1 - self.b0) * t
+        return self.beta_min + (self.beta_max - self.beta_min) * t
 
     def alpha(self, t: Tensor) -> Tensor:
         """Return the exponential of minus half the noise so far."""

@@ -1,7 +1,8 @@
 r"""Solvers of :math:`\mathrm d\mathbf x/\mathrm dt = \mathbf v(\mathbf x, t)`.
 
 Each takes fixed steps along given times, forwards or backwards. What counts is how
-often the velocity, a network, has to be evaluated.
+often the velocity, a network, has to be evaluated. Beside them stands the divergence of
+a velocity, which says how the density changes along the way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor
+from torch.autograd import grad
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 Method = Literal["euler", "heun", "adams", "rk4"]
@@ -19,10 +22,17 @@ Method = Literal["euler", "heun", "adams", "rk4"]
 EVALUATIONS: dict[str, int] = {"euler": 1, "adams": 1, "heun": 2, "rk4": 4}
 
 
-def solve(
-    velocity: Velocity, x: Tensor, times: Tensor, method: Method = "heun"
+def odeint(
+    velocity: Velocity,
+    x: Tensor,
+    times: Tensor,
+    method: Method = "heun",
+    *,
+    return_intermediates: bool = False,
 ) -> Tensor:
     r"""Follow the velocity from ``x`` at the first time to the last.
+
+    It solves Equation :eq:`eq-diffusion-ode`, by
 
     - ``"euler"``: one evaluation a step, error of order 1.
     - ``"adams"``: Adams–Bashforth, one evaluation a step, order 2: the slope of the
@@ -36,9 +46,11 @@ def solve(
         x: Where to start.
         times: The times to pass through, ``(steps + 1,)``, in either direction.
         method: The solver.
+        return_intermediates: Whether every stop is returned, not only the last.
 
     Returns:
-        The solution at the last time, of the shape of ``x``.
+        The solution at the last time, of the shape of ``x``; with
+        ``return_intermediates`` that at every time, ``(steps + 1, *x.shape)``.
 
     Raises:
         ValueError: If ``method`` is unknown or ``times`` holds no step.
@@ -51,13 +63,14 @@ def solve(
         >>> import torch
         >>> t = torch.linspace(0, 1, 11, dtype=torch.float64)
         >>> x = torch.ones(1, dtype=torch.float64)
-        >>> round(solve(lambda x, t: x, x, t, "rk4").item(), 4)
+        >>> round(odeint(lambda x, t: x, x, t, "rk4").item(), 4)
         2.7183
     """
     if method not in EVALUATIONS:
         raise ValueError(f"method must be one of {list(EVALUATIONS)}, got {method!r}")
     if times.ndim != 1 or len(times) < 2:
         raise ValueError(f"times must be (steps + 1,), got {tuple(times.shape)}")
+    path = [x]
     before: Tensor | None = None  # the velocity at the step before, and that step
     last = times[0]
     for a, b in pairwise(times):
@@ -73,6 +86,57 @@ def solve(
             slope = (v + 2 * v2 + 2 * v3 + velocity(x + step * v3, b)) / 6
         else:
             slope = (v + velocity(x + step * v, b)) / 2
-        x = x + step * slope
+        x = x + step * slope  # (14.7)
         before, last = v, step
-    return x
+        if return_intermediates:
+            path.append(x)
+    return torch.stack(path) if return_intermediates else x
+
+
+def velocity_and_divergence(
+    velocity: Callable[[Tensor], Tensor], x: Tensor, probes: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Return a velocity at each point, and its divergence there.
+
+    Without probes the divergence is exact, the sum of :math:`\partial v_j/\partial
+    x_j`, and costs one derivative a feature. With probes it is Hutchinson's estimate,
+    Equation :eq:`eq-fm-hutchinson`, which costs one derivative a probe; the mean over
+    random probes :math:`\mathbf u` with :math:`\mathbb E\,\mathbf u\mathbf u^\top = I`
+    is the exact one.
+
+    Args:
+        velocity: Gives the velocities, ``(n, d)``, of points ``(n, d)``, each from its
+            own point alone.
+        x: Points, ``(n, d)``.
+        probes: Random directions for each point, ``(k, n, d)``.
+
+    Returns:
+        The velocities, ``(n, d)``, and their divergences, ``(n,)``, both differentiable
+        where ``x`` is.
+
+    Reference:
+        M. F. Hutchinson, "A stochastic estimator of the trace of the influence matrix
+        for Laplacian smoothing splines", 1989; W. Grathwohl et al., "FFJORD", 2019,
+        arXiv:1810.01367.
+
+    Example:
+        >>> v, divergence = velocity_and_divergence(lambda x: 3 * x, torch.ones(2, 5))
+        >>> divergence
+        tensor([15., 15.])
+    """
+    keep = x.requires_grad
+    with torch.enable_grad():
+        if not keep:
+            x = x.detach().requires_grad_()
+        v = velocity(x)  # (n, d)
+
+        def gradient(of: Tensor) -> Tensor:  # (n, d)
+            return grad(of, x, create_graph=keep, retain_graph=True)[0]
+
+        if probes is None:
+            parts = [gradient(v[:, i].sum())[:, i] for i in range(v.shape[1])]
+            divergence = torch.stack(parts).sum(0)  # (n,)
+        else:
+            parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]  # (15.5)
+            divergence = torch.stack(parts).mean(0)  # (n,)
+    return (v, divergence) if keep else (v.detach(), divergence.detach())

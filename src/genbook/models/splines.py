@@ -9,6 +9,8 @@ A spline is cut into pieces. On a piece of width ``w`` and height ``h``, with th
     \qquad s = \frac hw.
 
 It always climbs, joins the next piece without a kink, and is undone by a square root.
+:func:`rqs_forward` says so line by line. :class:`RQSpline` gives the same numbers with
+its derivatives written out, which the couplings train by.
 """
 
 from __future__ import annotations
@@ -26,40 +28,114 @@ MIN_SLOPE = 1e-3
 SHIFT = math.log(math.expm1(1 - MIN_SLOPE))  # makes a free number of 0 a slope of 1
 
 
-def split(theta: Tensor, bins: int, open_ends: bool) -> tuple[Tensor, Tensor]:
+def split(theta: Tensor, bins: int, linear_tails: bool) -> tuple[Tensor, Tensor]:
     """Return logits of widths and heights, ``(…, 2, bins)``, and free slopes."""
     logits = theta[..., : 2 * bins].unflatten(-1, (2, bins))
     free = theta[..., 2 * bins :]
-    return logits, pad(free, (1, 1)) if open_ends else free
+    return logits, pad(free, (1, 1)) if linear_tails else free
 
 
-def knots(theta: Tensor, bins: int, open_ends: bool) -> tuple[Tensor, Tensor, Tensor]:
+def knots(
+    theta: Tensor, bins: int, linear_tails: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the knots' places, their images and the slopes there.
 
     Args:
-        theta: Free numbers, ``(…, 3 bins - 1)`` with open ends, else two more.
+        theta: Free numbers, ``(…, 3 bins - 1)`` with linear tails, else two more.
         bins: How many pieces there are.
-        open_ends: Whether the slopes at both ends are 1.
+        linear_tails: Whether the slopes at both ends are 1.
 
     Returns:
         Three tensors ``(…, bins + 1)``; the first two climb from 0 to 1.
 
     Example:
-        >>> knots(torch.zeros(11), bins=4, open_ends=True)[0]
+        >>> knots(torch.zeros(11), bins=4, linear_tails=True)[0]
         tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    logits, free = split(theta, bins, open_ends)
+    logits, free = split(theta, bins, linear_tails)
     shares = MIN_SHARE + (1 - MIN_SHARE * bins) * logits.softmax(-1)
     at, image = pad(shares.cumsum(-1), (1, 0)).unbind(-2)
     return at, image, MIN_SLOPE + softplus(free + SHIFT)
 
 
-class Bend(torch.autograd.Function):
-    """Send numbers of the unit interval through splines: ``Bend.apply(x, theta, …)``.
+def rqs_forward(
+    x: Tensor, theta: Tensor, bins: int, linear_tails: bool
+) -> tuple[Tensor, Tensor]:
+    """Send numbers of the unit interval through splines: the plain form.
+
+    Equation :eq:`eq-flow-spline` and its slope, :eq:`eq-flow-spline-slope`.
+    Autograd differentiates it; :class:`RQSpline` is the same and faster to train.
+
+    Args:
+        x: Numbers from 0 to 1, ``(…,)``.
+        theta: The free numbers of each one's spline, see :func:`knots`.
+        bins: How many pieces each spline has.
+        linear_tails: Whether the slopes at both ends are 1.
+
+    Returns:
+        The images ``z`` of ``x`` and the logs of the slopes there, both ``(…,)``.
+
+    Reference:
+        C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, "Neural Spline Flows",
+        2019, arXiv:1906.04032.
+
+    Example:
+        >>> z, log_slope = rqs_forward(torch.tensor(0.3), torch.zeros(11), 4, True)
+        >>> print(f"{z:.2f} {log_slope.abs():.2f}")
+        0.30 0.00
+    """
+    at, image, d = knots(theta, bins, linear_tails)  # each (…, bins + 1)
+    k = (x[..., None] >= at[..., 1:-1]).sum(-1, keepdim=True)  # the piece, (…, 1)
+    x0, y0, d0 = (t.gather(-1, k)[..., 0] for t in (at, image, d))
+    x1, y1, d1 = (t.gather(-1, k + 1)[..., 0] for t in (at, image, d))
+    w, h = x1 - x0, y1 - y0
+    s, xi = h / w, (x - x0) / w
+    eta = xi * (1 - xi)
+    under = s + (d0 + d1 - 2 * s) * eta
+    z = y0 + h * (s * xi**2 + d0 * eta) / under  # (11.5)
+    over = s**2 * (d1 * xi**2 + 2 * s * eta + d0 * (1 - xi) ** 2)
+    return z, (over / under**2).log()  # (11.6)
+
+
+def rqs_inverse(z: Tensor, theta: Tensor, bins: int, linear_tails: bool) -> Tensor:
+    """Return the numbers whose images are ``z``: the root of a quadratic equation.
+
+    Equation :eq:`eq-flow-spline`, solved for ``x``.
+
+    Args:
+        z: Numbers from 0 to 1, ``(…,)``.
+        theta: The free numbers of each one's spline, see :func:`knots`.
+        bins: How many pieces each spline has.
+        linear_tails: Whether the slopes at both ends are 1.
+
+    Returns:
+        Numbers from 0 to 1, ``(…,)``.
+
+    Example:
+        >>> theta = torch.linspace(-1, 1, 11).expand(2, -1)
+        >>> x = torch.tensor([0.25, 0.5])
+        >>> z, _ = rqs_forward(x, theta, 4, True)
+        >>> bool((rqs_inverse(z, theta, 4, True) - x).abs().max() < 1e-5)
+        True
+    """
+    at, image, d = knots(theta, bins, linear_tails)  # each (…, bins + 1)
+    k = (z[..., None] >= image[..., 1:-1]).sum(-1, keepdim=True)  # the piece, (…, 1)
+    x0, y0, d0 = (t.gather(-1, k)[..., 0] for t in (at, image, d))
+    x1, y1, d1 = (t.gather(-1, k + 1)[..., 0] for t in (at, image, d))
+    w, h, rise = x1 - x0, y1 - y0, z - y0
+    s = h / w
+    curve = rise * (d0 + d1 - 2 * s)
+    a, b, c = h * (s - d0) + curve, h * d0 - curve, -s * rise  # a xi² + b xi + c = 0
+    root = (b.square() - 4 * a * c).clamp(min=0).sqrt()
+    return x0 + w * 2 * c / (-b - root)  # (11.5)
+
+
+class RQSpline(torch.autograd.Function):
+    """The fast form of :func:`rqs_forward`: ``RQSpline.apply(x, theta, …)``.
 
     Only two numbers of each softmax and two slopes matter to one ``x``, so the
-    derivatives are short. Writing them down, in place of recording sixty small
-    operations, makes a training step much faster.
+    derivatives are short. Written down, in place of sixty small operations recorded,
+    they save a quarter of a pass there and back (``benchmarks/splines.py``).
 
     Reference:
         C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, "Neural Spline Flows",
@@ -67,35 +143,37 @@ class Bend(torch.autograd.Function):
 
     Example:
         >>> x = torch.tensor([0.25, 0.5])
-        >>> z, log_slope = Bend.apply(x, torch.zeros(2, 11), 4, True)
+        >>> z, log_slope = RQSpline.apply(x, torch.zeros(2, 11), 4, True)
         >>> bool((z - x).abs().max() < 1e-6)
         True
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, theta: Tensor, bins: int, open_ends: bool
+        ctx: Any, x: Tensor, theta: Tensor, bins: int, linear_tails: bool
     ) -> tuple[Tensor, Tensor]:
         """Return the images ``z`` of ``x`` and the logs of the slopes there.
+
+        Equations :eq:`eq-flow-spline` and :eq:`eq-flow-spline-slope`.
 
         Args:
             ctx: What the backward pass will need.
             x: Numbers from 0 to 1, ``(…,)``.
             theta: The free numbers of each one's spline, see :func:`knots`.
             bins: How many pieces each spline has.
-            open_ends: Whether the slopes at both ends are 1.
+            linear_tails: Whether the slopes at both ends are 1.
         """
-        logits, free = split(theta, bins, open_ends)
+        logits, free = split(theta, bins, linear_tails)
         shares = logits.softmax(-1).mul_(1 - MIN_SHARE * bins).add_(MIN_SHARE)
-        ends = shares.cumsum(-1)
+        ends = shares.cumsum(-1)  # (…, 2, bins), as shares are
         passed = (x[..., None] >= ends[..., 0, :]).to(x.dtype)
         passed[..., -1] = 0  # x = 1 belongs to the last piece
-        k = passed.sum(-1, keepdim=True).long()  # the piece
+        k = passed.sum(-1, keepdim=True).long()  # the piece, (…, 1)
         here = k[..., None].expand(*shares.shape[:-1], 1)
         size = shares.gather(-1, here).squeeze(-1)  # width and height, (…, 2)
         start = ends.gather(-1, here).squeeze(-1) - size
         raw = free.gather(-1, torch.cat([k, k + 1], -1)) + SHIFT
-        d = MIN_SLOPE + softplus(raw)
+        d = MIN_SLOPE + softplus(raw)  # the slopes at both ends, (…, 2)
 
         (x0, y0), (w, h), (d0, d1) = start.unbind(-1), size.unbind(-1), d.unbind(-1)
         s, xi = h / w, (x - x0) / w
@@ -104,11 +182,12 @@ class Bend(torch.autograd.Function):
         over = s * xi.square() + d0 * q
         under = s + (d0 + d1 - 2 * s) * q
         rise = d1 * xi.square() + 2 * s * q + d0 * rest.square()
-        ctx.bins, ctx.open_ends = bins, open_ends
+        ctx.bins, ctx.linear_tails = bins, linear_tails
         ctx.save_for_backward(
             shares, passed, here, size, start, raw, d, s, xi, q, over, under, rise
         )
-        return y0 + h * over / under, ((s / under).square() * rise).log()
+        z = y0 + h * over / under  # (11.5)
+        return z, ((s / under).square() * rise).log()  # (11.6)
 
     @staticmethod
     @once_differentiable
@@ -154,37 +233,6 @@ class Bend(torch.autograd.Function):
         by_free = by_d0.new_zeros(*by_d0.shape, ctx.bins + 1)
         by_raw = torch.stack([by_d0, by_d1], -1) * raw.sigmoid()
         by_free.scatter_(-1, torch.cat([k[..., :1], k[..., :1] + 1], -1), by_raw)
-        if ctx.open_ends:
+        if ctx.linear_tails:
             by_free = by_free[..., 1:-1]
         return by_x, torch.cat([by_logits, by_free], -1), None, None
-
-
-def unbend(z: Tensor, theta: Tensor, bins: int, open_ends: bool) -> Tensor:
-    """Return the numbers whose images are ``z``: the root of a quadratic equation.
-
-    Args:
-        z: Numbers from 0 to 1, ``(…,)``.
-        theta: The free numbers of each one's spline, see :func:`knots`.
-        bins: How many pieces each spline has.
-        open_ends: Whether the slopes at both ends are 1.
-
-    Returns:
-        Numbers from 0 to 1, ``(…,)``.
-
-    Example:
-        >>> theta = torch.linspace(-1, 1, 11).expand(2, -1)
-        >>> x = torch.tensor([0.25, 0.5])
-        >>> z, _ = Bend.apply(x, theta, 4, True)
-        >>> bool((unbend(z, theta, 4, True) - x).abs().max() < 1e-5)
-        True
-    """
-    at, image, slope = knots(theta, bins, open_ends)
-    k = (z[..., None] >= image[..., 1:-1]).sum(-1, keepdim=True)
-    x0, y0, d0 = (t.gather(-1, k)[..., 0] for t in (at, image, slope))
-    x1, y1, d1 = (t.gather(-1, k + 1)[..., 0] for t in (at, image, slope))
-    w, h, rise = x1 - x0, y1 - y0, z - y0
-    s = h / w
-    bend = rise * (d0 + d1 - 2 * s)
-    a, b, c = h * (s - d0) + bend, h * d0 - bend, -s * rise
-    root = (b.square() - 4 * a * c).clamp(min=0).sqrt()
-    return x0 + w * 2 * c / (-b - root)

@@ -18,18 +18,20 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbook._validate import (
+    check_choice,
     check_count,
     check_generator,
     check_positive,
     check_sizes,
     check_tensor,
+    check_unit_interval,
 )
 from genbook.models.base import BoundedModel, LatentVariableModel
 from genbook.models.gaussian import LOG_2PI
 from genbook.models.networks import layers, waves
 
-LOG_SCALE = (-6.0, 4.0)  # of any Gaussian that a network describes
-AWAKE = -2.0  # where these start: a code drowned in noise would be ignored for ever
+LOG_STD_RANGE = (-6.0, 4.0)  # of any Gaussian that a network describes
+INIT_LOG_STD = -2.0  # where these start: a code drowned in noise stays ignored
 
 
 def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
@@ -37,6 +39,8 @@ def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
 
     .. math:: D_\mathrm{KL} = \tfrac12 \sum_j
               \bigl(\mu_j^2 + s_j^2 - 1 - 2\log s_j\bigr).
+
+    Equation :eq:`eq-vae-kl`.
 
     Args:
         mu: Means, ``(n, k)``.
@@ -49,7 +53,8 @@ def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
         >>> gaussian_kl(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.])
     """
-    return 0.5 * (mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).sum(1)
+    each = mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale  # (n, k)
+    return 0.5 * each.sum(1)  # (12.7)
 
 
 def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
@@ -64,7 +69,7 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
         >>> gaussian_log_prob(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1))
         tensor([-0.9189])
     """
-    z = (x - mu) * (-log_scale).exp()
+    z = (x - mu) * (-log_scale).exp()  # (n, k)
     return (-0.5 * z.square() - log_scale - 0.5 * LOG_2PI).sum(1)
 
 
@@ -73,21 +78,22 @@ class VAE(BoundedModel, LatentVariableModel):
 
     .. math::
 
-        \log p_\theta(\mathbf x) \ge
-        \mathbb E_{q_\phi(\mathbf z\mid\mathbf x)}
-        \bigl[\log p_\theta(\mathbf x\mid\mathbf z)\bigr]
-        - \beta\, D_\mathrm{KL}\bigl(q_\phi(\mathbf z\mid\mathbf x)
-        \,\Vert\, \mathcal N(0, I)\bigr).
+        \log p_\theta(\mathbf x) \ge \mathbb E_{q_\phi(\mathbf z\mid\mathbf x)}
+        \bigl[\log p_\theta(\mathbf x\mid\mathbf z)\bigr] - \beta\, D_\mathrm{KL}
+        \bigl(q_\phi(\mathbf z\mid\mathbf x) \,\Vert\, \mathcal N(0, I)\bigr).
+
+    For :math:`\beta = 1` this is equation :eq:`eq-vae-elbo`; codes are drawn by
+    :eq:`eq-vae-reparametrisation`.
 
     Args:
         event_shape: The shape of one observation.
-        latent: The length of the code.
+        latent_dim: The length of the code.
         hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
         likelihood: ``"gaussian"``, whose mean and standard deviation the decoder says
             for each feature, or ``"bernoulli"`` for observations in [0, 1].
         beta: The weight of the divergence in the loss; ``elbo`` does not use it.
-        free: How many nats each number of the code costs at least in the loss, so that
-            none is given up while it carries fewer; ``elbo`` does not use it.
+        free_nats: How many nats each number of the code costs at least in the loss, so
+            that none is given up while it carries fewer; ``elbo`` does not use it.
         octaves: The frequencies of sines and cosines that both networks see of their
             input, for densities with sharp borders.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
@@ -98,11 +104,11 @@ class VAE(BoundedModel, LatentVariableModel):
 
     Reference:
         D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", 2014,
-        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017; for ``free`` D. P. Kingma
-        et al., 2016, arXiv:1606.04934.
+        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017; for ``free_nats`` D. P.
+        Kingma et al., 2016, arXiv:1606.04934.
 
     Example:
-        >>> model = VAE((2,), latent=1, hidden=(16,))
+        >>> model = VAE((2,), latent_dim=1, hidden=(16,))
         >>> model.elbo(torch.zeros(3, 2)).shape
         torch.Size([3])
     """
@@ -110,86 +116,81 @@ class VAE(BoundedModel, LatentVariableModel):
     def __init__(
         self,
         event_shape: Sequence[int] = (2,),
-        latent: int = 2,
+        latent_dim: int = 2,
         *,
         hidden: Sequence[int] = (128, 128),
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
         beta: float = 1.0,
-        free: float = 0.0,
+        free_nats: float = 0.0,
         octaves: int = 0,
         classes: int = 0,
     ) -> None:
         super().__init__()
-        if likelihood not in ("gaussian", "bernoulli"):
-            raise ValueError(
-                f"likelihood must be gaussian or bernoulli, got {likelihood!r}"
-            )
+        choices = "gaussian", "bernoulli"
+        self.likelihood = check_choice(likelihood, "likelihood", choices)
         self.event_shape = check_sizes(event_shape, "event_shape")
-        self.latent = check_count(latent, "latent", minimum=1)
-        self.likelihood = likelihood
+        self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
         self.beta = check_positive(beta, "beta", zero=True)
-        self.free = check_positive(free, "free", zero=True)
+        self.free_nats = check_positive(free_nats, "free_nats", zero=True)
         self.octaves = check_count(octaves, "octaves")
         self.classes = check_count(classes, "classes")
         self.config = {
             "event_shape": list(self.event_shape),
-            "latent": latent,
+            "latent_dim": latent_dim,
             "hidden": list(check_sizes(hidden, "hidden", empty=True)),
             "likelihood": likelihood,
             "beta": beta,
-            "free": free,
+            "free_nats": free_nats,
             "octaves": octaves,
             "classes": classes,
         }
         features, seen = prod(self.event_shape), 1 + 2 * octaves
-        said = features * (2 if likelihood == "gaussian" else 1)
-        self.encoder = nn.Sequential(
-            *layers((features * seen + classes, *hidden, 2 * latent))
-        )
-        self.decoder = nn.Sequential(
-            *layers((latent * seen + classes, *hidden[::-1], said))
-        )
-        _awaken(self.encoder, latent)
+        params = features * (2 if likelihood == "gaussian" else 1)
+        encoder_sizes = features * seen + classes, *hidden, 2 * latent_dim
+        decoder_sizes = latent_dim * seen + classes, *hidden[::-1], params
+        self.encoder = nn.Sequential(*layers(encoder_sizes))
+        self.decoder = nn.Sequential(*layers(decoder_sizes))
+        _narrow(self.encoder, latent_dim)
         if likelihood == "gaussian":
-            _awaken(self.decoder, features)
+            _narrow(self.decoder, features)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean and log standard deviation of the code, ``(n, latent)`` each."""
-        out = self.encoder(self._seen(x.flatten(1), y))
-        mu, log_scale = out.chunk(2, dim=1)
-        return mu, log_scale.clamp(*LOG_SCALE)
+        """Return mean and log standard deviation of the code, ``(n, latent_dim)``."""
+        seen = waves(x.flatten(1), self.octaves)
+        mu, log_scale = self.encoder(self._with_label(seen, y)).chunk(2, dim=1)
+        return mu, log_scale.clamp(*LOG_STD_RANGE)
 
     def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log-likelihood of observations given codes, ``(n,)``, in nats.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
-            z: Codes, ``(n, latent)``.
+            z: Codes, ``(n, latent_dim)``.
             y: Labels, ``(n,)``, for a conditional model.
         """
-        return self.score(x, self.say(z, y))
+        return self.likelihood_log_prob(x, self.likelihood_params(z, y))
 
-    def say(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def likelihood_params(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the decoder says of each code: the parameters of p(x | z).
 
         Args:
-            z: Codes, ``(n, latent)``.
+            z: Codes, ``(n, latent_dim)``.
             y: Labels, ``(n,)``, for a conditional model.
 
         Returns:
             A tensor ``(n, 2 * features)``, the means and the logarithms of the
             standard deviations, or ``(n, features)``, the log-odds of black.
         """
-        return self.decoder(self._seen(z, y))
+        return self.decoder(self._with_label(waves(z, self.octaves), y))
 
-    def score(self, x: Tensor, said: Tensor) -> Tensor:
-        """Return the log-likelihood of observations under what the decoder said."""
-        flat = x.flatten(1)
+    def likelihood_log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """Return the log-likelihood of observations under such parameters, ``(n,)``."""
+        flat = x.flatten(1)  # (n, features)
         if self.likelihood == "bernoulli":
-            loss = binary_cross_entropy_with_logits(said, flat, reduction="none")
+            loss = binary_cross_entropy_with_logits(params, flat, reduction="none")
             return -loss.sum(1)
-        mu, log_scale = said.chunk(2, dim=1)
-        return gaussian_log_prob(flat, mu, log_scale.clamp(*LOG_SCALE))
+        mu, log_scale = params.chunk(2, dim=1)  # (n, features) each
+        return gaussian_log_prob(flat, mu, log_scale.clamp(*LOG_STD_RANGE))
 
     def loss(
         self,
@@ -200,7 +201,7 @@ class VAE(BoundedModel, LatentVariableModel):
     ) -> Tensor:
         """Return minus the bound, with the divergence weighted by ``beta``.
 
-        Each number of the code counts with ``free`` nats at least, on average.
+        Each number of the code counts with ``free_nats`` nats at least, on average.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
@@ -210,12 +211,12 @@ class VAE(BoundedModel, LatentVariableModel):
         Raises:
             ValueError: If the likelihood is Bernoulli and ``x`` leaves [0, 1].
         """
-        self._check(x, allow_empty=False)
-        mu, log_scale = self.posterior(x, y)
-        z = mu + log_scale.exp() * self._noise(mu, generator)
+        self.check_observations(x, allow_empty=False)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
+        z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
         each = gaussian_kl(mu.reshape(-1, 1), log_scale.reshape(-1, 1))
-        kl = each.view_as(mu).mean(0).clamp(min=self.free).sum()
-        return self.beta * kl - self.log_likelihood(x, z, y).mean()
+        kl = each.view_as(mu).mean(0).clamp(min=self.free_nats).sum()
+        return self.beta * kl - self.log_likelihood(x, z, y).mean()  # (12.4)
 
     def elbo(
         self,
@@ -225,16 +226,11 @@ class VAE(BoundedModel, LatentVariableModel):
         k: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        r"""Return a lower bound of the log density of each observation, in nats.
+        """Return a lower bound of the log density of each observation, in nats.
 
         For ``k = 1`` the divergence is exact and the bound is the ELBO. For more it is
-        the importance-weighted bound
-
-        .. math:: \log \frac1k \sum_{i=1}^k
-                  \frac{p(\mathbf x\mid\mathbf z_i)\,p(\mathbf z_i)}
-                       {q(\mathbf z_i\mid\mathbf x)},
-
-        which rises to the log density as ``k`` grows.
+        the importance-weighted bound :eq:`eq-vae-iw`, which rises to the log density as
+        ``k`` grows.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
@@ -246,14 +242,14 @@ class VAE(BoundedModel, LatentVariableModel):
             Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
             autoencoders", 2016, arXiv:1509.00519.
         """
-        self._check(x)
+        self.check_observations(x)
         check_count(k, "k", minimum=1)
-        mu, log_scale = self.posterior(x, y)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         if k == 1:
-            z = mu + log_scale.exp() * self._noise(mu, generator)
-            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)
-        weights = self.log_weights(x, y, k=k, generator=generator)
-        return weights.logsumexp(0) - math.log(k)
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)  # (12.4)
+        weights = self.log_weights(x, y, k=k, generator=generator)  # (k, n)
+        return weights.logsumexp(0) - math.log(k)  # (12.5)
 
     def log_weights(
         self,
@@ -263,39 +259,34 @@ class VAE(BoundedModel, LatentVariableModel):
         k: int = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        r"""Return the log importance weights of ``k`` codes for each observation.
+        """Return the log importance weights of ``k`` codes each, ``(k, n)``, in nats.
 
-        .. math:: \log w_i = \log p(\mathbf x\mid\mathbf z_i) + \log p(\mathbf z_i)
-                  - \log q(\mathbf z_i\mid\mathbf x),
-                  \qquad \mathbf z_i \sim q(\mathbf z\mid\mathbf x).
+        Equation :eq:`eq-vae-weights`, with codes drawn from the encoder's guess.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Labels, ``(n,)``, for a conditional model.
             k: How many codes are drawn for each observation.
             generator: The source of the codes' noise.
-
-        Returns:
-            A tensor ``(k, n)``, in nats.
         """
-        self._check(x)
-        mu, log_scale = self.posterior(x, y)
+        self.check_observations(x)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         zero, weights = torch.zeros_like(mu), []
         for _ in range(check_count(k, "k", minimum=1)):
-            z = mu + log_scale.exp() * self._noise(mu, generator)
-            prior = gaussian_log_prob(z, zero, zero)
-            guess = gaussian_log_prob(z, mu, log_scale)
-            weights.append(self.log_likelihood(x, z, y) + prior - guess)
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+            prior = gaussian_log_prob(z, zero, zero)  # (n,)
+            guess = gaussian_log_prob(z, mu, log_scale)  # (n,)
+            weights.append(self.log_likelihood(x, z, y) + prior - guess)  # (12.3)
         return torch.stack(weights)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the mean of the code of each observation, ``(n, latent)``."""
-        return self.posterior(self._check(x), y)[0]
+        """Return the mean of the code of each observation, ``(n, latent_dim)``."""
+        return self.posterior(self.check_observations(x), y)[0]
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean observation of each code, ``(n, *event_shape)``."""
-        check_tensor(z, "z", ("n", self.latent), dtype=self.dtype, allow_empty=True)
-        out = self.say(z, y)
+        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
+        out = self.likelihood_params(z, y)
         mean = out.sigmoid() if self.likelihood == "bernoulli" else out.chunk(2, 1)[0]
         return mean.unflatten(1, self.event_shape)
 
@@ -308,40 +299,36 @@ class VAE(BoundedModel, LatentVariableModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw a code, then an observation from what the decoder says of it."""
-        z = self._normal(check_count(n, "n"), self.latent, generator=generator)
-        out = self.say(z, y)
+        z = self._normal(check_count(n, "n"), self.latent_dim, generator=generator)
+        out = self.likelihood_params(z, y)
         if self.likelihood == "bernoulli":
             u = self._uniform(*out.shape, generator=generator)
             x = (u < out.sigmoid()).to(self.dtype)
         else:
-            mu, log_scale = out.chunk(2, dim=1)
-            scale = log_scale.clamp(*LOG_SCALE).exp()
+            mu, log_scale = out.chunk(2, dim=1)  # (n, features) each
+            scale = log_scale.clamp(*LOG_STD_RANGE).exp()
             x = mu + scale * self._normal(*mu.shape, generator=generator)
         return x.unflatten(1, self.event_shape)
+
+    def check_observations(self, x: Tensor, *, allow_empty: bool = True) -> Tensor:
+        """Return observations that the likelihood can explain; refuse others.
+
+        Raises:
+            ValueError: If the shape is wrong, or the likelihood is Bernoulli and ``x``
+                leaves [0, 1].
+        """
+        self._check_x(x, allow_empty=allow_empty)
+        if self.likelihood == "bernoulli":
+            check_unit_interval(x, "x", " for a Bernoulli likelihood")
+        return x
 
     def _noise(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
         return torch.empty_like(like).normal_(generator=check_generator(generator))
 
-    def _check(self, x: Tensor, *, allow_empty: bool = True) -> Tensor:
-        self._check_x(x, allow_empty=allow_empty)
-        if self.likelihood == "bernoulli" and x.numel():
-            low, high = x.min().item(), x.max().item()
-            if low < 0 or high > 1:
-                raise ValueError(
-                    f"x must lie in [0, 1] for a Bernoulli likelihood, got values from "
-                    f"{low:.3g} to {high:.3g}"
-                )
-        return x
-
-    def _seen(self, v: Tensor, y: Tensor | None) -> Tensor:
-        """Return what a network sees of a vector and a label."""
-        h, seen = self._label_features(y, len(v)), waves(v, self.octaves)
-        return seen if h is None else torch.cat([seen, h], 1)
-
 
 @torch.no_grad()
-def _awaken(network: nn.Sequential, start: int) -> None:
+def _narrow(network: nn.Sequential, start: int) -> None:
     """Let the standard deviations that a network says start small."""
     last = network[-1]
     if isinstance(last, nn.Linear):
-        last.bias[start:] += AWAKE
+        last.bias[start:] += INIT_LOG_STD

@@ -26,9 +26,9 @@ def gan_world(x: Tensor, *, steps: int = 1500, seed: int = 0) -> tuple[GAN, Hist
         steps: How long.
         seed: Decides the first weights, the batches and the noise.
     """
-    sizes: dict[str, Any] = {"latent": 8, "hidden": (128, 128, 128), "octaves": 4}
+    sizes: dict[str, Any] = {"latent_dim": 8, "hidden": (128, 128, 128)}
     with first_weights(seed):
-        model = GAN((2,), penalty=0.01, average=0.99, **sizes)
+        model = GAN((2,), octaves=4, r1_weight=0.01, ema_decay=0.99, **sizes)
     rest: dict[str, Any] = {"batch_size": 256, "lr": 3e-3, "betas": BETAS}
     history = fit_once(model, x, steps=steps, seed=seed, **rest)
     return model, history
@@ -38,7 +38,7 @@ def gan_digits(
     x: Tensor,
     y: Tensor | None = None,
     *,
-    penalty: float = 3.0,
+    r1_weight: float = 3.0,
     steps: int = 1200,
     seed: int = 0,
 ) -> tuple[GAN, History]:
@@ -47,15 +47,19 @@ def gan_digits(
     Args:
         x: Images in [0, 1], ``(n, 1, height, width)``.
         y: Their digits, ``(n,)``.
-        penalty: The weight of R1; 0 plays the plain game.
+        r1_weight: The weight of R1; 0 plays the plain game.
         steps: How long.
         seed: Decides the first weights, the batches and the noise.
     """
-    sizes: dict[str, Any] = {"latent": 16, "hidden": (256, 256)}
+    sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
     sizes["classes"] = 0 if y is None else 10
     with first_weights(seed):
         model = GAN(
-            x.shape[1:], penalty=penalty, average=0.99, output="sigmoid", **sizes
+            x.shape[1:],
+            r1_weight=r1_weight,
+            ema_decay=0.99,
+            output="sigmoid",
+            **sizes,
         )
     rest: dict[str, Any] = {"batch_size": 64, "lr": 4e-3, "betas": BETAS}
     history = fit_once(model, x, y, steps=steps, seed=seed, **rest)

@@ -78,8 +78,8 @@ class Words(NamedTuple):
 
     Attributes:
         vocabulary: The words; the first stands for all words that are not among them.
-        x: Passages to train on, ``(n, length)``, the numbers of their words.
-        held_out: Passages of other texts, ``(m, length)``.
+        x: Passages to train on, ``(n, context_length)``, the numbers of their words.
+        held_out: Passages of other texts, ``(m, context_length)``.
     """
 
     vocabulary: list[str]
@@ -87,7 +87,7 @@ class Words(NamedTuple):
     held_out: Tensor
 
 
-def words_of_prose(vocabulary: int = 600, length: int = 16) -> Words:
+def words_of_prose(vocab_size: int = 600, context_length: int = 16) -> Words:
     """Return the documentation of the installed packages as numbered words.
 
     Punctuation counts as words, capital letters are dropped, and each passage is the
@@ -95,25 +95,26 @@ def words_of_prose(vocabulary: int = 600, length: int = 16) -> Words:
     kept.
 
     Args:
-        vocabulary: How many different words are kept; a gap stands for the others.
-        length: The words of a passage.
+        vocab_size: How many different words are kept; a gap stands for the others.
+        context_length: The words of a passage.
     """
-    check_count(vocabulary, "vocabulary", minimum=2)
-    check_count(length, "length", minimum=2)
+    check_count(vocab_size, "vocab_size", minimum=2)
+    check_count(context_length, "context_length", minimum=2)
     parts = [
         [[".", *_split(text)] for text in part.texts]
         for part in load_docstrings().split(0.1)
     ]
     counts = Counter(word for text in parts[0] for word in text if word != GAP)
-    most = sorted(counts, key=lambda w: (-counts[w], w))[: vocabulary - 1]
+    most = sorted(counts, key=lambda w: (-counts[w], w))[: vocab_size - 1]
     number = {word: i for i, word in enumerate([GAP, *most])}
     tokens = []
     for part in parts:
         rows = []
         for text in part:
             t = [number.get(word, 0) for word in text]
-            starts = [i for i in range(len(t) - length + 1) if text[i] == "."]
-            rows += [t[i : i + length] for i in starts]
+            last = len(t) - context_length
+            starts = [i for i in range(last + 1) if text[i] == "."]
+            rows += [t[i : i + context_length] for i in starts]
         tokens.append(torch.tensor([row for row in rows if row.count(0) <= 2]))
     return Words([GAP, *most], *tokens)
 
@@ -138,13 +139,13 @@ def spell(tokens: Tensor, vocabulary: list[str]) -> str:
 
 
 def transformer_prose(
-    x: Tensor, *, vocabulary: int, steps: int = 430, seed: int = 0
+    x: Tensor, *, vocab_size: int, steps: int = 430, seed: int = 0
 ) -> tuple[Transformer, History]:
     """Train a small transformer on passages.
 
     Args:
-        x: The numbers of the words, ``(n, length)``.
-        vocabulary: How many different words there are.
+        x: The numbers of the words, ``(n, context_length)``.
+        vocab_size: How many different words there are.
         steps: How many steps.
         seed: Decides the first weights and the batches.
 
@@ -152,6 +153,6 @@ def transformer_prose(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = Transformer(vocabulary, x.shape[1], width=64, depth=2, heads=4)
+        model = Transformer(vocab_size, x.shape[1], width=64, depth=2, heads=4)
     history = fit_once(model, x, steps=steps, batch_size=64, lr=1e-2, seed=seed)
     return model, history

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genbook.models.closed_form import MixtureVelocity
 from genbook.models.diffusion import Diffusion
+from genbook.models.schedules import Cosine
 from genbook.runs import first_weights, fit_once
 from genbook.training import History
 
@@ -37,10 +38,9 @@ def known_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diff
         >>> model.decode(torch.zeros(1, 1).double(), method="rk4").round(decimals=3)
         tensor([[5.]], dtype=torch.float64)
     """
-    model = Diffusion((means.shape[1],), prediction="v", spread=0.0).double()
     parameters = (p.double() for p in (weights, means, covariances))
-    model.net = MixtureVelocity(model.schedule, *parameters)  # type: ignore[assignment]
-    return model
+    exact = MixtureVelocity(Cosine(), *parameters)
+    return Diffusion((means.shape[1],), schedule="cosine", network=exact)
 
 
 def line_diffusion(
@@ -57,7 +57,7 @@ def line_diffusion(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = Diffusion((1,), spread=1.0, width=64, depth=2)
+        model = Diffusion((1,), sigma_data=1.0, width=64, depth=2)
     options: dict[str, Any] = {"batch_size": 256, "lr": 5e-3}
     return model, fit_once(model, x, steps=steps, seed=seed, **options)
 
@@ -76,7 +76,7 @@ def plane_diffusion(
         The model and the history of its training.
     """
     with first_weights(seed):
-        model = Diffusion((2,), spread=1.0, width=96, depth=3, octaves=3)
+        model = Diffusion((2,), sigma_data=1.0, width=96, depth=3, octaves=3)
     history = fit_once(model, x, steps=steps, batch_size=512, lr=5e-3, seed=seed)
     return model, history
 
@@ -98,7 +98,7 @@ def code_diffusion(
     """
     with first_weights(seed):
         model = Diffusion(
-            (z.shape[1],), spread=0.25, width=256, depth=3, classes=classes
+            (z.shape[1],), sigma_data=0.25, width=256, depth=3, classes=classes
         )
     history = fit_once(model, z, y, steps=steps, batch_size=256, lr=3e-3, seed=seed)
     return model, history

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from torch import Tensor
 
 from genbook.models.diffusion import Diffusion
+from genbook.models.paths import PathModel
 from genbook.runs import first_weights, fit_once
 from genbook.training import History
 
-__all__ = ["diffusion_digits", "diffusion_world"]
+__all__ = ["diffusion_digits", "diffusion_world", "train_on_digits"]
+
+M = TypeVar("M", bound=PathModel)
 
 
 def diffusion_world(
@@ -31,7 +37,7 @@ def diffusion_world(
         ('v', 2)
     """
     with first_weights(seed):
-        model = Diffusion((2,), octaves=7, spread=0.5, steps=20)
+        model = Diffusion((2,), octaves=7, sigma_data=0.5, steps=20)
     betas = 0.9, 0.99
     history = fit_once(model, x, steps=steps, lr=5e-3, betas=betas, seed=seed)
     return model, history
@@ -42,7 +48,7 @@ def diffusion_digits(
 ) -> tuple[Diffusion, History]:
     """Train a diffusion model on images of digits, given which digit each shows.
 
-    The model sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
+    See :func:`train_on_digits`.
 
     Args:
         x: Images with ink from 0 to 1, ``(n, 1, height, width)``.
@@ -60,9 +66,36 @@ def diffusion_digits(
         >>> model.event_shape, model.classes
         ((1, 7, 7), 10)
     """
+    return train_on_digits(Diffusion, x, y, steps=steps, seed=seed)
+
+
+def train_on_digits(
+    kind: Callable[..., M], x: Tensor, y: Tensor, *, steps: int, seed: int
+) -> tuple[M, History]:
+    """Train a conditional model of a path on images of digits.
+
+    The model sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
+
+    Args:
+        kind: :class:`~genbook.models.diffusion.Diffusion` or
+            :class:`~genbook.models.flow_matching.FlowMatching`.
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 7, 7), torch.arange(20) % 10
+        >>> model, _ = train_on_digits(Diffusion, x, y, steps=2, seed=0)
+        >>> model.prediction
+        'x0'
+    """
     with first_weights(seed):
-        shape = x.shape[1:]
-        model = Diffusion(shape, prediction="x0", width=512, classes=10)
-    options = {"steps": steps, "batch_size": 128, "lr": 2e-3, "seed": seed}
-    history = fit_once(model, 2 * x - 1, y, **options)
+        model = kind(x.shape[1:], prediction="x0", width=512, classes=10)
+    options: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "seed": seed}
+    history = fit_once(model, 2 * x - 1, y, steps=steps, **options)
     return model, history

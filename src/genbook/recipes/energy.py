@@ -19,13 +19,13 @@ MAP = [-1.0, -1.0], [1.0, 1.0]
 
 
 def energy_world(
-    x: Tensor, *, jumps: int = 1, steps: int = 900, seed: int = 0
+    x: Tensor, *, independence_steps: int = 1, steps: int = 900, seed: int = 0
 ) -> tuple[EnergyNetwork, History]:
     """Train an energy on points of the map by chains that follow it.
 
     Args:
         x: Points of the map, ``(n, 2)``.
-        jumps: How many places anywhere a chain is offered at each step.
+        independence_steps: How many places anywhere a chain is offered at each step.
         steps: How many updates.
         seed: Decides weights, batches and chains.
 
@@ -38,7 +38,13 @@ def energy_world(
         1
     """
     with first_weights(seed):
-        model = EnergyNetwork(*MAP, octaves=6, chains=1024, moves=1, jumps=jumps)
+        model = EnergyNetwork(
+            *MAP,
+            octaves=6,
+            chains=1024,
+            langevin_steps=1,
+            independence_steps=independence_steps,
+        )
     history = fit_once(model, x, steps=steps, lr=5e-3, seed=seed)
     return model, history
 
@@ -62,7 +68,7 @@ def energy_world_score(
         1
     """
     with first_weights(seed):
-        model = EnergyNetwork(*MAP, octaves=4, objective="score", noise=0.03)
+        model = EnergyNetwork(*MAP, octaves=4, objective="dsm", noise_std=0.03)
     history = fit_once(model, x, steps=steps, lr=1e-2, seed=seed)
     return model, history
 

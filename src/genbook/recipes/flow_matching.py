@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from genbook.models.flow_matching import FlowMatching
+from genbook.recipes.diffusion import train_on_digits
 from genbook.runs import first_weights, fit_once
 from genbook.training import History
 
@@ -31,7 +32,7 @@ def flow_matching_world(
         2
     """
     with first_weights(seed):
-        model = FlowMatching((2,), octaves=7, spread=0.5)
+        model = FlowMatching((2,), octaves=7, sigma_data=0.5)
     betas = 0.9, 0.99
     history = fit_once(model, x, steps=steps, lr=5e-3, betas=betas, seed=seed)
     return model, history
@@ -42,7 +43,7 @@ def flow_matching_digits(
 ) -> tuple[FlowMatching, History]:
     """Train flow matching on images of digits, given which digit each shows.
 
-    The model sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
+    The recipe is that of :func:`~genbook.recipes.diffusion.train_on_digits`.
 
     Args:
         x: Images with ink from 0 to 1, ``(n, 1, height, width)``.
@@ -60,9 +61,4 @@ def flow_matching_digits(
         >>> model.event_shape, model.classes
         ((1, 7, 7), 10)
     """
-    kind = {"prediction": "x0", "classes": 10}
-    with first_weights(seed):
-        model = FlowMatching(x.shape[1:], width=512, **kind)  # type: ignore[arg-type]
-    options = {"steps": steps, "batch_size": 128, "lr": 2e-3, "seed": seed}
-    history = fit_once(model, 2 * x - 1, y, **options)
-    return model, history
+    return train_on_digits(FlowMatching, x, y, steps=steps, seed=seed)

@@ -30,11 +30,11 @@ def vae_world(x: Tensor, *, steps: int = 1900, seed: int = 0) -> tuple[VAE, Hist
     Example:
         >>> from genbook.recipes import world_data
         >>> model, history = vae_world(world_data(600, 10).x, steps=2)
-        >>> model.latent, history.steps
+        >>> model.latent_dim, history.steps
         (2, 2)
     """
     with first_weights(seed):
-        model = VAE((2,), latent=2, hidden=(128, 128), octaves=3, free=0.5)
+        model = VAE((2,), 2, hidden=(128, 128), octaves=3, free_nats=0.5)
     history = fit_once(model, x, steps=steps, lr=1e-2, grad_clip=1.0, seed=seed)
     return model, history
 
@@ -43,7 +43,7 @@ def vae_digits(
     x: Tensor,
     y: Tensor | None = None,
     *,
-    latent: int = 16,
+    latent_dim: int = 16,
     beta: float = 1.0,
     steps: int = 900,
     seed: int = 0,
@@ -53,7 +53,7 @@ def vae_digits(
     Args:
         x: Images of any size with values 0 and 1, ``(n, 1, height, width)``.
         y: Their classes, ``(n,)``, for a model that draws what it is asked for.
-        latent: The length of the code.
+        latent_dim: The length of the code.
         beta: The weight of the divergence in the loss; 1 makes the loss the bound.
         steps: How long it learns.
         seed: Decides the first weights, the batches and the noise.
@@ -71,7 +71,7 @@ def vae_digits(
     with first_weights(seed):
         model = VAE(
             x.shape[1:],
-            latent,
+            latent_dim,
             hidden=(256, 128),
             likelihood="bernoulli",
             beta=beta,

@@ -1,0 +1,1 @@
+"""What the book says, in whatever form it comes out: sources, numbers, statements."""

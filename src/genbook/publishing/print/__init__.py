@@ -1,0 +1,1 @@
+"""The book on paper and on a reader: LaTeX, PDF and EPUB."""

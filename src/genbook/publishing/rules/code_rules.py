@@ -1,0 +1,147 @@
+"""The rules that the code and the figures of one page keep."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Callable, Iterator
+
+from genbook.publishing.content.listings import listing
+from genbook.publishing.content.page import Page, parse
+from genbook.publishing.rules.problem import Problem, at
+
+_NETWORK = re.compile(
+    r"https?://|\burllib\b|\brequests\b|\bsocket\b|download\s*=\s*True|\bfetch_\w+\("
+)
+_QUIET = (
+    "plotting.show_points",
+    "plotting.show_box",
+    "plotting.show_images",
+    "plotting.show_curve",
+    "plotting.draw_land",
+    "show_",
+    "draw_",
+)
+_MAKES_FIGURE = re.compile(r"\b(?:figure|subplots|subplot_mosaic)\(")
+
+
+def short_cells(page: Page) -> Iterator[Problem]:
+    """A cell has at most 20 lines of at most 79 characters; the median is 4 to 6."""
+    for cell in page.visible_cells:
+        if cell.code_lines > 20:
+            yield at(page, cell.line, f"a cell of {cell.code_lines} lines")
+    for cell in page.cells:
+        for i, line in enumerate(cell.body):
+            if len(line) > 79:
+                yield at(page, cell.body_line + i, f"{len(line)} characters")
+    lengths = [c.code_lines for c in page.visible_cells]
+    if page.is_chapter and lengths and not 3 <= statistics.median(lengths) <= 6:
+        yield at(page, 1, f"median length of a cell is {statistics.median(lengths)}")
+
+
+def known_tags(page: Page) -> Iterator[Problem]:
+    """A cell is shown, folded or removed: no other tag is used."""
+    for cell in page.cells:
+        if unknown := set(cell.tags) - {"remove-cell", "hide-input"}:
+            yield at(page, cell.line, f"unknown tags {sorted(unknown)}")
+    for cell in page.cells:
+        if "remove-cell" in cell.tags and _MAKES_FIGURE.search(cell.source):
+            yield at(page, cell.line, "a removed cell that draws")
+
+
+def described_figures(page: Page) -> Iterator[Problem]:
+    """A cell draws one figure, with caption, alternative text and label."""
+    for cell in page.cells:
+        drawn = len(_MAKES_FIGURE.findall(cell.source))
+        if drawn > 1:
+            yield at(page, cell.line, f"{drawn} figures in one cell")
+        if drawn:
+            name = str(cell.figure.get("name") or "")
+            if not name.startswith("fig-"):
+                yield at(page, cell.line, f"a figure's name is fig-…, got {name!r}")
+            if len(str(cell.figure.get("caption") or "")) < 30:
+                yield at(page, cell.line, "a figure needs a caption")
+            if len(cell.alt) < 40:
+                yield at(page, cell.line, "a figure needs alternative text")
+    for d in page.directives:
+        if d.name == "figure":
+            if len(d.alt) < 40:
+                yield at(page, d.line, "a figure needs alternative text")
+            if not str(d.options.get("name") or "").startswith("fig-"):
+                yield at(page, d.line, "a figure needs a name fig-…")
+        if d.name == "image" and not d.alt:
+            yield at(page, d.line, "an image needs alternative text")
+
+
+def silent_figures(page: Page) -> Iterator[Problem]:
+    """A cell that draws shows its figure and nothing else.
+
+    A last line that has a value would be shown too, as a second output.
+    """
+    for cell in page.cells:
+        last = parse(cell).body[-1:]
+        if not cell.figure or not last or not isinstance(last[0], ast.Expr):
+            continue
+        called = ast.unparse(getattr(last[0].value, "func", last[0].value))
+        quiet = called.startswith(_QUIET) or cell.source.rstrip().endswith(";")
+        if not quiet:
+            yield at(page, cell.line, f"{called} may show a value: end it with ;")
+
+
+def no_network(page: Page) -> Iterator[Problem]:
+    """No cell asks the network for anything."""
+    for cell in page.cells:
+        for i, line in enumerate(cell.body):
+            if _NETWORK.search(line):
+                yield at(page, cell.body_line + i, line.strip())
+
+
+def included_code(page: Page) -> Iterator[Problem]:
+    """Library code is included from the package: 25 lines of 79 characters at most."""
+    for d in page.listings:
+        try:
+            shown = listing(page, d)
+        except (OSError, StopIteration, ValueError) as error:
+            yield at(page, d.line, f"cannot include {d.argument}: {error!r}")
+            continue
+        if len(shown) > 25:
+            yield at(page, d.line, f"{len(shown)} lines of {d.argument}")
+        if (widest := max(map(len, shown), default=0)) > 79:
+            yield at(page, d.line, f"{widest} characters in {d.argument}")
+    if page.is_chapter and not page.listings:
+        yield at(page, 1, "a chapter shows the code that is its equation")
+
+
+def claimed(page: Page) -> Iterator[Problem]:
+    """A chapter checks three to eight claims."""
+    claims = list(page.calls("claim"))
+    if page.is_chapter and not 3 <= len(claims) <= 8:
+        yield at(page, 1, f"three to eight claims, got {len(claims)}")
+
+
+def example_scripts(page: Page) -> Iterator[Problem]:
+    """Every script that a chapter names exists, is short, and says what it does."""
+    root = page.path.parents[len(page.name.split("/")) - 1]
+    for name in page.front.get("script") or []:
+        path = root / "examples" / f"{name}.py"
+        if not path.is_file():
+            yield at(page, 1, f"no examples/{name}.py")
+            continue
+        text = path.read_text("utf8")
+        if not ast.get_docstring(ast.parse(text)):
+            yield at(page, 1, f"examples/{name}.py has no docstring")
+        if len(text.splitlines()) > 85:
+            yield at(page, 1, f"examples/{name}.py is too long to read in a sitting")
+
+
+RULES: tuple[Callable[[Page], Iterator[Problem]], ...] = (
+    short_cells,
+    known_tags,
+    described_figures,
+    silent_figures,
+    no_network,
+    included_code,
+    claimed,
+    example_scripts,
+)

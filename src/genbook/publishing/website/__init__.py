@@ -1,0 +1,1 @@
+"""The website: its theme, its formulas, its figures, light and dark."""

@@ -1,0 +1,41 @@
+"""Text as TeX sets it, for what the package shows in print."""
+
+from __future__ import annotations
+
+__all__ = ["escape"]
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "_": r"\_",
+        "%": r"\%",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "−": "$-$",
+        "±": r"$\pm$",
+        "≤": r"$\le$",
+        "≥": r"$\ge$",
+        "∞": r"$\infty$",
+        "×": r"$\times$",
+        "²": r"\textsuperscript{2}",
+    }
+)
+
+
+def escape(text: str) -> str:
+    r"""Return plain text as TeX that shows the same text.
+
+    Args:
+        text: Any characters; those of mathematics that TeX's text fonts may lack are
+            set as formulas.
+
+    Example:
+        >>> print(escape("50 % of R_1 ≥ 3 m²"))
+        50 \% of R\_1 $\ge$ 3 m\textsuperscript{2}
+    """
+    return text.translate(_ESCAPES)

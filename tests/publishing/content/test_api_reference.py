@@ -1,0 +1,34 @@
+"""The reference of the package leaves nothing out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "src" / "genbook"
+
+# The book's machinery: read by those who change it, in the source.
+MACHINERY = {"publishing", "cli"}
+
+
+def test_every_public_module_is_in_the_reference() -> None:
+    listed = re.findall(
+        r"^\.\. automodule:: (\S+)$",
+        (ROOT / "book" / "api.md").read_text("utf8"),
+        re.MULTILINE,
+    )
+    parts = [
+        p.relative_to(PACKAGE).with_suffix("").parts for p in PACKAGE.rglob("*.py")
+    ]
+    public = {
+        ".".join(("genbook", *names))
+        for names in parts
+        if names[0] not in MACHINERY and not any(name.startswith("_") for name in names)
+    }
+    public |= {  # and packages that offer something themselves
+        ".".join(("genbook", *p.relative_to(PACKAGE).parent.parts))
+        for p in PACKAGE.glob("*/__init__.py")
+        if p.parent.name not in MACHINERY and "__all__" in p.read_text("utf8")
+    }
+    assert sorted(listed) == sorted(public), "book/api.md lists each module once"

@@ -1,0 +1,157 @@
+"""A run that is killed goes on to the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genbook.training import History, fit, save
+from tiny_models import RUN, Line, Noisy, points, weights
+
+
+@pytest.fixture(scope="module")
+def unbroken() -> tuple[Tensor, History]:
+    model = Noisy()
+    history = fit(model, points(), **RUN, x_val=points(20))
+    return weights(model), history
+
+
+def check_same(model: nn.Module, history: History, unbroken: tuple) -> None:
+    assert torch.equal(weights(model), unbroken[0])
+    assert history.loss == unbroken[1].loss
+    assert history.lr == unbroken[1].lr
+    assert history.val_loss == unbroken[1].val_loss
+    assert history.val_steps == unbroken[1].val_steps
+
+
+@pytest.mark.parametrize("every", [1, 3, 6, 7, 100])
+@pytest.mark.parametrize("stop_at", [0, 6, 7, 23, 39])
+def test_resume_is_exact(
+    tmp_path: Path, unbroken: tuple, every: int, stop_at: int
+) -> None:
+    run = RUN | {"checkpoint_every": every}
+    path, x, x_val = tmp_path / "run", points(), points(20)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Noisy(stop_at=stop_at), x, **run, x_val=x_val, checkpoint=path)
+    torch.manual_seed(stop_at)  # another process has another global state
+    model = Noisy()
+    history = fit(model, x, **run, x_val=x_val, checkpoint=path)
+    check_same(model, history, unbroken)
+    done = stop_at // every * every  # steps that were not taken again
+    assert model.calls == RUN["steps"] - done
+
+
+def kill_while_training(path: str, where: str) -> None:
+    """Train until this very process is killed; called in a process of its own."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    model = Noisy(stop_at=23)
+    model.stop = die  # type: ignore[method-assign]
+    if where == "in a write":
+        fsync, writes = os.fsync, []
+
+        def third_time(fd: int) -> None:
+            writes.append(fsync(fd))
+            if len(writes) == 3:
+                die()
+
+        os.fsync = third_time
+    fit(model, points(), **RUN, x_val=points(20), checkpoint=path)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
+@pytest.mark.parametrize("where", ["in a step", "in a write"])
+def test_resume_after_sigkill(tmp_path: Path, unbroken: tuple, where: str) -> None:
+    path = tmp_path / "run"
+    script = (
+        "import runpy, sys; here, path, where = sys.argv[1:];"
+        "runpy.run_path(here)['kill_while_training'](path, where)"
+    )
+    command = [sys.executable, "-c", script, __file__, path, where]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run(command, env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    half_written = [p for p in tmp_path.iterdir() if p != path]
+    assert bool(half_written) == (where == "in a write")
+    model = Noisy()
+    history = fit(model, points(), **RUN, x_val=points(20), checkpoint=path)
+    check_same(model, history, unbroken)
+    assert model.calls == RUN["steps"] - (21 if where == "in a step" else 14)
+
+
+def test_a_finished_run_is_only_read(tmp_path: Path, unbroken: tuple) -> None:
+    path = tmp_path / "run"
+    run = RUN | {"checkpoint": path}
+    fit(Noisy(), points(), **run, x_val=points(20))
+    stamp = path.read_bytes()
+    model = Noisy(stop_at=0)
+    history = fit(model, points(), **run, x_val=points(20))
+    check_same(model, history, unbroken)
+    assert model.calls == 0
+    assert not model.training
+    assert path.read_bytes() == stamp
+
+
+def test_resume_false_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    fit(Noisy(), points(), **RUN, checkpoint=path)
+    model = Noisy()
+    fit(model, points(30), **RUN, checkpoint=path, resume=False)
+    assert model.calls == RUN["steps"]
+    save(model, path)
+    with pytest.raises(ValueError, match="holds a saved model"):
+        fit(Noisy(), points(), **RUN, checkpoint=path)
+
+
+CHANGES = {
+    "x": ({}, points() + 1, None),
+    "y": ({}, points(), torch.ones(100)),
+    "steps": ({"steps": 41}, points(), None),
+    "batch_size": ({"batch_size": 17}, points(), None),
+    "lr": ({"lr": 0.03}, points(), None),
+    "seed": ({"seed": 4}, points(), None),
+    "schedule": ({"schedule": "constant"}, points(), None),
+    "betas": ({"betas": (0.8, 0.99)}, points(), None),
+    "weight_decay": ({"weight_decay": 0.1}, points(), None),
+    "grad_clip": ({"grad_clip": 1.0}, points(), None),
+    "x_val": ({"x_val": points(5)}, points(), None),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_resume_refuses_another_run(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(Noisy(stop_at=20), points(), **RUN, checkpoint=path)
+    options, x, y = CHANGES[name]
+    model = Noisy()
+    before = weights(model)
+    with pytest.raises(ValueError, match=rf"belongs to another run: .*\b{name} is "):
+        fit(model, x, y, **RUN | options, checkpoint=path)
+    assert torch.equal(weights(model), before)
+
+
+def test_resume_refuses_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    fit(Noisy(), points(), **RUN, checkpoint=path)
+    with pytest.raises(ValueError, match=r"config is .*8.* there and .*9.* here"):
+        fit(Noisy(width=9), points(), **RUN, checkpoint=path)
+    with pytest.raises(ValueError, match="class is Noisy there and Line here"):
+        fit(Line(), points(), **RUN, checkpoint=path)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    fit(Noisy(), points(), **RUN, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="damaged"):
+        fit(Noisy(), points(), **RUN, checkpoint=path)

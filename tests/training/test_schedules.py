@@ -1,0 +1,34 @@
+"""The learning rates against PyTorch's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from genbook.training import constant, one_cycle
+
+
+@pytest.mark.parametrize("peak", [1e-5, 0.01, 1.0])
+@pytest.mark.parametrize("steps", [2, 3, 4, 10, 57, 100])
+def test_one_cycle_equals_pytorch(steps: int, peak: float) -> None:
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=peak)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=peak, total_steps=steps, cycle_momentum=False
+    )
+    for step in range(steps):
+        oracle = optimiser.param_groups[0]["lr"]
+        assert one_cycle(step, steps, peak) == pytest.approx(
+            oracle, rel=1e-9, abs=1e-12
+        )
+        optimiser.step()
+        if step < steps - 1:
+            scheduler.step()
+
+
+def test_one_cycle_of_one_step_is_finite() -> None:
+    assert 0 < one_cycle(0, 1, 1.0) <= 1
+
+
+def test_constant_schedule() -> None:
+    assert [constant(s, 5, 0.3) for s in range(5)] == [0.3] * 5
