@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from genbook.claims import GLUE_PREFIX
+from genbook.course.claims import GLUE_PREFIX
 from genbook.publishing.content.sources import read_book, read_contents
 from genbook.publishing.notebooks.notebooks import LEFTOVERS, _without_code
 
