@@ -41,14 +41,14 @@ import torch
 from torch import Tensor, nn
 
 from genbook import metrics
+from genbook.course.recipes.flows import spline_moons
 from genbook.data.digits import load_digits
 from genbook.data.toy import TwoMoons
-from genbook.models.flow import Flow
-from genbook.models.flow_matching import FlowMatching
-from genbook.models.mixture import GaussianMixture
-from genbook.models.solvers import odeint
-from genbook.models.vae import VAE
-from genbook.recipes.flows import spline_moons
+from genbook.models.density.mixture import GaussianMixture
+from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.solvers import odeint
+from genbook.models.flows.flow import Flow
+from genbook.models.variational.vae import VAE
 from genbook.training import fit
 
 torch.set_num_threads(1)

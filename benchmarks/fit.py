@@ -23,9 +23,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import Tensor, nn
 
-from genbook.models.base import ExplicitModel
-from genbook.models.gaussian import Gaussian
-from genbook.models.grid import GridNetwork
+from genbook.models.base import TractableModel
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.grid import GridNetwork
 
 BATCH, AIM = 512, 1.05
 
@@ -42,7 +42,7 @@ class Wide(Gaussian):
         return super().log_prob(x + self.net(x)) - self.net(x).square().sum(1)
 
 
-MODELS: dict[str, Callable[[], ExplicitModel]] = {
+MODELS: dict[str, Callable[[], TractableModel]] = {
     "gaussian": lambda: Gaussian(2),
     "network": lambda: GridNetwork([-6.0, -6.0], [6.0, 6.0], bins=32),
     "wide": Wide,
@@ -50,7 +50,7 @@ MODELS: dict[str, Callable[[], ExplicitModel]] = {
 STEPS = {"gaussian": 500, "network": 200, "wide": 50}
 
 
-def bare(model: ExplicitModel, x: Tensor, steps: int) -> None:
+def bare(model: TractableModel, x: Tensor, steps: int) -> None:
     """Train without anything around it."""
     adam = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
     generator = torch.Generator().manual_seed(0)
@@ -67,7 +67,7 @@ def bare(model: ExplicitModel, x: Tensor, steps: int) -> None:
                 return
 
 
-def ours(model: ExplicitModel, x: Tensor, steps: int) -> None:
+def ours(model: TractableModel, x: Tensor, steps: int) -> None:
     """Train with the loop of the book."""
     from genbook.training import fit
 

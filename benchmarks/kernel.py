@@ -38,7 +38,7 @@ def ours(data: Data, dtype: str = "float64") -> np.ndarray:
     """Evaluate with genbook."""
     import torch
 
-    from genbook.models.kernel import KernelDensity
+    from genbook.models.density.kernel import KernelDensity
 
     torch.set_num_threads(1)
     x, q = (torch.from_numpy(data[k]).to(getattr(torch, dtype)) for k in ("x", "q"))
@@ -79,7 +79,7 @@ def problems(n: int) -> dict[str, Data]:
     import torch
 
     from genbook.data.world import WorldMap
-    from genbook.models.kernel import scott, select_bandwidth
+    from genbook.models.density.kernel import scott, select_bandwidth
 
     g = torch.Generator().manual_seed(0)
     both = WorldMap().sample(2 * n, generator=g, dtype=torch.float64)

@@ -37,7 +37,7 @@ def ours(data: Data, steps: int, tolerance: float, dtype: str = "float64") -> Sc
     """Climb with genbook."""
     import torch
 
-    from genbook.models.mixture import GaussianMixture
+    from genbook.models.density.mixture import GaussianMixture
 
     torch.set_num_threads(1)
     x, pi, mu, sigma = (
@@ -105,7 +105,7 @@ def problem(n: int, k: int) -> Data:
     import torch
 
     from genbook.data.world import WorldMap
-    from genbook.models.em import initialise
+    from genbook.models.density._em import initialise
 
     generator = torch.Generator().manual_seed(0)
     x = WorldMap().sample(n, generator=generator, dtype=torch.float64)

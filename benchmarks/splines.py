@@ -2,8 +2,8 @@
 
     python benchmarks/splines.py
 
-Both forms of ``genbook.models.splines`` send the same numbers through the same splines,
-forwards alone and forwards and backwards; then whole steps of training of two of the
+Both forms of ``genbook.models.flows.splines`` send the same numbers through the same
+splines, forwards alone and forwards and backwards; then whole steps of training of two of the
 book's flows are timed with either form in their couplings. One thread, CPU time, the
 forms in turn; a ratio is the median over the rounds, and above 1 the fast form is
 faster.
@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from genbook.data.toy import TwoMoons
-from genbook.models import couplings
-from genbook.models.flow import Flow
-from genbook.models.splines import RQSpline, rqs_forward
+from genbook.models.flows import couplings
+from genbook.models.flows.flow import Flow
+from genbook.models.flows.splines import RQSpline, rqs_forward
 
 torch.set_num_threads(1)
 BATCH = 512
@@ -91,7 +91,7 @@ def main() -> None:
 
     moons = TwoMoons(noise=0.05).sample(BATCH, generator=seeded(2))
     square = 2 * torch.rand(BATCH, 2, generator=seeded(3)) - 1
-    world = {"transforms": 2, "bins": 32, "hidden": (96, 96), "octaves": 6}
+    world = {"transforms": 2, "bins": 32, "hidden": (96, 96), "frequencies": 6}
     world |= {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
     jobs: dict[str, Callable[[type], Callable[[], None]]] = {
         "8 pieces, forwards": lambda form: spline(form, 8, False),

@@ -14,10 +14,10 @@ import math
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.models.langevin import annealed_importance_sampling
-from genbook.tables import table
+from genbook.course import plotting
+from genbook.course.tables import table
+from genbook.models.energy.mcmc import annealed_importance_sampling
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.0)
+    fig, ax = plotting.subplots(height=3.0)
     for d in (2, 10, 40):
         mine = [r for r in rows if r["d"] == d]
         error = [r["annealed"] - r["exact"] for r in mine]

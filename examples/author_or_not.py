@@ -13,11 +13,12 @@ from pathlib import Path
 
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.data.prose import PACKAGES, load_books, load_docstrings
+from genbook.course import plotting
+from genbook.course.tables import table
+from genbook.data._docstrings import PACKAGES
+from genbook.data.prose import load_books, load_docstrings
 from genbook.discriminative.authorship import AuthorClassifier, Kind
-from genbook.tables import table
 
 KINDS: tuple[Kind, ...] = ("all", "topic", "style")
 
@@ -53,7 +54,7 @@ def main() -> None:
     parts = dict(list(models["all"].contributions(test.texts[i]).items())[:12])
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.4)
+    fig, ax = plotting.subplots(height=3.4)
     colours = [plotting.GOOD if v > 0 else plotting.BAD for v in parts.values()]
     ax.barh([f"“{token}”" for token in parts], list(parts.values()), color=colours)
     ax.invert_yaxis()

@@ -11,10 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genbook import plotting
-from genbook.baselines import best_constant, out_of_reach
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
+from genbook.metrics.baselines import best_constant, clipping_error
 
 
 def network() -> nn.Sequential:
@@ -47,7 +47,7 @@ def main() -> None:
     ink = load_digits().x.flatten(1)
 
     plotting.setup()
-    fig, ax = plotting.figure(height=3.0)
+    fig, ax = plotting.subplots(height=3.0)
     for name, x, scale in (("[-1, 1]", 2 * ink - 1, 4), ("[0, 1]", ink, 1)):
         torch.manual_seed(args.seed)
         model = network()
@@ -59,7 +59,7 @@ def main() -> None:
         print(f"digits on {name}, sigmoid at the end")
         print(f"  loss after {epochs} epochs     {losses[-1]:.4f}")
         print(f"  zero everywhere       {x.square().mean():.4f}")
-        print(f"  floor for a sigmoid   {out_of_reach(x, 0, 1):.4f}")
+        print(f"  floor for a sigmoid   {clipping_error(x, 0, 1):.4f}")
         print(f"  mean image            {constant:.4f}: the network {verdict} it")
         print(f"  outputs below 0.001   {(out < 1e-3).float().mean():.1%}")
         colour = plotting.BAD if scale == 4 else plotting.MODEL

@@ -12,10 +12,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.tins import Tins, measure_tins, sample_tins
-from genbook.models.autoencoder import Autoencoder
+from genbook.models.representation.autoencoder import Autoencoder
 from genbook.training import fit
 
 
@@ -71,7 +71,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=1.6)
+    fig, ax = plotting.subplots(height=1.6)
     plotting.show_images(ax, walk)
     fig.savefig(args.out / "walk.png")
     print(f"Figure: {args.out}/walk.png")

@@ -12,11 +12,15 @@ import numpy as np
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.models.bridge import cycle_error, translate, translation_path
-from genbook.models.solvers import EVALUATIONS
-from genbook.recipes.bridges import line_diffusion
+from genbook.course import plotting
+from genbook.course.recipes.bridges import diffusion_1d
+from genbook.models.diffusion.bridge import (
+    cycle_error,
+    translate,
+    translation_path,
+)
+from genbook.models.diffusion.solvers import EVALUATIONS
 
 SOURCE = ([0.5, 0.5], [-1.0, 1.2], [0.3, 0.4])
 TARGET = ([0.3, 0.5, 0.2], [-1.6, 0.0, 1.6], [0.2, 0.35, 0.2])
@@ -33,7 +37,7 @@ def main() -> None:
         w, mu, sd = torch.tensor(w), torch.tensor(mu), torch.tensor(sd)
         part = torch.multinomial(w, n, replacement=True, generator=generator)
         x = mu[part] + sd[part] * torch.randn(n, generator=generator)
-        model, _ = line_diffusion(x[:, None], steps=steps, seed=2 * args.seed + k)
+        model, _ = diffusion_1d(x[:, None], steps=steps, seed=2 * args.seed + k)
         sides.append((MixtureSameFamily(Categorical(w), Normal(mu, sd)), x, model))
     (p_s, x, source), (p_t, _, target) = sides
 
@@ -49,7 +53,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.2)
+    fig, ax = plotting.subplots(height=3.2)
     start = torch.quantile(some, torch.linspace(0.02, 0.98, 25), dim=0)
     paths = translation_path(source, target, start)[:, :, 0]
     ax.plot(torch.linspace(-1, 1, len(paths)), paths, color=plotting.INK, lw=0.9)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.bridges import diffusion_2d
 from genbook.data.toy import Rings, TwoMoons
 from genbook.metrics import energy_distance
-from genbook.models.bridge import cycle_error, translate
-from genbook.recipes.bridges import plane_diffusion
+from genbook.models.diffusion.bridge import cycle_error, translate
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     moons, rings = TwoMoons(noise=0.1), Rings(radii=(0.6, 1.6), noise=0.1)
     x, other = (rule.sample(n, generator=generator) for rule in (moons, rings))
-    source, _ = plane_diffusion(x, steps=steps, seed=2 * args.seed)
-    target, _ = plane_diffusion(other, steps=steps, seed=2 * args.seed + 1)
+    source, _ = diffusion_2d(x, steps=steps, seed=2 * args.seed)
+    target, _ = diffusion_2d(other, steps=steps, seed=2 * args.seed + 1)
 
     some = moons.sample(1_000, generator=generator)
     noise = source.encode(some)
@@ -38,7 +38,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 3, height=2.6)
+    fig, axes = plotting.subplots(1, 3, height=2.6)
     band = some[:, 0].argsort().argsort() * 4 // len(some)
     for ax, points in zip(axes, (some, noise, there), strict=True):
         for k, marker in enumerate("os^x"):

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.bridges import latent_diffusion
 from genbook.data.fruit import FRUIT, sample_fruit
-from genbook.discriminative.judge import train_judge
-from genbook.models.autoencoder import PCA
-from genbook.models.bridge import translate
-from genbook.recipes.bridges import code_diffusion
+from genbook.discriminative.image_classifier import train_image_classifier
+from genbook.models.diffusion.bridge import translate
+from genbook.models.representation.pca import PCA
 
 
 def main() -> None:
@@ -28,12 +28,14 @@ def main() -> None:
     lemon = FRUIT.index("lemon")
     y = torch.full((50,), lemon)
     lemons = sample_fruit(50, y, size=16, generator=generator).x
-    judge = train_judge(fruit.x, fruit.y, len(FRUIT), noise=0.05, steps=200)
+    classifier = train_image_classifier(
+        fruit.x, fruit.y, len(FRUIT), noise=0.05, steps=200
+    )
 
     pca = PCA((3, 16, 16), components=48).fit(fruit.x)
     unit = pca.encode(fruit.x).std(0).max()
     z = pca.encode(fruit.x) / unit
-    model, _ = code_diffusion(z, fruit.y, classes=8, steps=steps, seed=args.seed)
+    model, _ = latent_diffusion(z, fruit.y, classes=8, steps=steps, seed=args.seed)
 
     start = pca.encode(lemons) / unit
     rows = [lemons[:9]]
@@ -43,13 +45,13 @@ def main() -> None:
         back = translate(model, model, there, y_source=goal, y_target=y)
         image = pca.decode(there * unit).clamp(0, 1)
         error = ((back - start) * unit).square().sum(1).mean().sqrt() / 768**0.5
-        right = judge.accuracy(image, goal)
+        right = classifier.accuracy(image, goal)
         print(f"lemon to {kind:6s}  recognised {right:4.0%}  cycle {error:.0e} a pixel")
         rows.append(image[:9])
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.show_images(ax, torch.cat(rows), columns=9)
     fig.savefig(args.out / "fruit.png")
     print(f"Figure: {args.out}/fruit.png")

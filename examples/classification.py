@@ -14,8 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 
 MARKERS = (("o", plotting.DATA), ("s", plotting.ACCENT), ("^", plotting.GOOD))
 
@@ -45,7 +45,7 @@ def main() -> None:
     size = 60 if args.fast else 300
     a, f = np.meshgrid(np.linspace(10.9, 15, size), np.linspace(0.2, 5.2, size))
     kind = model.predict(np.stack([a.ravel(), f.ravel()], 1)).reshape(a.shape)
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     for k, (marker, colour) in enumerate(MARKERS):
         ax.contour(a, f, kind == k, [0.5], colors=plotting.MODEL, linewidths=1.2)
         own = x_test[y_test == k]

@@ -14,10 +14,10 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.metrics import clustering_accuracy
-from genbook.models.mixture import GaussianMixture
+from genbook.models.density.mixture import GaussianMixture
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     found = kmeans.fit_predict(z.numpy())
-    fig, (ax, bx) = plotting.figure(1, 2, height=3, sharey=True)
+    fig, (ax, bx) = plotting.subplots(1, 2, height=3, sharey=True)
     for axis, groups, title in ((ax, found, "clusters"), (bx, labels, "growers")):
         for k, marker in enumerate("os^"):
             own = z[torch.as_tensor(groups) == k]

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.fruit import FRUIT, sample_fruit
-from genbook.discriminative.judge import not_an_image, train_judge
-from genbook.models.conditional import ClassConditional
+from genbook.discriminative.image_classifier import (
+    negative_images,
+    train_image_classifier,
+)
+from genbook.models.density.class_conditional import ClassConditional
 
 
 def main() -> None:
@@ -30,18 +33,20 @@ def main() -> None:
     model = ClassConditional((3, 16, 16), 8, clusters=args.clusters, components=8)
     model.fit(fruit.x, fruit.y, iterations=10, generator=generator)
 
-    nothing = not_an_image(other.x, n, generator=generator)
+    nothing = negative_images(other.x, n, generator=generator)
     images = torch.cat([other.x, nothing])
     labels = torch.cat([other.y, torch.full((n,), 8)])  # 8: no fruit
-    judge = train_judge(images, labels, 9, noise=0.05, steps=steps, seed=args.seed)
+    classifier = train_image_classifier(
+        images, labels, 9, noise=0.05, steps=steps, seed=args.seed
+    )
 
     asked = torch.arange(8).repeat(100)
     drawn = model.sample(800, asked, generator=generator).clamp(0, 1)
-    said = judge.predict(drawn)
+    said = classifier.predict(drawn)
     bayes = model.predict_proba(fresh.x).argmax(1)
     noise = torch.rand(400, 3, 16, 16, generator=generator)
-    print(f"judge on real fruit            {judge.accuracy(fresh.x, fresh.y):.1%}")
-    print(f"p(x|y): recognised as asked    {judge.accuracy(drawn, asked):.1%}")
+    print(f"judge on real fruit            {classifier.accuracy(fresh.x, fresh.y):.1%}")
+    print(f"p(x|y): recognised as asked    {classifier.accuracy(drawn, asked):.1%}")
     print(f"p(y|x): right by Bayes' rule   {(bayes == fresh.y).double().mean():.1%}")
     print(f"p(x):   fruit                  {-model.loss(fresh.x).item():,.0f} nats")
     print(f"p(x):   noise                  {-model.loss(noise).item():,.0f} nats")
@@ -51,7 +56,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=5.0)
+    fig, ax = plotting.subplots(height=5.0)
     plotting.show_images(ax, drawn[:48], columns=8)
     for j, name in enumerate(FRUIT):
         ax.text(17 * j + 8, -3, name, ha="center", size=8)

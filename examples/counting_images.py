@@ -12,13 +12,13 @@ import math
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.timeline import train_reader
 from genbook.data.digits import load_digits
 from genbook.metrics import nearest_neighbour_memorisation
-from genbook.models.kernel import KernelDensity
-from genbook.models.ppca import ProbabilisticPCA
-from genbook.replay import train_reader
+from genbook.models.density.kernel import KernelDensity
+from genbook.models.density.ppca import ProbabilisticPCA
 
 
 def main() -> None:
@@ -27,10 +27,10 @@ def main() -> None:
     n, kept = (2_000, 1_000) if args.fast else (50_000, 4_000)
     generator = torch.Generator().manual_seed(args.seed)
     digits, test = load_digits("train"), load_digits("test")
-    judge = train_reader(digits.x[:kept], digits.y[:kept], seed=args.seed)
+    classifier = train_reader(digits.x[:kept], digits.y[:kept], seed=args.seed)
     coins = torch.rand(n, 1, 28, 28, generator=generator) < 0.5
-    found = int((judge.predict(coins.float()) != 10).sum())
-    real = (judge.predict(test.x) != 10).double().mean().item()
+    found = int((classifier.predict(coins.float()) != 10).sum())
+    real = (classifier.predict(test.x) != 10).double().mean().item()
     print(f"black-and-white images  10^{784 * math.log10(2):.0f}")
     print(f"random ones read as a digit  {found} of {n:,}; real digits {real:.1%}")
     print(f"so their share is below {math.log(20) / n:.1e}, nineteen times in twenty")
@@ -54,7 +54,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.4)
+    fig, ax = plotting.subplots(height=2.4)
     both = torch.cat([coins[:14].float(), (test.x[:14] > 0.5).float()])
     plotting.show_images(ax, both, columns=7)
     fig.savefig(args.out / "images.png")

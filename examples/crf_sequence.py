@@ -13,8 +13,8 @@ from itertools import product
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.docstring_lines import SECTIONS, load_docstring_lines
 from genbook.discriminative.crf import LinearChainCRF
 
@@ -46,9 +46,9 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     odds = chain.transition.detach().softmax(1)
-    ax.imshow(odds, cmap=plotting.WASH, vmin=0, vmax=1)
+    ax.imshow(odds, cmap=plotting.MODEL_CMAP, vmin=0, vmax=1)
     ax.set_xticks(range(len(SECTIONS)), SECTIONS, rotation=30, ha="right")
     ax.set_yticks(range(len(SECTIONS)), SECTIONS)
     ax.set(xlabel="next line", ylabel="this line", title="what may follow what")

@@ -8,11 +8,11 @@ Chapter: book/learning/generative-models.md
 
 from __future__ import annotations
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.tables import table
+from genbook.course.timeline import METHODS, evaluate, replay, train_reader
 from genbook.data.digits import load_digits
-from genbook.replay import METHODS, measure, replay, train_reader
-from genbook.tables import table
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     digits, unseen = load_digits("train", size=14), load_digits("test", size=14)
     n, drawn = (300, 100) if args.fast else (2_000, 1_000)
     seen, held_out = digits.x[:n], digits.x[2_000 : 2_000 + n]
-    judge = train_reader(digits.x, digits.y, seed=args.seed)
+    classifier = train_reader(digits.x, digits.y, seed=args.seed)
     methods = METHODS[:6] if args.fast else METHODS
     results = replay(seen, drawn, methods=methods, seed=args.seed)
     rows = [
@@ -29,12 +29,12 @@ def main() -> None:
             "year": str(r.method.year),
             "paper": r.method.paper,
             "method": r.method.name,
-            **measure(r.samples, judge, seen, held_out, seed=args.seed),
+            **evaluate(r.samples, classifier, seen, held_out, seed=args.seed),
             "seconds": r.seconds,
         }
         for r in results
     ]
-    people = measure(unseen.x[:drawn], judge, seen, held_out, seed=args.seed)
+    people = evaluate(unseen.x[:drawn], classifier, seen, held_out, seed=args.seed)
     formats = {
         "readable": ".0%",
         "energy distance": ".3f",
@@ -48,7 +48,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "replay.md").write_text(board.to_markdown() + "\n", "utf8")
     plotting.setup()
-    fig, axes = plotting.figure(len(results), 1, height=0.8 * len(results))
+    fig, axes = plotting.subplots(len(results), 1, height=0.8 * len(results))
     for ax, r in zip(axes, results, strict=True):
         plotting.show_images(ax, r.samples[:10], columns=10)
         ax.text(-4, 1, str(r.method.year), ha="right", weight="bold", size=9)

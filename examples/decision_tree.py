@@ -12,8 +12,8 @@ import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.discriminative.tree import DecisionTree, Node
 
 FEATURES = ["worst radius", "worst concave points"]
@@ -62,7 +62,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.0)
+    fig, ax = plotting.subplots(height=3.0)
     ax.plot(depths, seen, color=plotting.MUTED, label="patients of the fit")
     ax.plot(depths, unseen, color=plotting.MODEL, label="unseen patients")
     ax.set(xlabel="depth", ylabel="share of right answers")

@@ -13,11 +13,13 @@ from time import process_time
 import torch
 from sklearn.cluster import KMeans
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
 from genbook.metrics import clustering_accuracy
-from genbook.models.mixture_of_autoencoders import MixtureOfAutoencoders
+from genbook.models.representation.mixture_of_autoencoders import (
+    MixtureOfAutoencoders,
+)
 from genbook.training import fit
 
 
@@ -57,7 +59,7 @@ def main() -> None:
     sheet = torch.cat([shown[:, None], drawn], dim=1).flatten(0, 1)
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=5.6)
+    fig, ax = plotting.subplots(height=5.6)
     plotting.show_images(ax, sheet, columns=11)
     ax.set_title("a digit, and how each autoencoder draws it")
     fig.savefig(args.out / "drawings.png")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.toy import TwoMoons
 from genbook.metrics import nats_above_entropy
-from genbook.models.gaussian import Gaussian
-from genbook.models.grid import GridNetwork
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.grid import GridNetwork
 from genbook.training import fit
 
 
@@ -35,7 +35,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (curves, *maps) = plotting.figure(1, 3, width="wide", height=2.4)
+    fig, (curves, *maps) = plotting.subplots(1, 3, width="wide", height=2.4)
     print(f"entropy of the data  {moons.entropy:.4f} nats")
     for (name, model), dash, ax in zip(models.items(), ["--", "-"], maps, strict=True):
         run = fit(model, x, steps=steps, lr=0.02, seed=args.seed)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.diffusion import diffusion_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
+from genbook.discriminative.image_classifier import train_image_classifier
 from genbook.metrics import nearest_neighbour_memorisation
-from genbook.recipes.diffusion import diffusion_digits
 
 
 def main() -> None:
@@ -29,21 +29,23 @@ def main() -> None:
         train.x, train.y, steps=30 if args.fast else 700, seed=args.seed
     )
     print(f"trained in {history.cpu_seconds:.1f} CPU s")
-    judge = train_judge(train.x, train.y, classes=10, steps=100 if args.fast else 600)
+    classifier = train_image_classifier(
+        train.x, train.y, classes=10, steps=100 if args.fast else 600
+    )
     y = torch.arange(10).repeat(4 if args.fast else 50)
     drawn = model.sample(
         len(y), y, guidance=args.guidance, steps=16, generator=generator
     )
     x = ((drawn + 1) / 2).clamp(0, 1)
-    print(f"real digits read rightly: {judge.accuracy(test.x, test.y):.1%}")
-    print(f"drawn digits read as asked: {judge.accuracy(x, y):.1%}")
+    print(f"real digits read rightly: {classifier.accuracy(test.x, test.y):.1%}")
+    print(f"drawn digits read as asked: {classifier.accuracy(x, y):.1%}")
     copies = nearest_neighbour_memorisation(x, train.x, test.x, generator=generator)
     print(f"nearest neighbour trained on: {copies.share:.1%}", end=" ")
     print(f"(expected {copies.expected:.1%}, p = {copies.p_value:.3f})")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3)
+    fig, ax = plotting.subplots(height=3)
     plotting.show_images(ax, x[:40])
     fig.savefig(args.out / "digits.png")
     print(f"Figure: {args.out}/digits.png")

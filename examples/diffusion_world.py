@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.diffusion import diffusion_world
 from genbook.metrics import nats_above_entropy, support_share
-from genbook.recipes import world_data
-from genbook.recipes.diffusion import diffusion_world
 
 
 def main() -> None:
@@ -26,21 +26,21 @@ def main() -> None:
     )
     generator = torch.Generator().manual_seed(args.seed)
     print(f"trained in {history.cpu_seconds:.1f} CPU s")
-    above = nats_above_entropy(model, world.rule, world.held_out)
+    above = nats_above_entropy(model, world.p_data, world.held_out)
     print(f"nats above the floor: {above}")
     samples = model.sample(1_000 if args.fast else 5_000, generator=generator)
-    print(f"samples on land: {support_share(world.rule, samples):.1%}")
+    print(f"samples on land: {support_share(world.p_data, samples):.1%}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 4, width="wide", height=2.2, sharey=True)
+    fig, axes = plotting.subplots(1, 4, width="wide", height=2.2, sharey=True)
     x = torch.randn(2_000, 2, generator=generator)
     times = model.time_grid(40).flip(0)
     frames = {0: 0, 20: 1, 30: 2, 40: 3}
     for k, t in enumerate(times):
         if k in frames:
             ax = axes[frames[k]]
-            plotting.show_points(ax, x, who="model", size=1)
+            plotting.show_points(ax, x, source="model", size=1)
             ax.set(xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), title=f"t = {t:.2f}")
         if k < 40:
             with torch.no_grad():

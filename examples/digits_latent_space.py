@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
-from genbook.models.autoencoder import PCA, Autoencoder
+from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.pca import PCA
 from genbook.training import fit
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 2, width="wide", height=3.4)
+    fig, axes = plotting.subplots(1, 2, width="wide", height=3.4)
     models = {"principal components": flat, "autoencoder": pen}
     for ax, (name, model) in zip(axes, models.items(), strict=True):
         z, z_new = model.encode(digits.x), model.encode(fresh.x)

@@ -11,10 +11,10 @@ import torch
 from sklearn.manifold import TSNE
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
-from genbook.models.autoencoder import PCA
+from genbook.models.representation.pca import PCA
 
 
 def same_digit(z: Tensor, digit: Tensor) -> float:
@@ -49,7 +49,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 2, height=3.4)
+    fig, axes = plotting.subplots(1, 2, height=3.4)
     for ax, place, title in zip(axes, (pair, island), ("PCA", "t-SNE"), strict=True):
         for k in range(10):
             colour = plotting.PALETTE[k // 2]

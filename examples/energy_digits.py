@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.energy import energy_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
+from genbook.discriminative.image_classifier import train_image_classifier
 from genbook.metrics import nearest_neighbour_memorisation
-from genbook.recipes.energy import energy_digits
 
 
 def main() -> None:
@@ -28,13 +28,15 @@ def main() -> None:
     model, history = energy_digits(train.x, seed=args.seed, **short)
     n = 64 if args.fast else 400
     drawn = model.sample(n, langevin_steps=14, generator=generator).clamp(0, 1)
-    judge = train_judge(train.x, train.y, 10, steps=60 if args.fast else 600)
+    classifier = train_image_classifier(
+        train.x, train.y, 10, steps=60 if args.fast else 600
+    )
 
     print(f"loss {history.loss[0]:.3f}, at the end {history.loss[-1]:.3f}")
     for name, x in {"drawn": drawn, "real, held out": test.x}.items():
-        sure = (judge.predict_proba(x).amax(1) > 0.9).double().mean()
+        sure = (classifier.predict_proba(x).amax(1) > 0.9).double().mean()
         print(f"read with a certainty above 0.9: {sure:.1%} ({name})")
-    kinds = judge.predict_proba(drawn).argmax(1).bincount(minlength=10)
+    kinds = classifier.predict_proba(drawn).argmax(1).bincount(minlength=10)
     print(f"kinds drawn: {kinds.tolist()}")
     memory = nearest_neighbour_memorisation(
         drawn, train.x, test.x, generator=torch.Generator().manual_seed(args.seed)
@@ -43,7 +45,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.4)
+    fig, ax = plotting.subplots(height=2.4)
     plotting.show_images(ax, drawn[:64], columns=16)
     fig.savefig(args.out / "digits.png")
     print(f"Figure: {args.out}/digits.png")

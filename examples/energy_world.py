@@ -13,13 +13,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.energy import energy_world, energy_world_score
+from genbook.course.tables import table
 from genbook.metrics import support_share
-from genbook.models.langevin import independence_metropolis, langevin
-from genbook.recipes import world_data
-from genbook.recipes.energy import energy_world, energy_world_score
-from genbook.tables import table
+from genbook.models.energy.mcmc import independence_metropolis, langevin
 
 
 def main() -> None:
@@ -41,8 +41,8 @@ def main() -> None:
             {
                 "training": name,
                 "log Z": log_z,
-                "nats above": mean_energy + log_z - world.rule.entropy,
-                "on land": support_share(world.rule, samples),
+                "nats above": mean_energy + log_z - world.p_data.entropy,
+                "on land": support_share(world.p_data, samples),
             }
         )
     print(table(rows, formats={"log Z": ".3f", "nats above": ".3f", "on land": ".1%"}))
@@ -61,7 +61,7 @@ def main() -> None:
     joined = torch.tensor([0, 1, 0, 0, 2, 3, 2])
 
     def overseas(x: Tensor) -> float:
-        a, b = world.rule.continent(begin), world.rule.continent(x)
+        a, b = world.p_data.continent(begin), world.p_data.continent(x)
         return (joined[a] != joined[b])[b >= 0].double().mean().item()
 
     print(f"overseas after {moves} Langevin moves: {overseas(walked):.1%}")
@@ -69,7 +69,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.world_axes(ax)
     log_z = rows[0]["log Z"]
     plotting.show_density(

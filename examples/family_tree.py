@@ -8,10 +8,10 @@ Chapter: book/families/taxonomy.md
 
 from __future__ import annotations
 
-from genbook import plotting, taxonomy
 from genbook.cli import example_parser
-from genbook.family_tree import draw_sets, draw_tree
-from genbook.tables import table
+from genbook.course import plotting, taxonomy
+from genbook.course.drawings.family_tree import draw_sets, draw_tree
+from genbook.course.tables import table
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     ]
     print(table(rows, formats={"year": "d"}))
     for name, draw, height in [("sets", draw_sets, 4.6), ("tree", draw_tree, 5.9)]:
-        fig, ax = plotting.figure(height=height)
+        fig, ax = plotting.subplots(height=height)
         draw(ax)
         fig.savefig(args.out / f"{name}.svg")
         print(f"{name}: {args.out}/{name}.svg")

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.diffusion import diffusion_world
+from genbook.course.tables import table
 from genbook.metrics import support_share
-from genbook.recipes import world_data
-from genbook.recipes.diffusion import diffusion_world
-from genbook.tables import table
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
                 {
                     "way": name,
                     "evaluations": budget,
-                    "on land": float(support_share(world.rule, x)),
+                    "on land": float(support_share(world.p_data, x)),
                     "distance": None if name == "ancestral" else far,
                 }
             )
@@ -60,7 +60,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.2)
+    fig, ax = plotting.subplots(height=3.2)
     for name in ways:
         mine = [r for r in rows if r["way"] == name]
         ax.plot(

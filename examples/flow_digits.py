@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.flows import flow_digits
 from genbook.data.digits import load_digits
-from genbook.models.dequantisation import bits_per_dimension, dequantise
-from genbook.recipes.flows import flow_digits
+from genbook.models.flows.dequantisation import bits_per_dimension, dequantise
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     drawn = model.sample(80, torch.arange(10).repeat(8), generator=generator)
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=4.4)
+    fig, ax = plotting.subplots(height=4.4)
     plotting.show_images(ax, drawn.view(80, size, size), columns=10)
     fig.savefig(args.out / "digits.png")
     print(f"Figure: {args.out}/digits.png")

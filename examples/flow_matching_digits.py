@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.flow_matching import flow_matching_digits
+from genbook.course.tables import table
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
-from genbook.recipes.flow_matching import flow_matching_digits
-from genbook.tables import table
+from genbook.discriminative.image_classifier import train_image_classifier
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     model, history = flow_matching_digits(train.x, train.y, seed=args.seed, **options)
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU s")
 
-    judge = train_judge(2 * train.x - 1, train.y, 10)
+    classifier = train_image_classifier(2 * train.x - 1, train.y, 10)
     y = torch.arange(200 if args.fast else 1_000) % 10
     rows = []
     for guidance in (0.0, 1.0, 1.5, 3.0):
@@ -39,7 +39,7 @@ def main() -> None:
         rows.append(
             {
                 "guidance": guidance,
-                "read as asked": judge.accuracy(x, y),
+                "read as asked": classifier.accuracy(x, y),
                 "spread within a digit": spread,
             }
         )
@@ -50,7 +50,7 @@ def main() -> None:
     asked = torch.arange(80) % 10
     generator = torch.Generator().manual_seed(args.seed)
     x = model.sample(80, asked, steps=10, guidance=1.5, generator=generator)
-    fig, ax = plotting.figure(height=4.2)
+    fig, ax = plotting.subplots(height=4.2)
     plotting.show_images(ax, (x + 1) / 2)
     fig.savefig(args.out / "digits.png")
     print(f"Figure: {args.out}/digits.png")

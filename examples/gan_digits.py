@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.adversarial import gan_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
+from genbook.discriminative.image_classifier import train_image_classifier
 from genbook.metrics import nearest_neighbour_memorisation
-from genbook.recipes.adversarial import gan_digits
 
 
 def main() -> None:
@@ -27,21 +27,21 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     asked = torch.arange(10).repeat(100)
     made = model.sample(1_000, asked, generator=generator)
-    judge = train_judge(train.x, train.y, 10, noise=0.1)
+    classifier = train_image_classifier(train.x, train.y, 10, noise=0.1)
     copied = nearest_neighbour_memorisation(
         made, train.x[:1000], test.x[:1000], generator=generator
     )
 
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} s of CPU time")
-    print(f"read as the digit asked for   {judge.accuracy(made, asked):.1%}")
-    print(f"the same for real new digits  {judge.accuracy(test.x, test.y):.1%}")
+    print(f"read as the digit asked for   {classifier.accuracy(made, asked):.1%}")
+    print(f"the same for real new digits  {classifier.accuracy(test.x, test.y):.1%}")
     print(f"nearest to a training image   {copied.share:.1%}")
     print(f"  expected without copying    {copied.expected:.1%}")
     print(f"  p-value                     {copied.p_value:.3f}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.4)
+    fig, ax = plotting.subplots(height=3.4)
     plotting.show_images(ax, made[:60])
     fig.savefig(args.out / "digits.png")
     print(f"Figure: {args.out}/digits.png")

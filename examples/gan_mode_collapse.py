@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.data.toy import GaussianMixture2D
-from genbook.models.adversarial import GAN
-from genbook.recipes.adversarial import play
-from genbook.runs import first_weights
+from genbook.course import plotting
+from genbook.course.cached_fit import seeded_init
+from genbook.course.recipes.adversarial import train_with_snapshots
+from genbook.data.toy_mixtures import GaussianMixture2D
+from genbook.models.adversarial.gan import GAN
 
 GAMES = {
     "plain game": {},
@@ -43,11 +43,13 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3)
+    fig, ax = plotting.subplots(height=3)
     for name, options in GAMES.items():
-        with first_weights(args.seed):
+        with seeded_init(args.seed):
             model = GAN((2,), hidden=(64, 64), **options)
-        seen = play(model, x, modes, steps=steps, lr=2e-3, seed=args.seed)
+        seen = train_with_snapshots(
+            model, x, modes, steps=steps, lr=2e-3, seed=args.seed
+        )
         print(f"{name:24} modes reached {seen}")
         ax.plot(range(50, steps + 1, 50), seen, label=name)
     ax.set(xlabel="step", ylabel="modes reached", ylim=(0, 8.3))

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.adversarial import gan_world
 from genbook.metrics import (
     classifier_two_sample_test,
     coverage,
     energy_distance,
     support_share,
 )
-from genbook.recipes import world_data
-from genbook.recipes.adversarial import gan_world
 
 
 def main() -> None:
@@ -30,26 +30,26 @@ def main() -> None:
     model, history = gan_world(world.x, seed=args.seed, **options)
     generator = torch.Generator().manual_seed(args.seed)
     drawn = model.sample(20_000, generator=generator)
-    names = world.rule.CONTINENTS
-    spread = coverage(drawn, world.rule.continent, names, data=world.x)
+    names = world.p_data.CONTINENTS
+    spread = coverage(drawn, world.p_data.continent, names, data=world.x)
     distance = energy_distance(drawn[:4000], world.held_out[:4000])
     hits = classifier_two_sample_test(
         drawn[:2000], world.held_out[:2000], generator=generator
     ).statistic
 
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} s of CPU time")
-    print(f"samples on land       {support_share(world.rule, drawn):.1%}")
-    print(f"must change continent {spread.distance:.1%}")
+    print(f"samples on land       {support_share(world.p_data, drawn):.1%}")
+    print(f"must change continent {spread.total_variation:.1%}")
     print(f"continents missed     {', '.join(spread.missed) or 'none'}")
     print(f"energy distance       {distance:.4f}")
     print(f"a classifier tells    {hits:.1%} (50 % is guessing)")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.world_axes(ax).set_facecolor(plotting.SEA)
-    plotting.draw_land(ax, world.rule.rings)
-    plotting.show_points(ax, drawn[:2000], who="model", size=4)
+    plotting.draw_land(ax, world.p_data.rings)
+    plotting.show_points(ax, drawn[:2000], source="model", size=4)
     fig.savefig(args.out / "samples.png")
     print(f"Figure: {args.out}/samples.png")
 

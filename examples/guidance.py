@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.diffusion import diffusion_digits
+from genbook.course.tables import table
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
-from genbook.recipes.diffusion import diffusion_digits
-from genbook.tables import table
+from genbook.discriminative.image_classifier import train_image_classifier
 
 
 def main() -> None:
@@ -23,7 +23,9 @@ def main() -> None:
     train = load_digits("train", size=14)
     steps = 30 if args.fast else 700
     model, _ = diffusion_digits(train.x, train.y, steps=steps, seed=args.seed)
-    judge = train_judge(train.x, train.y, classes=10, steps=100 if args.fast else 600)
+    classifier = train_image_classifier(
+        train.x, train.y, classes=10, steps=100 if args.fast else 600
+    )
     y = torch.arange(10).repeat(2 if args.fast else 40)
     rows, sheet = [], []
     for weight in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0):
@@ -39,7 +41,7 @@ def main() -> None:
         rows.append(
             {
                 "guidance": weight,
-                "read as asked": judge.accuracy(x, y),
+                "read as asked": classifier.accuracy(x, y),
                 "variety": spread.mean().item(),
             }
         )
@@ -49,7 +51,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(width="wide", height=3)
+    fig, ax = plotting.subplots(width="wide", height=3)
     plotting.show_images(ax, torch.cat(sheet), columns=20)
     fig.savefig(args.out / "guidance.png")
     print(f"Figure: {args.out}/guidance.png (one row for each weight)")

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
-from genbook.models.histogram import Histogram
+from genbook.models.density.histogram import Histogram
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.8)
+    fig, ax = plotting.subplots(height=2.8)
     at, empties, impossibles = zip(*rows, strict=True)
     ax.plot(at, empties, "-", color=plotting.MODEL, label="empty cells")
     ax.plot(at, impossibles, "--", color=plotting.BAD, label="impossible new digits")

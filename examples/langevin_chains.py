@@ -12,12 +12,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.data.toy import GaussianMixture2D
+from genbook.course import plotting
+from genbook.course.tables import table
+from genbook.data.toy_mixtures import GaussianMixture2D
 from genbook.metrics import energy_test
-from genbook.models.langevin import langevin
-from genbook.tables import table
+from genbook.models.energy.mcmc import langevin
 
 
 def main() -> None:
@@ -55,10 +55,10 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 2, width="wide", height=3.2, sharey=True)
+    fig, axes = plotting.subplots(1, 2, width="wide", height=3.2, sharey=True)
     for ax, adjusted in zip(axes, (True, False), strict=True):
         plotting.show_points(ax, true, size=3)
-        plotting.show_points(ax, ends[1.0, adjusted], who="model", size=3)
+        plotting.show_points(ax, ends[1.0, adjusted], source="model", size=3)
         ax.set(title="tested" if adjusted else "untested", aspect="equal")
     fig.savefig(args.out / "chains.png")
     print(f"Figure: {args.out}/chains.png")

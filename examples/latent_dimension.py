@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.tins import sample_tins
-from genbook.models.autoencoder import PCA, Autoencoder
+from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.pca import PCA
 from genbook.training import fit
 
 SHAPE = (1, 32, 32)
@@ -48,7 +49,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.9)
+    fig, ax = plotting.subplots(height=2.9)
     components = range(1, 33)
     ax.loglog(components, linear, "--", color=plotting.MUTED, label="PCA")
     ax.loglog(lengths, bent, "o-", color=plotting.MODEL, label="autoencoder")

@@ -12,11 +12,12 @@ from time import process_time
 
 import torch
 
-from genbook import plotting
-from genbook.baselines import best_constant
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits, load_idx
-from genbook.models.autoencoder import PCA, Autoencoder
+from genbook.metrics.baselines import best_constant
+from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.pca import PCA
 from genbook.training import fit
 
 
@@ -54,11 +55,11 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.2)
+    fig, ax = plotting.subplots(height=2.2)
     rows = x[:10], r["components"][:10], r["autoencoder"][:10]
     plotting.show_images(ax, torch.cat(rows), columns=10)
     fig.savefig(args.out / "reconstructions.png")
-    fig, ax = plotting.figure(height=2.6)
+    fig, ax = plotting.subplots(height=2.6)
     ax.imshow((z - z.mean(0))[:10] / z.std(0), cmap="PuOr_r", aspect="auto")
     ax.set(xlabel="number of the code", ylabel="image", yticks=range(10))
     fig.savefig(args.out / "codes.png")

@@ -13,10 +13,10 @@ from decimal import Decimal, getcontext
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.wind import load_wind
-from genbook.models.gaussian import Gaussian
+from genbook.models.density.gaussian import Gaussian
 
 FORMATS = (torch.float16, torch.float32, torch.float64)
 
@@ -45,7 +45,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.7)
+    fig, ax = plotting.subplots(height=2.7)
     shown = log_p.cumsum(0)[:2_000] / math.log(10)
     ax.plot(range(1, len(shown) + 1), shown, color=plotting.MODEL, label="log-sum")
     for name, n in gone.items():

@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from sklearn.datasets import load_breast_cancer
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.discriminative.logistic import LogisticRegression
 from genbook.metrics import brier_score, calibration_error, reliability
 
@@ -41,7 +41,7 @@ def main() -> None:
     r = reliability(p, y)
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(width="narrow", height=3.2)
+    fig, ax = plotting.subplots(width="narrow", height=3.2)
     ax.plot([0, 1], [0, 1], color=plotting.MUTED, lw=0.9)
     ax.scatter(r.predicted, r.observed, s=6 + r.size / 2, color=plotting.MODEL)
     ax.set(xlabel="predicted probability", ylabel="share that was malignant")

@@ -11,10 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.tins import HEIGHT, WIDTH, draw_tins, sample_tins
-from genbook.models.autoencoder import Autoencoder
+from genbook.models.representation.autoencoder import Autoencoder
 from genbook.training import fit
 
 
@@ -56,7 +56,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (left, right) = plotting.figure(1, 2, width="wide", height=2.7)
+    fig, (left, right) = plotting.subplots(1, 2, width="wide", height=2.7)
     shown = torch.linspace(0, 40, 7).round().long()
     images = torch.cat([noise[:7], *(x[shown] for x in routes.values())])
     plotting.show_images(left, images, columns=7)

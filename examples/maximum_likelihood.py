@@ -13,10 +13,10 @@ import math
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.wind import load_wind
-from genbook.models.gaussian import Gaussian
+from genbook.models.density.gaussian import Gaussian
 
 
 def log_density(mu: Tensor, sigma: Tensor, z: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     depth = (ell - ell.max()).view(size, size).T
     levels = [-400, -200, -100, -50, -20, -5]
     lines = ax.contour(mu, sigma, depth, levels, colors=plotting.MUTED)

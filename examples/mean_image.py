@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
 from genbook.metrics import energy_distance
-from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.density.ppca import ProbabilisticPCA
 
 
 def variety(x: torch.Tensor) -> float:
@@ -45,7 +45,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(len(sources), 1, height=3.6)
+    fig, axes = plotting.subplots(len(sources), 1, height=3.6)
     for ax, (name, x) in zip(axes, sources.items(), strict=True):
         plotting.show_images(ax, x[:10].clamp(0, 1), columns=10)
         ax.set_title(name, size=9)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data import paintings
 from genbook.discriminative.logistic import LogisticRegression
 
@@ -44,7 +44,7 @@ def main() -> None:
     moved = model.contributions(z[~seen])[i]
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (left, ax) = plotting.figure(1, 2, height=2.4, width_ratios=[1, 2.2])
+    fig, (left, ax) = plotting.subplots(1, 2, height=2.4, width_ratios=[1, 2.2])
     plotting.show_images(left, gallery.x[~seen][i][None], columns=1)
     left.set_title(f"p = {p[i]:.2f}")
     ax.barh(list(paintings.FEATURES), moved.tolist(), color=plotting.MODEL)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal, Weibull
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.wind import SITES, load_wind
 
 
@@ -40,7 +40,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 3, width="wide", height=2.8, sharey=True)
+    fig, axes = plotting.subplots(1, 3, width="wide", height=2.8, sharey=True)
     s = torch.linspace(0.01, 14, 400).double()
     for ax, (title, curves) in zip(axes, families.items(), strict=True):
         print(title)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.autoregressive import pixelcnn_digits
 from genbook.data.digits import load_digits
-from genbook.recipes.autoregressive import pixelcnn_digits
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=2.0)
+    fig, ax = plotting.subplots(height=2.0)
     plotting.show_images(ax, torch.cat([digits, real, completed]), columns=10)
     fig.savefig(args.out / "digits.png")
     print("drawn, real, and real halves completed:")

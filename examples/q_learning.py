@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import gymnasium
 
-from genbook import plotting
 from genbook.cli import example_parser
-from genbook.gridworld import ACTIONS, draw_grid
-from genbook.reinforcement import (
+from genbook.course import plotting
+from genbook.course.drawings.gridworld import ACTIONS, draw_grid
+from genbook.reinforcement.q_learning import (
     policy_value,
     q_learning,
     transition_table,
@@ -54,13 +54,13 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     tiles = ["".join(row) for row in lake.unwrapped.desc.astype(str)]
-    fig, (ax, bx) = plotting.figure(1, 2, height=3.4)
+    fig, (ax, bx) = plotting.subplots(1, 2, height=3.4)
     draw_grid(ax, tiles, values=agent.q.max(1), policy=agent.policy)
     draw_grid(bx, tiles, values=exact.max(1), policy=exact.argmax(1))
     ax.set_title("learned")
     bx.set_title("exact")
     fig.savefig(args.out / "policy.png")
-    fig, ax = plotting.figure(height=2.6)
+    fig, ax = plotting.subplots(height=2.6)
     plotting.show_curve(ax, agent.returns, smooth=100)
     ax.set(xlabel="episode", ylabel="reached the goal", ylim=(0, 1))
     fig.savefig(args.out / "curve.png")

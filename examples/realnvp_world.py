@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.flows import realnvp_world
 from genbook.metrics import nats_above_entropy, support_share
-from genbook.recipes import world_data
-from genbook.recipes.flows import realnvp_world
 
 
 def main() -> None:
@@ -25,16 +25,16 @@ def main() -> None:
     model, history = realnvp_world(world.x, seed=args.seed, **steps)
     generator = torch.Generator().manual_seed(args.seed)
     drawn = model.sample(10_000, generator=generator)
-    nats = nats_above_entropy(model, world.rule, world.held_out)
+    nats = nats_above_entropy(model, world.p_data, world.held_out)
     print(f"{history.steps} steps: {nats} nats above the entropy")
-    print(f"samples on land: {support_share(world.rule, drawn)}")
+    print(f"samples on land: {support_share(world.p_data, drawn)}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.world_axes(ax)
     plotting.show_density(ax, model, (-1, -1), (1, 1), ceiling=1.5)
-    plotting.draw_land(ax, world.rule.rings, fill=False)
+    plotting.draw_land(ax, world.p_data.rings, fill=False)
     fig.savefig(args.out / "filaments.png")
     print(f"Figure: {args.out}/filaments.png")
 

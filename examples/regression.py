@@ -12,8 +12,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (ax, bx) = plotting.figure(1, 2, height=3)
+    fig, (ax, bx) = plotting.subplots(1, 2, height=3)
     bmi, guess = u_test[:, 2], predictions["body-mass index"]
     ends = np.array([[18.0], [43.0]])
     plotting.show_points(ax, np.stack([bmi, v_test], 1), size=9)

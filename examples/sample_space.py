@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.world import WorldMap
 
 PLACES = [(40.7306, -73.9352), (11.3493, 142.1996)]  # New York; the western Pacific
@@ -47,7 +47,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.5)
+    fig, ax = plotting.subplots(height=3.5)
     plotting.world_axes(ax).set_facecolor(plotting.SEA)
     plotting.draw_land(ax, earth.rings)
     for (lat, lon), land in zip(places, answers, strict=True):

@@ -9,10 +9,10 @@ Chapter: book/families/scoreboard.md
 
 from __future__ import annotations
 
-from genbook import scoreboard
 from genbook.cli import example_parser
-from genbook.recipes import world_data
-from genbook.tables import table
+from genbook.course import scoreboard
+from genbook.course.recipes import world_data
+from genbook.course.tables import table
 
 
 def main() -> None:
@@ -20,14 +20,14 @@ def main() -> None:
     args = example_parser(__doc__).parse_args()
     world = world_data(3_000, 200) if args.fast else world_data()
     options = {"steps": 3} if args.fast else {}
-    contenders = scoreboard.CONTENDERS
+    candidates = scoreboard.CANDIDATES
     if args.fast:  # the slowest to draw are left to the full run
         slow = ("energy-based", "diffusion", "flow matching")
-        contenders = tuple(c for c in contenders if c.name not in slow)
+        candidates = tuple(c for c in candidates if c.name not in slow)
     rows = []
-    for contender in contenders:
-        (entry,) = scoreboard.enter(world, [contender], seed=args.seed, **options)
-        row = scoreboard.measure(entry, world, n=200 if args.fast else 10_000)
+    for candidate in candidates:
+        (entry,) = scoreboard.train_all(world, [candidate], seed=args.seed, **options)
+        row = scoreboard.evaluate(entry, world, n=200 if args.fast else 10_000)
         row["missed"] = ", ".join(row["missed"]) or "none"
         del row["approach"], row["draw"]
         rows.append(row | {"seconds": row.pop("train")})

@@ -12,10 +12,10 @@ from time import process_time
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.digits import load_digits
-from genbook.models.ppca import ProbabilisticPCA
+from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.training import fit
 
 
@@ -48,7 +48,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 3, height=2.4)
+    fig, axes = plotting.subplots(1, 3, height=2.4)
     sources = {
         "observations": digits.x[:36],
         "formula": formula.sample(36, generator=generator),

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.flows import spline_world
 from genbook.metrics import nats_above_entropy, support_share
-from genbook.recipes import world_data
-from genbook.recipes.flows import spline_world
 
 
 def main() -> None:
@@ -25,9 +25,9 @@ def main() -> None:
     model, history = spline_world(world.x, seed=args.seed, **steps)
     generator = torch.Generator().manual_seed(args.seed)
     drawn = model.sample(10_000, generator=generator)
-    nats = nats_above_entropy(model, world.rule, world.held_out)
+    nats = nats_above_entropy(model, world.p_data, world.held_out)
     print(f"{history.steps} steps: {nats} nats above the entropy")
-    print(f"samples on land: {support_share(world.rule, drawn)}")
+    print(f"samples on land: {support_share(world.p_data, drawn)}")
 
     a, b = torch.linspace(-1, 1, 17), torch.linspace(-1, 1, 400)
     lines = torch.cartesian_prod(a, b).view(17, 400, 2)
@@ -37,10 +37,10 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, 2, width="wide", height=2.4)
+    fig, axes = plotting.subplots(1, 2, width="wide", height=2.4)
     for ax in axes:
-        plotting.draw_land(plotting.world_axes(ax, labels=False), world.rule.rings)
-    plotting.show_points(axes[0], drawn[:2_000], who="model", size=3)
+        plotting.draw_land(plotting.world_axes(ax, labels=False), world.p_data.rings)
+    plotting.show_points(axes[0], drawn[:2_000], source="model", size=3)
     for line in bent:
         axes[1].plot(*line.T, color=plotting.MODEL, lw=0.5)
     fig.savefig(args.out / "bent.png")

@@ -15,13 +15,17 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.cached_fit import seeded_init
+from genbook.course.tables import table
 from genbook.metrics import energy_distance
-from genbook.models.flow_matching import FlowMatching, straightness, trajectory
-from genbook.models.mixture import GaussianMixture
-from genbook.runs import first_weights
-from genbook.tables import table
+from genbook.models.density.mixture import GaussianMixture
+from genbook.models.diffusion.flow_matching import (
+    FlowMatching,
+    straightness,
+    trajectory,
+)
 from genbook.training import fit
 
 
@@ -52,10 +56,10 @@ def main() -> None:
     new = heaps.sample(2_000, generator=generator)
     z = torch.randn(2_000, 2, generator=generator)
     plotting.setup()
-    fig, axes = plotting.figure(1, 2, width="wide", height=3.5)
+    fig, axes = plotting.subplots(1, 2, width="wide", height=3.5)
     rows, kinds = [], {"random pairs": FlowMatching, "short pairs": Paired}
     for ax, (name, kind) in zip(axes, kinds.items(), strict=True):
-        with first_weights(args.seed):
+        with seeded_init(args.seed):
             model = kind((2,), width=64, depth=2)
         steps = 100 if args.fast else 1_000
         history = fit(model, x, steps=steps, batch_size=256, lr=5e-3, seed=args.seed)
@@ -66,8 +70,8 @@ def main() -> None:
             row[f"energy distance, {n} Euler"] = energy_distance(drawn, new)
         rows.append(row | {"seconds": history.cpu_seconds})
         for i in range(70):
-            ax.plot(*plotting.numpy(path[:, i]).T, color=plotting.MUTED, lw=0.6)
-        plotting.show_points(ax, path[-1, :70], who="model", size=10)
+            ax.plot(*plotting.to_numpy(path[:, i]).T, color=plotting.MUTED, lw=0.6)
+        plotting.show_points(ax, path[-1, :70], source="model", size=10)
         ax.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3), title=name)
     print(table(rows, formats={"seconds": ".1f", "bend": ".4f"}))
 

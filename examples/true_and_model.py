@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.toy import TwoMoons
-from genbook.models.box import UniformBox
-from genbook.models.gaussian import Gaussian
-from genbook.models.histogram import Histogram
-from genbook.models.kernel import KernelDensity
-from genbook.models.mixture import GaussianMixture
+from genbook.models.density.box import UniformBox
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.histogram import Histogram
+from genbook.models.density.kernel import KernelDensity
+from genbook.models.density.mixture import GaussianMixture
 
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, axes = plotting.figure(1, len(densities), width="wide", height=1.5)
+    fig, axes = plotting.subplots(1, len(densities), width="wide", height=1.5)
     style = {"resolution": 100, "ceiling": moons.log_prob(x).exp().max()}
     for ax, (name, p) in zip(axes, densities.items(), strict=True):
         plotting.show_density(ax, p.log_prob, low, high, **style)

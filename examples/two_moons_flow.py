@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.flows import spline_moons
 from genbook.data.toy import TwoMoons
 from genbook.metrics import nats_above_entropy
-from genbook.recipes.flows import spline_moons
 
 
 def main() -> None:
@@ -34,8 +34,8 @@ def main() -> None:
         log_p = model.log_prob(centres.float()).view(240, 240)
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.2)
-    ax.pcolormesh(ex, ey, log_p, cmap=plotting.WASH, vmin=-10, vmax=2)
+    fig, ax = plotting.subplots(height=3.2)
+    ax.pcolormesh(ex, ey, log_p, cmap=plotting.MODEL_CMAP, vmin=-10, vmax=2)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect=1)
     fig.savefig(args.out / "thread.png")
     print(f"Figure: {args.out}/thread.png")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.vae import vae_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.judge import train_judge
+from genbook.discriminative.image_classifier import train_image_classifier
 from genbook.metrics import nearest_neighbour_memorisation
-from genbook.recipes.vae import vae_digits
 
 
 def main() -> None:
@@ -26,7 +26,9 @@ def main() -> None:
     ink, new_ink = (digits.x > 0.5).float(), (fresh.x > 0.5).float()
     writer, _ = vae_digits(ink, seed=args.seed, **options)
     artist, _ = vae_digits(ink, digits.y, latent_dim=4, seed=args.seed, **options)
-    judge = train_judge(ink, digits.y, 10, steps=100 if args.fast else 600)
+    classifier = train_image_classifier(
+        ink, digits.y, 10, steps=100 if args.fast else 600
+    )
 
     generator = torch.Generator().manual_seed(args.seed)
     asked = torch.arange(10).repeat(100)
@@ -43,12 +45,12 @@ def main() -> None:
         f"nearest to a digit of training: {copied.share:.1%}, by chance "
         f"{copied.expected:.1%} (p = {copied.p_value:.2f})"
     )
-    obeyed = judge.accuracy((written > 0.5).float(), asked)
+    obeyed = classifier.accuracy((written > 0.5).float(), asked)
     print(f"requests that the judge reads as asked: {obeyed:.1%}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (top, below) = plotting.figure(2, 1, height=4.6)
+    fig, (top, below) = plotting.subplots(2, 1, height=4.6)
     plotting.show_images(top, invented[:40])
     plotting.show_images(below, written[:40])
     fig.savefig(args.out / "digits.png")

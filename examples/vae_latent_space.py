@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes.vae import vae_digits
+from genbook.course.tables import table
 from genbook.data.digits import load_digits
-from genbook.models.latent import aggregated_posterior
-from genbook.recipes.vae import vae_digits
-from genbook.tables import table
+from genbook.metrics.posterior import aggregated_posterior
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
         sheet = models[1.0].decode(torch.stack([x, y], -1).reshape(-1, 2))
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=5.0)
+    fig, ax = plotting.subplots(height=5.0)
     plotting.show_images(ax, sheet, columns=15)
     fig.savefig(args.out / "plane.png")
     print(f"Figure: {args.out}/plane.png")

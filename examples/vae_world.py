@@ -12,13 +12,13 @@ import math
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.recipes import world_data
+from genbook.course.recipes.vae import vae_world
+from genbook.course.tables import table
 from genbook.metrics import support_share
-from genbook.models.latent import log_prob_by_quadrature
-from genbook.recipes import world_data
-from genbook.recipes.vae import vae_world
-from genbook.tables import table
+from genbook.models.variational.closed_form import log_prob_by_quadrature
 
 
 @torch.no_grad()
@@ -34,7 +34,7 @@ def main() -> None:
 
     few = world.held_out[: 50 if args.fast else 400]
     weights = model.log_weights(few, k=1000, generator=generator)
-    floor = -world.rule.entropy
+    floor = -world.p_data.entropy
     rows = []
     for k in (1, 10, 100, 1000):
         bound = weights.view(-1, k, len(few)).logsumexp(1) - math.log(k)
@@ -43,13 +43,13 @@ def main() -> None:
     rows.append({"": "exact", "nats above": floor - exact.mean()})
     print(table(rows, formats={"nats above": ".3f"}))
     samples = model.sample(20_000, generator=generator)
-    print(f"samples on land: {support_share(world.rule, samples):.1%}")
+    print(f"samples on land: {support_share(world.p_data, samples):.1%}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
-    plotting.draw_land(plotting.world_axes(ax), world.rule.rings)
-    plotting.show_points(ax, samples[:2_000], who="model", size=4)
+    fig, ax = plotting.subplots(height=3.6)
+    plotting.draw_land(plotting.world_axes(ax), world.p_data.rings)
+    plotting.show_points(ax, samples[:2_000], source="model", size=4)
     fig.savefig(args.out / "samples.png")
     print(f"Figure: {args.out}/samples.png")
 

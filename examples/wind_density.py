@@ -14,11 +14,11 @@ import math
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.wind import SITES, load_wind
-from genbook.models.histogram import Histogram
-from genbook.models.kernel import KernelDensity
+from genbook.models.density.histogram import Histogram
+from genbook.models.density.kernel import KernelDensity
 
 
 def on_rose(x: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, (plane, rose) = plotting.figure(1, 2, width="wide", height=3.2)
+    fig, (plane, rose) = plotting.subplots(1, 2, width="wide", height=3.2)
     plotting.show_density(
         plane, lambda v: histogram.log_prob(v.flip(1)), low.flip(0), high.flip(0)
     )

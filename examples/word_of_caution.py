@@ -11,12 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data import paintings
 from genbook.discriminative.logistic import LogisticRegression
-from genbook.models.autoencoder import PCA
-from genbook.models.mixture import GaussianMixture
+from genbook.models.density.mixture import GaussianMixture
+from genbook.models.representation.pca import PCA
 
 
 def main() -> None:
@@ -27,10 +27,12 @@ def main() -> None:
     gallery = paintings.sample_paintings(n, generator=g)
     x = paintings.measure_paintings(gallery.x)
     mean, scale = x.mean(0), x.std(0)
-    judge = LogisticRegression(x.shape[1], l2=1e-3).fit((x - mean) / scale, gallery.y)
+    classifier = LogisticRegression(x.shape[1], l2=1e-3).fit(
+        (x - mean) / scale, gallery.y
+    )
 
     def logits(images: Tensor) -> Tensor:
-        return judge.logits((paintings.measure_paintings(images) - mean) / scale)
+        return classifier.logits((paintings.measure_paintings(images) - mean) / scale)
 
     climbed = torch.rand(8, 3, 40, 40, generator=g)
     print(f"noise: probability at most {logits(climbed).sigmoid().max():.4f}")
@@ -57,7 +59,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.4)
+    fig, ax = plotting.subplots(height=3.4)
     sheet = torch.cat([climbed, drawn[:8], unseen[:8]])
     plotting.show_images(ax, sheet, columns=8, gap=2)
     fig.savefig(args.out / "beside.png")

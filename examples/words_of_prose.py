@@ -13,13 +13,14 @@ import math
 import torch
 
 from genbook.cli import example_parser
-from genbook.recipes.autoregressive import spell, transformer_prose, words_of_prose
+from genbook.course.recipes.autoregressive import transformer_prose
+from genbook.data.tokens import detokenise, tokenise_prose
 
 
 def main() -> None:
     """Train the model, measure it on unseen text, and let it write."""
     args = example_parser(__doc__).parse_args()
-    words = words_of_prose()
+    words = tokenise_prose()
     size = len(words.vocabulary)
     steps = 20 if args.fast else 500
     model, history = transformer_prose(
@@ -38,7 +39,7 @@ def main() -> None:
         for text in model.sample(
             5, prompt=prompt, temperature=temperature, generator=generator
         ):
-            lines.append(f"    {spell(text[1:], words.vocabulary)}")
+            lines.append(f"    {detokenise(text[1:], words.vocabulary)}")
     print("\n".join(lines))
 
     args.out.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.world import WorldMap
 from genbook.metrics import mean_log_prob, support_share
-from genbook.models.box import UniformBox
+from genbook.models.density.box import UniformBox
 
 
 def main() -> None:
@@ -46,10 +46,10 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.draw_land(plotting.world_axes(ax), rule.rings)
     plotting.show_box(ax, box.low, box.high)
-    plotting.show_points(ax, samples[:500], who="model")
+    plotting.show_points(ax, samples[:500], source="model")
     fig.savefig(args.out / "samples.png")
     print(f"Figure: {args.out}/samples.png")
 

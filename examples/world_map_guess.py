@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from matplotlib import pyplot as plt
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.world import WorldMap
 
 PLACES = {  # letter: name, latitude and longitude in degrees
@@ -42,12 +42,12 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure()
+    fig, ax = plotting.subplots()
     draw(ax, rule, points)
     ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="$x_1$", ylabel="$x_2$", aspect=0.5)
     fig.savefig(args.out / "question.png")
 
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.draw_land(plotting.world_axes(ax), rule.rings)
     draw(ax, rule, points)
     fig.savefig(args.out / "answer.png")

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.tables import table
 from genbook.data.world import WorldMap
 from genbook.metrics import nats_above_entropy, support_share
-from genbook.models.kernel import KernelDensity
-from genbook.tables import table
+from genbook.models.density.kernel import KernelDensity
 
 
 def main() -> None:
@@ -47,9 +47,9 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.draw_land(plotting.world_axes(ax), rule.rings)
-    plotting.show_points(ax, samples[:2_000], who="model", size=4)
+    plotting.show_points(ax, samples[:2_000], source="model", size=4)
     fig.savefig(args.out / "samples.png")
     print(f"Figure: {args.out}/samples.png")
 

@@ -12,11 +12,11 @@ from time import process_time
 
 import torch
 
-from genbook import plotting
 from genbook.cli import example_parser
+from genbook.course import plotting
 from genbook.data.world import WorldMap
 from genbook.metrics import nats_above_entropy, support_share
-from genbook.models.mixture import GaussianMixture
+from genbook.models.density.mixture import GaussianMixture
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    fig, ax = plotting.figure(height=3.6)
+    fig, ax = plotting.subplots(height=3.6)
     plotting.world_axes(ax)
     plotting.show_density(ax, model, (-1, -1), (1, 1), ceiling=1.5)
     plotting.draw_land(ax, rule.rings, fill=False)

@@ -17,15 +17,15 @@ from torch.nn.functional import one_hot
 
 from genbook import metrics
 from genbook.cli import example_parser
+from genbook.course.tables import table
 from genbook.data.world import WorldMap
-from genbook.models.base import ExplicitModel
-from genbook.models.box import UniformBox
-from genbook.models.kernel import KernelDensity
-from genbook.models.mixture import GaussianMixture
-from genbook.tables import table
+from genbook.models.base import TractableModel
+from genbook.models.density.box import UniformBox
+from genbook.models.density.kernel import KernelDensity
+from genbook.models.density.mixture import GaussianMixture
 
 
-def score(model: ExplicitModel, rule: WorldMap, x: torch.Tensor) -> dict[str, Any]:
+def score(model: TractableModel, rule: WorldMap, x: torch.Tensor) -> dict[str, Any]:
     """Return the measurements of a model on held-out points."""
     generator = torch.Generator().manual_seed(0)
     names = rule.CONTINENTS
@@ -33,11 +33,11 @@ def score(model: ExplicitModel, rule: WorldMap, x: torch.Tensor) -> dict[str, An
     reach = metrics.coverage(samples, rule.continent, names, data=x)
     encode = getattr(model, "encode", lambda x: model.log_prob(x).exp()[:, None])
     factors = one_hot(rule.continent(x), len(names)).float()
-    r2 = metrics.linear_r2(encode(x), factors, generator=generator)
+    r2 = metrics.linear_probe_r2(encode(x), factors, generator=generator)
     return {
         "nats above floor": metrics.nats_above_entropy(model, rule, x),
         "on land": metrics.support_share(rule, samples),
-        "wrong continent": reach.distance,
+        "wrong continent": reach.total_variation,
         "energy distance": metrics.energy_distance(samples[:4000], x[:4000]),
         "continent R²": r2.mean(),
     }

@@ -16,21 +16,22 @@ import torch
 
 from genbook.data.tins import sample_tins
 from genbook.data.toy import TwoMoons
-from genbook.models.autoencoder import PCA, Autoencoder
-from genbook.models.autoregressive import MADE
-from genbook.models.base import ExplicitModel, Model
-from genbook.models.box import UniformBox
-from genbook.models.diffusion import Diffusion
-from genbook.models.energy import EnergyNetwork
-from genbook.models.flow import Flow
-from genbook.models.flow_matching import FlowMatching
-from genbook.models.gaussian import Gaussian
-from genbook.models.grid import GridNetwork
-from genbook.models.histogram import Histogram
-from genbook.models.kernel import KernelDensity
-from genbook.models.mixture import GaussianMixture
-from genbook.models.noise_energy import NoiseEnergy
-from genbook.models.vae import VAE
+from genbook.models.autoregressive.made import MADE
+from genbook.models.base import Model, TractableModel
+from genbook.models.density.box import UniformBox
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.grid import GridNetwork
+from genbook.models.density.histogram import Histogram
+from genbook.models.density.kernel import KernelDensity
+from genbook.models.density.mixture import GaussianMixture
+from genbook.models.diffusion.diffusion import Diffusion
+from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.energy.network import EnergyNetwork
+from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
+from genbook.models.flows.flow import Flow
+from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.pca import PCA
+from genbook.models.variational.vae import VAE
 from genbook.training import fit
 
 MOONS = TwoMoons()
@@ -48,7 +49,7 @@ NETWORKS = {
     "flow": lambda: Flow(2),
     "variational autoencoder": lambda: VAE((2,)),
     "energy": lambda: EnergyNetwork(MOONS.low, MOONS.high, objective="dsm"),
-    "energy at levels of noise": lambda: NoiseEnergy((2,)),
+    "energy at levels of noise": lambda: NoiseConditionalEnergy((2,)),
     "diffusion": lambda: Diffusion((2,), width=64),
     "flow matching": lambda: FlowMatching((2,), width=64),
 }
@@ -56,7 +57,7 @@ NETWORKS = {
 
 def agree(model: Model, x: torch.Tensor, device: str) -> float:
     """Return the largest difference of a density here and there, same parameters."""
-    assert isinstance(model, ExplicitModel)
+    assert isinstance(model, TractableModel)
     there = copy.deepcopy(model).to(device)
     with torch.no_grad():
         a, b = model.log_prob(x), there.log_prob(x.to(device)).cpu()

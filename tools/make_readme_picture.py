@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib as mpl
 import torch
 
-from genbook import plotting
+from genbook.course import plotting
 from genbook.data.world import WorldMap
-from genbook.models.mixture import GaussianMixture
+from genbook.models.density.mixture import GaussianMixture
 
 TARGET = Path(__file__).parents[1] / "book" / "_static" / "readme.png"
 
@@ -24,7 +24,7 @@ def main() -> None:
     world = WorldMap()
     x = world.sample(20_000, generator=g)
     model = GaussianMixture(dim=2, components=64).fit(x, generator=g)
-    fig, axes = plotting.figure(1, 3, height=1.5)
+    fig, axes = plotting.subplots(1, 3, height=1.5)
     mpl.rcParams["savefig.dpi"] = 200
     plotting.show_points(axes[0], x[:1500], size=1.6)
     plotting.show_density(axes[1], model, world.low, world.high, resolution=300)

@@ -9,14 +9,13 @@ import torch
 
 from genbook.data.paintings import (
     FEATURES,
-    PALETTES,
     bayes_accuracy,
     draw_paintings,
     measure_paintings,
     painter_probability,
-    palette_colours,
     sample_paintings,
 )
+from genbook.data.palettes import PALETTES, palette_colours
 
 
 def seed(n: int) -> torch.Generator:

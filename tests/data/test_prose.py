@@ -11,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from genbook.data import prose as module
-from genbook.data.prose import (
-    Prose,
-    load_books,
-    load_docstrings,
-    load_topics,
-    prose_of,
-)
+from genbook.data import _docstrings as module
+from genbook.data import prose
+from genbook.data._docstrings import prose_of
+from genbook.data.prose import Prose, load_books, load_docstrings, load_topics
 
 # Docstrings
 
@@ -194,7 +190,7 @@ def test_repeats_are_kept_once_and_shared_sentences_nowhere() -> None:
         ("A", "g"): ["one of mine!", "Another one."],
         ("B", "h"): ["In both packages?", "Mine alone.", "Mine alone."],
     }
-    assert module._without_repeats(objects) == {
+    assert prose._without_repeats(objects) == {
         ("A", "f"): ["One of mine."],
         ("A", "g"): ["Another one."],
         ("B", "h"): ["Mine alone.", "Mine alone."],

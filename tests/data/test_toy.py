@@ -16,7 +16,9 @@ from torch import Tensor
 
 from genbook.data import toy
 from genbook.data.base import KnownDensity
-from genbook.data.toy import Checkerboard, GaussianMixture2D, Pinwheel, Rings, TwoMoons
+from genbook.data.toy import Checkerboard, Rings, TwoMoons
+from genbook.data.toy_mixtures import GaussianMixture2D, Pinwheel
+from seeding import seeded
 
 DOUBLE = torch.float64
 
@@ -48,10 +50,6 @@ TOYS: dict[str, Callable[[], KnownDensity]] = {
 @pytest.fixture(scope="module", params=TOYS)
 def density(request: pytest.FixtureRequest) -> KnownDensity:
     return TOYS[request.param]()
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def plane(density: KnownDensity, count: int, wider: float = 1) -> tuple[Tensor, float]:

@@ -13,6 +13,7 @@ from scipy import stats
 
 from genbook.data._files import FOLDER, read_arrays
 from genbook.data.wind import KNOT, SHA256, SITES, load_wind
+from seeding import seeded
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,10 +27,6 @@ def script() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_the_script_reads_tmy3(script: ModuleType, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from scipy import stats
 
 from genbook.data._files import FOLDER, read_arrays
 from genbook.data.world import CONTINENTS, SHA256, WorldMap
+from seeding import seeded
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent / "land-110m.json"
@@ -40,10 +41,6 @@ def script() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 # The file

@@ -1,6 +1,6 @@
 """The table of models, and what the battery needs: one line for each model.
 
-Every public generative model must stand in ``CASES`` (``test_battery.py`` fails on one
+Every public generative model must stand in ``CASES`` (``test_common.py`` fails on one
 that does not). A later model is one more line.
 """
 
@@ -15,25 +15,25 @@ import torch
 from torch import Tensor, nn
 
 from genbook.data.toy import TwoMoons
-from genbook.models.adversarial import GAN
-from genbook.models.autoregressive import MADE
+from genbook.models.adversarial.gan import GAN
+from genbook.models.autoregressive.made import MADE
 from genbook.models.base import GenerativeModel
-from genbook.models.box import UniformBox
-from genbook.models.conditional import ClassConditional
-from genbook.models.diffusion import Diffusion
-from genbook.models.energy import EnergyNetwork
-from genbook.models.flow import Flow
-from genbook.models.flow_matching import FlowMatching
-from genbook.models.gaussian import Gaussian
-from genbook.models.grid import GridNetwork
-from genbook.models.histogram import Histogram
-from genbook.models.kernel import KernelDensity
-from genbook.models.mixture import GaussianMixture
-from genbook.models.noise_energy import NoiseEnergy
-from genbook.models.ppca import ProbabilisticPCA
-from genbook.models.ppca_mixture import PPCAMixture
-from genbook.models.schedules import SCHEDULES, Schedule
-from genbook.models.vae import VAE
+from genbook.models.density.box import UniformBox
+from genbook.models.density.class_conditional import ClassConditional
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.grid import GridNetwork
+from genbook.models.density.histogram import Histogram
+from genbook.models.density.kernel import KernelDensity
+from genbook.models.density.mixture import GaussianMixture
+from genbook.models.density.ppca import ProbabilisticPCA
+from genbook.models.density.ppca_mixture import PPCAMixture
+from genbook.models.diffusion.diffusion import Diffusion
+from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.schedules import SCHEDULES, Schedule
+from genbook.models.energy.network import EnergyNetwork
+from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
+from genbook.models.flows.flow import Flow
+from genbook.models.variational.vae import VAE
 
 torch.set_num_threads(1)  # two threads beside another busy process are far slower
 
@@ -73,7 +73,7 @@ def adam(model: GenerativeModel, x: Tensor, steps: int = 150) -> None:
     model.eval()
 
 
-def briefly(model: GenerativeModel, x: Tensor) -> None:
+def train_briefly(model: GenerativeModel, x: Tensor) -> None:
     """Train by gradient, a few steps: enough for what is not a density."""
     adam(model, x, steps=40)
 
@@ -124,7 +124,7 @@ CASES = {
         gradients=("theta",),
     ),
     "made": Case(
-        lambda: MADE(*CORNERS, bins=24, hidden=(24, 24), octaves=2),
+        lambda: MADE(*CORNERS, bins=24, hidden=(24, 24), frequencies=2),
         adam,
         everywhere=False,
         smooth=False,
@@ -144,20 +144,23 @@ CASES = {
         lambda: FlowMatching((2,), width=24, depth=1, steps=40), adam
     ),
     "diffusion": Case(lambda: Diffusion((2,), width=24, depth=1, steps=40), adam),
-    "vae": Case(lambda: VAE((2,), hidden=(24,)), briefly),
+    "vae": Case(lambda: VAE((2,), hidden=(24,)), train_briefly),
     "energy": Case(
-        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, chains=128), briefly
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), frequencies=1, chains=128),
+        train_briefly,
     ),
     "energy-by-score": Case(
-        lambda: EnergyNetwork(*CORNERS, hidden=(16,), octaves=1, objective="dsm"),
-        briefly,
+        lambda: EnergyNetwork(*CORNERS, hidden=(16,), frequencies=1, objective="dsm"),
+        train_briefly,
     ),
-    "energy-of-noise": Case(lambda: NoiseEnergy((2,), width=24, depth=1), briefly),
+    "energy-of-noise": Case(
+        lambda: NoiseConditionalEnergy((2,), width=24, depth=1), train_briefly
+    ),
     # The gradient of the game is not that of any one number: see test_adversarial.py.
-    "gan": Case(lambda: GAN((2,), hidden=(16,)), briefly, gradients=("game",)),
+    "gan": Case(lambda: GAN((2,), hidden=(16,)), train_briefly, gradients=("game",)),
     "gan-averaged": Case(
         lambda: GAN((2,), hidden=(16,), r1_weight=0.1, lipschitz=2.0, ema_decay=0.5),
-        briefly,
+        train_briefly,
         gradients=("game",),
     ),
 }

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbook.models.base import ExplicitModel
-from genbook.models.language import Transformer
-from genbook.models.pixels import PixelCNN
+from genbook.models.autoregressive.pixelcnn import PixelCNN
+from genbook.models.autoregressive.transformer import Transformer
+from genbook.models.base import TractableModel
+from seeding import seeded
 
-CASES: dict[str, tuple[type[ExplicitModel], dict]] = {
+CASES: dict[str, tuple[type[TractableModel], dict]] = {
     "pixels": (
         PixelCNN,
         {"event_shape": [1, 4, 4], "channels": 4, "depth": 2, "kernel_size": 3},
@@ -26,12 +27,8 @@ CASES: dict[str, tuple[type[ExplicitModel], dict]] = {
 }
 
 
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 @pytest.fixture(params=CASES)
-def model(request: pytest.FixtureRequest) -> ExplicitModel:
+def model(request: pytest.FixtureRequest) -> TractableModel:
     """Each model in turn, untrained, in float64."""
     cls, config = CASES[request.param]
     with torch.random.fork_rng():
@@ -40,12 +37,12 @@ def model(request: pytest.FixtureRequest) -> ExplicitModel:
 
 
 @pytest.fixture
-def x(model: ExplicitModel) -> Tensor:
+def x(model: TractableModel) -> Tensor:
     """Observations, drawn from the model itself."""
     return model.sample(9, generator=seeded(1))
 
 
-def test_samples_follow_the_generator_alone(model: ExplicitModel) -> None:
+def test_samples_follow_the_generator_alone(model: TractableModel) -> None:
     before = torch.get_rng_state()
     a = model.sample(20, generator=seeded(2))
     assert torch.equal(a, model.sample(20, generator=seeded(2)))
@@ -54,11 +51,11 @@ def test_samples_follow_the_generator_alone(model: ExplicitModel) -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
-def test_samples_have_shape(model: ExplicitModel, n: int) -> None:
+def test_samples_have_shape(model: TractableModel, n: int) -> None:
     assert model.sample(n, generator=seeded(4)).shape == (n, *model.event_shape)
 
 
-def test_batches_of_any_size(model: ExplicitModel, x: Tensor) -> None:
+def test_batches_of_any_size(model: TractableModel, x: Tensor) -> None:
     whole = model.log_prob(x)
     assert whole.shape == (9,)
     assert (whole < 0).all()
@@ -67,21 +64,21 @@ def test_batches_of_any_size(model: ExplicitModel, x: Tensor) -> None:
     assert torch.allclose(ones, whole, rtol=0, atol=1e-10)
 
 
-def test_float32_agrees_with_float64(model: ExplicitModel, x: Tensor) -> None:
+def test_float32_agrees_with_float64(model: TractableModel, x: Tensor) -> None:
     single = copy.deepcopy(model).float()
     same = x.float() if x.is_floating_point() else x
     assert torch.allclose(single.log_prob(same).double(), model.log_prob(x), atol=1e-4)
 
 
 def test_state_and_arguments_make_the_same_model(
-    model: ExplicitModel, x: Tensor
+    model: TractableModel, x: Tensor
 ) -> None:
     twin = type(model)(**json.loads(json.dumps(model.config))).double()
     twin.load_state_dict(model.state_dict())
     assert torch.equal(twin.log_prob(x), model.log_prob(x))
 
 
-def test_a_condition_is_refused(model: ExplicitModel, x: Tensor) -> None:
+def test_a_condition_is_refused(model: TractableModel, x: Tensor) -> None:
     y = torch.zeros(9, dtype=torch.long)
     for call in (
         lambda: model.loss(x, y),
@@ -92,7 +89,7 @@ def test_a_condition_is_refused(model: ExplicitModel, x: Tensor) -> None:
             call()
 
 
-def test_bad_arguments_are_refused(model: ExplicitModel) -> None:
+def test_bad_arguments_are_refused(model: TractableModel) -> None:
     for name, value in model.config.items():
         for bad in (-1, "what", 2.5j):
             if value != bad:
@@ -101,16 +98,16 @@ def test_bad_arguments_are_refused(model: ExplicitModel) -> None:
 
 
 @pytest.mark.parametrize("n", [-1, 2.0, None])
-def test_bad_counts_are_refused(model: ExplicitModel, n: object) -> None:
+def test_bad_counts_are_refused(model: TractableModel, n: object) -> None:
     with pytest.raises((ValueError, TypeError), match="n must be"):
         model.sample(n)  # type: ignore[arg-type]
 
 
-def test_empty_loss_is_refused(model: ExplicitModel, x: Tensor) -> None:
+def test_empty_loss_is_refused(model: TractableModel, x: Tensor) -> None:
     with pytest.raises(ValueError, match="x must hold at least one observation"):
         model.loss(x[:0])
 
 
-def test_doors_are_documented(model: ExplicitModel) -> None:
+def test_doors_are_documented(model: TractableModel) -> None:
     for section in ("Args:", "Raises:", "Reference:", "Example:"):
         assert section in inspect.getdoc(type(model))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genbook.models.base import ExplicitModel, GenerativeModel
+from genbook.models.base import GenerativeModel, TractableModel
 
 RUN = {"steps": 40, "batch_size": 16, "lr": 0.02, "seed": 3, "checkpoint_every": 7}
 
@@ -56,7 +56,7 @@ class Noisy(GenerativeModel):
         return torch.zeros(n, 2)
 
 
-class Line(ExplicitModel):
+class Line(TractableModel):
     """A Gaussian of unit variance whose mean is learned: the optimum is the average."""
 
     def __init__(self) -> None:

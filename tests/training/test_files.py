@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from genbook.models.gaussian import Gaussian
-from genbook.models.kernel import KernelDensity
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.kernel import KernelDensity
 from genbook.training import _files, fit, load, save
 from tiny_models import RUN, Line, Noisy, points, weights
 

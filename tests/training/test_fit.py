@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from genbook.models.gaussian import Gaussian
-from genbook.models.kernel import KernelDensity
+from genbook.models.density.gaussian import Gaussian
+from genbook.models.density.kernel import KernelDensity
 from genbook.training import fit, load, one_cycle
 from tiny_models import RUN, Line, Noisy, points, weights
 

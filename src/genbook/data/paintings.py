@@ -17,7 +17,6 @@ right more often than one who knows its factors.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -25,22 +24,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from genbook._validate import check_count, check_generator, check_tensor
+from genbook.data._brush import _paint
+from genbook.data.palettes import _HIS, _OTHERS
 
-#: Palettes of MetBrewer (Blake Robert Mills, CC0), after works at the Metropolitan
-#: Museum of Art.
-PALETTES = {
-    "VanGogh1": "#2c2d54 #434475 #6b6ca3 #969bc7 #87bcbd #89ab7c #6f9954",
-    "VanGogh2": "#bd3106 #d9700e #e9a00e #eebe04 #5b7314 #c3d6ce #89a6bb #454b87",
-    "VanGogh3": "#e7e5cc #c2d6a4 #9cc184 #669d62 #447243 #1f5b25 #1e3d14 #192813",
-    "Hokusai1": "#6d2f20 #b75347 #df7e66 #e09351 #edc775 #94b594 #224b5e",
-    "Monet": "#4e6d58 #749e89 #abccbe #e3cacf #c399a2 #9f6e71 #41507b #7d87b2 #c2cae3",
-    "Renoir": "#17154f #2f357c #6c5d9e #9d9cd5 #b0799a #f6b3b0 #e48171 #bf3729 #e69b00"
-    " #f5bb50 #ada43b #355828",
-}
 #: The hidden factors, in the order of their columns.
-FACTORS = ("colour", "shape", "texture")
 #: The weight of each factor in the rule.
 WEIGHTS = (3.5, 3.5, 3.5)
+
 #: What :func:`measure_paintings` measures, and which factor each measure is about.
 FEATURES = {
     "Van Gogh's colours": "colour",
@@ -52,11 +42,6 @@ FEATURES = {
     "change over 2 pixels": "texture",
     "change over 3 pixels": "texture",
 }
-
-_BRUSH = (0.5, 1.2)  # smallest and largest half-width of a stroke, pixels
-_HALF = 3.6  # half the length of a stroke between its round ends, pixels
-_REACH = 6  # a stroke touches no pixel farther away than this
-_SPACING = 8 / 3  # pixels from stroke to stroke
 
 
 @dataclass(frozen=True)
@@ -150,31 +135,6 @@ def bayes_accuracy(cells: int = 100) -> float:
     return torch.maximum(p, 1 - p).mean().item()
 
 
-def palette_colours(*names: str) -> Tensor:
-    """Return the colours of some palettes, ``(k, 3)`` in [0, 1].
-
-    Args:
-        *names: Keys of :data:`PALETTES`.
-
-    Raises:
-        ValueError: If a palette is unknown.
-
-    Example:
-        >>> palette_colours("VanGogh1").shape
-        torch.Size([7, 3])
-    """
-    if unknown := sorted(set(names) - set(PALETTES)):
-        raise ValueError(f"names must be of {sorted(PALETTES)}, got {unknown}")
-    codes = [code for name in names for code in PALETTES[name].split()]
-    return torch.tensor(
-        [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in codes]
-    )
-
-
-_HIS = tuple(palette_colours(f"VanGogh{i}") for i in (1, 2, 3))
-_OTHERS = tuple(palette_colours(name) for name in ("Hokusai1", "Monet", "Renoir"))
-
-
 def draw_paintings(
     factors: Tensor, *, size: int = 40, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -207,63 +167,6 @@ def draw_paintings(
     return torch.cat(
         [*parts, *(_paint(f, size, generator) for f in factors.split(250))]
     )
-
-
-def _paint(factors: Tensor, size: int, g: torch.Generator | None) -> Tensor:
-    n, across = len(factors), round(size / _SPACING)
-    k = across**2  # strokes, one in each cell of a grid
-    dtype = factors.dtype
-
-    def share(f: Tensor) -> Tensor:  # mark this share of the strokes, at random
-        return torch.rand(n, k, generator=g).argsort(1) < f[:, None] * k
-
-    order = torch.rand(n, k, generator=g).argsort(1)
-    cell = torch.stack([order // across, order % across], 2)
-    at = (cell + torch.rand(n, k, 2, generator=g, dtype=dtype)) * (
-        size / across
-    )  # (y, x)
-    centre = size * (0.25 + 0.5 * torch.rand(n, 1, 2, generator=g, dtype=dtype))
-    dy, dx = (at - centre).unbind(2)
-    anyhow = math.pi * torch.rand(n, k, generator=g, dtype=dtype)
-    angle = torch.where(share(factors[:, 1]), torch.atan2(dx, -dy), anyhow)
-    colour = torch.where(
-        share(factors[:, 0])[..., None],
-        _pick(_HIS, n, k, g).to(factors),
-        _pick(_OTHERS, n, k, g).to(factors),
-    )
-    thick = _BRUSH[0] + (_BRUSH[1] - _BRUSH[0]) * factors[:, 2:]
-
-    side = size + 2 * _REACH  # a margin for strokes at the edge
-    canvas = colour[:, :1].mT.repeat(1, 1, side * side)  # (n, 3, side²)
-    near = torch.arange(-_REACH, _REACH + 1)
-    near_y, near_x = torch.cartesian_prod(near, near).T
-    for i in range(k):
-        corner = at[:, i].floor().long() + _REACH
-        py, px = corner[:, :1] + near_y, corner[:, 1:] + near_x  # (n, window)
-        y = py + (0.5 - _REACH) - at[:, i, :1]
-        x = px + (0.5 - _REACH) - at[:, i, 1:]
-        cos, sin = angle[:, i : i + 1].cos(), angle[:, i : i + 1].sin()
-        beyond = ((x * cos + y * sin).abs() - _HALF).clamp(min=0)
-        distance = (beyond**2 + (y * cos - x * sin) ** 2).sqrt()
-        cover = (thick + 0.5 - distance).clamp(0, 1)[:, None]
-        where = (py * side + px)[:, None].expand(-1, 3, -1)
-        old = canvas.gather(2, where)
-        canvas.scatter_(2, where, old + cover * (colour[:, i, :, None] - old))
-    inside = slice(_REACH, _REACH + size)
-    return canvas.view(n, 3, side, side)[:, :, inside, inside].clone()
-
-
-def _pick(
-    palettes: tuple[Tensor, ...], n: int, k: int, g: torch.Generator | None
-) -> Tensor:
-    """Return k colours for each of n pictures, all from one palette a picture."""
-    which = torch.randint(len(palettes), (n,), generator=g)
-    u = torch.rand(n, k, generator=g)
-    colours = torch.empty(n, k, 3)
-    for i, palette in enumerate(palettes):
-        rows = which == i
-        colours[rows] = palette[(u[rows] * len(palette)).long()]
-    return colours
 
 
 def measure_paintings(x: Tensor) -> Tensor:

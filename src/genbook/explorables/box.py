@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_corners, check_tensor
+from genbook.course.plotting import show_box, show_points, subplots
 from genbook.explorables._show import bundle, packed
-from genbook.models.box import UniformBox
-from genbook.plotting import figure, show_box, show_points
+from genbook.models.density.box import UniformBox
 
 _WIDTH, _MARGIN = 640, 14  # of the drawing, in its own units
 _LABEL = (
@@ -105,9 +105,9 @@ class BoxExplorer:
             f"log-likelihood {_signed(value, 2)} nats.</p></div>"
         )
 
-    def figure(self) -> Any:
+    def subplots(self) -> Any:
         """Return the three boxes as a still figure for print."""
-        fig, axes = figure(1, 3, height=0.55 + 2.05 * self._ratio())
+        fig, axes = subplots(1, 3, height=0.55 + 2.05 * self._ratio())
         for ax, (name, (low, high)) in zip(axes, self.boxes().items(), strict=True):
             value = self.log_likelihood(low.tolist(), high.tolist())
             limits = torch.stack([self.low, self.high], 1).tolist()
@@ -127,7 +127,7 @@ class BoxExplorer:
         return np.stack([unit[:, 0] * _WIDTH, (1 - unit[:, 1]) * height], 1)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
-        return bundle(self.html(), self.figure(), repr(self))
+        return bundle(self.html(), self.subplots(), repr(self))
 
     def __repr__(self) -> str:
         return f"BoxExplorer({len(self.points)} points)"

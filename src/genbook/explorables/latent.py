@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from genbook._validate import check_corners, check_tensor
+from genbook.course.plotting import ACCENT, MODEL, subplots
 from genbook.data.tins import FLOOR, TILT
 from genbook.explorables._show import bundle, packed
-from genbook.models.autoencoder import Autoencoder
-from genbook.plotting import ACCENT, MODEL, figure
+from genbook.models.representation.autoencoder import Autoencoder
 
 _WIDTH = 640  # of the drawing, in its own units
 _LABEL = (
@@ -144,10 +144,10 @@ class LatentExplorer:
             "</div>"
         )
 
-    def figure(self) -> Any:
+    def subplots(self) -> Any:
         """Return the plane as a still figure for print."""
         lo, hi = self.low.tolist(), self.high.tolist()
-        fig, ax = figure(height=0.5 + 5.6 * self._height() / _WIDTH)
+        fig, ax = subplots(height=0.5 + 5.6 * self._height() / _WIDTH)
         ax.imshow(
             1 - self.sheet.clamp(0, 1).numpy(),
             cmap="gray",
@@ -200,7 +200,7 @@ class LatentExplorer:
         }
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
-        return bundle(self.html(), self.figure(), repr(self))
+        return bundle(self.html(), self.subplots(), repr(self))
 
     def __repr__(self) -> str:
         weights = sum(layer.weight.size for layer in self.layers)
@@ -234,7 +234,7 @@ def explore_latent(
 
     Raises:
         TypeError: If ``model`` is not an
-            :class:`~genbook.models.autoencoder.Autoencoder`.
+            :class:`~genbook.models.representation.autoencoder.Autoencoder`.
         ValueError: If its code is not two numbers, or its observations are not images
             of one channel, or a place lies outside the plane.
 

@@ -1,1 +1,1 @@
-"""p_model: one file a family. Import the family you want by its module."""
+"""p_model: one folder a family. Import the family you want by its module."""

@@ -2,7 +2,7 @@
 
 A model is an ordinary :class:`torch.nn.Module`. Which of these classes it inherits says
 what it can do, and the book's family tree is computed from that alone
-(``genbook.taxonomy``).
+(``genbook.course.taxonomy``).
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class GenerativeModel(Model):
         """
 
 
-class ExplicitModel(GenerativeModel):
+class TractableModel(GenerativeModel):
     """A model whose density can be evaluated exactly."""
 
     @abstractmethod
@@ -179,7 +179,7 @@ class ExplicitModel(GenerativeModel):
         return -self.log_prob(x, y).mean()
 
 
-class BoundedModel(GenerativeModel):
+class VariationalModel(GenerativeModel):
     """A model whose density can only be bounded from below."""
 
     @abstractmethod

@@ -9,8 +9,8 @@ Reference:
     "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101.
 
 Example:
-    >>> from genbook.models.base import ExplicitModel
-    >>> class Location(ExplicitModel):
+    >>> from genbook.models.base import TractableModel
+    >>> class Location(TractableModel):
     ...     event_shape = (1,)
     ...     def __init__(self):
     ...         super().__init__()

@@ -9,9 +9,10 @@ from bs4 import BeautifulSoup, Tag
 
 from genbook.publishing.content.chapter_header import about
 
-CLAIM = (
-    "from genbook.claims import claim\n\nclaim('{name}', {value}, equals=4, within=1)"
-)
+CLAIM = """\
+from genbook.course.claims import claim
+
+claim('{name}', {value}, equals=4, within=1)"""
 FRONT = """\
 course: [F1, F2]
 script: [two_sums]

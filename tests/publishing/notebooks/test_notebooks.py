@@ -15,7 +15,7 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 
-from genbook.claims import GLUE_PREFIX
+from genbook.course.claims import GLUE_PREFIX
 from genbook.publishing.content.sources import read_book, read_contents
 from genbook.publishing.notebooks.notebooks import LEFTOVERS, _without_code
 

@@ -31,7 +31,7 @@ mystnb:
   image: {alt: "A blue curve that rises from left to right, in forty letters."}
   figure: {caption: "The curve rises: what a caption has to say.", name: fig-one}
 ---
-fig, ax = plotting.figure()
+fig, ax = plotting.subplots()
 ```
 """
 
@@ -159,14 +159,14 @@ def test_a_removed_cell_may_be_of_any_length(page):
 def test_tags(page):
     text = cell(["x = 1"], ":tags: [hide-output]") + "\n```\n"
     assert "['hide-output']" in found(code_rules.known_tags, page(text))
-    text = cell(["plotting.figure()"], ":tags: [remove-cell]") + "\n```\n"
+    text = cell(["plotting.subplots()"], ":tags: [remove-cell]") + "\n```\n"
     assert "a removed cell that draws" in found(code_rules.known_tags, page(text))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("figure()", "figure()\nplt.subplots(2)", "2 figures in one cell"),
+        ("subplots()", "subplots()\nplt.subplots(2)", "2 figures in one cell"),
         ("name: fig-one", "name: one", "a figure's name is fig-…, got 'one'"),
         ("The curve rises: what a caption has to say.", "Curve.", "needs a caption"),
         ("rises from left to right, in forty letters.", "", "needs alternative text"),
@@ -188,7 +188,7 @@ def test_figures(page, old, new, message):
     ],
 )
 def test_figures_stand_alone(page, last, quiet):
-    text = PLOT.replace("figure()\n", f"figure()\n{last}\n")
+    text = PLOT.replace("subplots()\n", f"subplots()\n{last}\n")
     assert (not found(code_rules.silent_figures, page(text))) == quiet
 
 

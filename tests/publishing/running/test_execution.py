@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.errors import ExtensionError
 
-from genbook import fingerprint
+from genbook.course import fingerprint
 from genbook.publishing.running.execution import PINNED, check_versions
 from genbook.publishing.running.kernel import Execution, Store
 
@@ -151,16 +151,17 @@ def test_a_failing_cell_names_chapter_cell_and_reason_and_stops_no_other(
     assert built.ran == ["sums"], "what the other one showed was kept"
 
 
-CLAIM = (
-    "from genbook.claims import claim\n\nclaim('two-and-two', 5, equals=4, within=1)"
-)
+CLAIM = """\
+from genbook.course.claims import claim
+
+claim('two-and-two', 5, equals=4, within=1)"""
 
 
 def test_a_failing_claim_names_chapter_claim_value_and_band(tiny) -> None:
     tiny.chapter("sums", CLAIM.replace("5", "7"))
     built = tiny.build()
     assert built.failed
-    assert "sums.md, cell 1 (line 11): from genbook.claims" in built.warnings
+    assert "sums.md, cell 1 (line 11): from genbook.course.claims" in built.warnings
     assert "claim 'two-and-two' failed: got 7, wanted 4 ± 1" in built.warnings
 
 
@@ -234,7 +235,7 @@ def test_an_edit_of_the_page_while_it_runs_is_not_lost(tiny) -> None:
 FIGURE = """\
 import matplotlib.pyplot as plt
 import numpy as np
-from genbook import plotting
+from genbook.course import plotting
 
 plotting.setup()
 plt.plot(np.random.default_rng(0).normal(size=20));"""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genbook.explorables.box import explore_box
-from genbook.models.box import UniformBox
+from genbook.models.density.box import UniformBox
 
 from .conftest import page_of
 

@@ -11,7 +11,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from genbook import plotting
+from genbook.course import plotting
 from genbook.publishing.content.svg import svg_size, tidy_svg
 from genbook.publishing.website.dark_figures import dark_pixels, dark_svg
 
@@ -37,7 +37,7 @@ def solid(colour: str, alpha: int = 255) -> np.ndarray:
 @pytest.fixture
 def svg() -> str:
     plotting.setup()
-    fig, ax = plotting.figure(height=2)
+    fig, ax = plotting.subplots(height=2)
     ax.plot([0, 1], [0, 1], color=plotting.DATA, label="data")
     ax.fill_between([0, 1], [0, 1], color=plotting.MODEL, alpha=0.3)
     ax.set(xlabel="x", ylabel="y", title="A title")

@@ -10,7 +10,8 @@ from torch import nn
 
 from genbook.data.tins import measure_tins
 from genbook.explorables.latent import Layer, explore_latent
-from genbook.models.autoencoder import PCA, Autoencoder
+from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.pca import PCA
 
 from .conftest import page_of
 

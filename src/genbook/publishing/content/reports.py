@@ -26,7 +26,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from genbook.claims import show
+from genbook.course.claims import show
 from genbook.publishing.running.execution import PINNED
 from genbook.publishing.running.freshness import depends_on_all
 from genbook.publishing.running.record import Chapter, chapters_of

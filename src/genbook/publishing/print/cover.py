@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genbook.plotting import DATA, MODEL, MUTED, PAPER
+from genbook.course.plotting import DATA, MODEL, MUTED, PAPER
 
 if TYPE_CHECKING:
     import torch

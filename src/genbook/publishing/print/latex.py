@@ -19,13 +19,13 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from genbook.course.tex import escape
 from genbook.publishing.content.citations import unlabel_references
 from genbook.publishing.content.doctree import ancestor, hide_plumbing
 from genbook.publishing.content.macros import macros_to_latex
 from genbook.publishing.content.statements import Statement
 from genbook.publishing.print import cover
 from genbook.publishing.print.latex_writer import BookTranslator
-from genbook.tex import escape
 
 _FONTS = r"""
 \setmainfont{texgyrepagella}[Extension=.otf,UprightFont=*-regular,

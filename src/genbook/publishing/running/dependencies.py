@@ -1,6 +1,6 @@
 """What a chapter's outputs depend on: its own part of the key, from its cells.
 
-The rest (modules, data files, versions) is :mod:`genbook.fingerprint`'s. Prose,
+The rest (modules, data files, versions) is :mod:`genbook.course.fingerprint`'s. Prose,
 captions and alternative texts are no part of it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from genbook.fingerprint import Code, Imports, imports_of
+from genbook.course.fingerprint import Code, Imports, imports_of
 
 # Tags that change what is executed; every other tag only changes what is shown.
 EXECUTION_TAGS = frozenset({"raises-exception", "skip-execution"})

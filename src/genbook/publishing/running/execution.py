@@ -27,7 +27,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-from genbook.fingerprint import Package
+from genbook.course.fingerprint import Package
 from genbook.publishing.running.dependencies import read_cells
 from genbook.publishing.running.kernel import Store
 from genbook.publishing.running.record import chapters_of

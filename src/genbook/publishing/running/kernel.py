@@ -24,9 +24,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
 
-from genbook import tables
 from genbook._files import replacing
-from genbook.claims import MIME
+from genbook.course import tables
+from genbook.course.claims import MIME
 
 OURS = "application/vnd.genbook."  # what our own outputs are marked with
 KEPT = 20  # executions kept for each chapter: enough to undo a morning's edits

@@ -7,7 +7,7 @@ from typing import Any
 
 from sphinx.environment import BuildEnvironment
 
-from genbook.fingerprint import Code, Key
+from genbook.course.fingerprint import Code, Key
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from sphinx.util import logging
 
-from genbook.fingerprint import Code, Key, Package
+from genbook.course.fingerprint import Code, Key, Package
 from genbook.publishing.running import kernel
 from genbook.publishing.running.kernel import Execution, Store
 from genbook.publishing.running.queue import Queue

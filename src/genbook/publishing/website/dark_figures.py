@@ -1,7 +1,7 @@
 """Figures that suit light and dark pages.
 
-A chapter draws each figure once, in the colours of :mod:`genbook.plotting` on a clear
-ground. The website gets a twin in the dark colours and shows the one that suits the
+A chapter draws each figure once, in the colours of :mod:`genbook.course.style` on a
+clear ground. The website gets a twin in the dark colours and shows the one that suits the
 page; the EPUB and the PDF keep the single figure.
 """
 
@@ -21,7 +21,16 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from genbook.plotting import ACCENT, BAD, DARK, DATA, GOOD, INK, LAND, MODEL
+from genbook.course.plotting import (
+    ACCENT,
+    BAD,
+    DARK,
+    DATA,
+    GOOD,
+    INK,
+    LAND,
+    MODEL,
+)
 from genbook.publishing.content.svg import svg_size, tidy_svg
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")

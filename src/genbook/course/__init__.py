@@ -1,0 +1,1 @@
+"""What only the book needs: claims, tables, figures, and how its models are trained."""

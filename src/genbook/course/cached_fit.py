@@ -1,0 +1,105 @@
+"""Trainings that several chapters share: each runs once, and the others read it.
+
+Training is exact: the same model, data, arguments and code give the same weights. So
+where the environment variable ``GENBOOK_RUNS`` names a folder, :func:`cached_fit` keeps
+what a training came to under a name that depends on all of these, and the next caller,
+in whatever process, gets it from there. The book is built with such a folder, so that
+the scoreboard compares the very models that the chapters trained. Without the variable
+everything is trained where it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbook.course.fingerprint import Code, Imports, Package
+from genbook.models.base import Model
+from genbook.training import History, _files, fit, isolated_rng
+
+__all__ = ["FOLDER", "cached_fit", "seeded_init"]
+
+#: The environment variable that names the folder.
+FOLDER = "GENBOOK_RUNS"
+
+
+@contextmanager
+def seeded_init(seed: int) -> Iterator[None]:
+    """Let the weights of the models made inside follow from a seed alone.
+
+    The global random state is left as it was.
+
+    Args:
+        seed: Decides the weights.
+
+    Example:
+        >>> with seeded_init(0):
+        ...     a = torch.nn.Linear(2, 1)
+        >>> with seeded_init(0):
+        ...     b = torch.nn.Linear(2, 1)
+        >>> torch.equal(a.weight, b.weight)
+        True
+    """
+    with isolated_rng(seed):
+        yield
+
+
+def cached_fit(
+    model: Model, x: Tensor, y: Tensor | None = None, **options: Any
+) -> History:
+    """Train a model, or read what the same training came to before.
+
+    Args:
+        model: The model, with its first weights.
+        x: Observations, ``(n, *event_shape)``.
+        y: Conditions, for models that take them.
+        options: The arguments of :func:`~genbook.training.fit.fit`.
+
+    Returns:
+        The history of the training, with the seconds that it took when it ran.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If an argument has the wrong shape or value.
+
+    Example:
+        >>> from genbook.models.flows.flow import Flow
+        >>> cached_fit(Flow(2, transforms=2), torch.rand(50, 2), steps=3).steps
+        3
+    """
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return fit(model, x, y, **options)
+    from filelock import FileLock  # a requirement of PyTorch's
+
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    path = Path(folder) / f"{type(model).__name__}-{_name(model, x, y, options)}"
+    path = path.with_suffix(".safetensors")
+    with FileLock(f"{path}.lock"):  # whoever comes second waits for the first
+        every = options["steps"]
+        return fit(model, x, y, checkpoint=path, checkpoint_every=every, **options)
+
+
+def _name(model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]) -> str:
+    """Return a short text that changes with anything that the result depends on."""
+    modules = {type(model).__module__, "genbook.training"}
+    code = Package("genbook").key(Code("", Imports(frozenset(modules))))
+    state = _files.model_tensors(model)
+    content = {
+        "code": code.digest,
+        "model": _files.identity(model),
+        "weights": {k: _files.digest(t) for k, t in sorted(state.items())},
+        "data": [_files.digest(x), _files.digest(y)],
+        "options": {k: repr(v) for k, v in sorted(options.items())},
+        "threads": torch.get_num_threads(),
+    }
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,340 @@
+"""Every figure's style: one palette, light and dark, web and print.
+
+Data are always filled blue dots; a model is always orange: its density as a wash, its
+samples as crosses. So colour is never the only difference. Each colour of the palette
+has a mate for dark pages (:data:`DARK`); the website swaps them in the finished SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+INK = "#1b1f24"
+MUTED = "#59626e"
+GRID = "#d9dee5"
+PAPER = "#ffffff"
+DATA = "#1f5fa8"
+MODEL = "#b8500b"
+ACCENT = "#7a3e9d"
+GOOD = "#1a7348"
+BAD = "#b3261e"
+LAND = "#d5dcc7"
+SEA = "#eef3f7"
+PALETTE = (DATA, MODEL, ACCENT, GOOD, BAD, INK, MUTED)
+
+#: Each colour of a light page and its mate on a dark one.
+DARK = {
+    INK: "#e6e9ee",
+    MUTED: "#a7b0bd",
+    GRID: "#3a424e",
+    PAPER: "#14181e",
+    DATA: "#82b8f2",
+    MODEL: "#f39a56",
+    ACCENT: "#cfa0ec",
+    GOOD: "#6fcf9b",
+    BAD: "#ff8f86",
+    LAND: "#46503f",
+    SEA: "#1d2731",
+}
+
+Source = Literal["data", "model"]
+_COLOUR = {"data": DATA, "model": MODEL}
+_MARKER = {"data": "o", "model": "x"}
+_WIDTH = {"narrow": 3.6, "text": 6.2, "wide": 7.2}
+_MANY = 2_500  # more points than this are drawn as pixels, not as vectors
+
+_rgb = to_rgba(MODEL)[:3]
+#: From clear to the model's colour, so that a wash suits light and dark pages.
+MODEL_CMAP = LinearSegmentedColormap.from_list("wash", [(*_rgb, 0.0), (*_rgb, 1.0)])
+
+
+def setup() -> None:
+    """Give every later figure the book's style; chapters call it once, at the top."""
+    style: Any = {
+        "figure.figsize": (_WIDTH["text"], 3.4),
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": "none",
+        "savefig.facecolor": "none",
+        "savefig.dpi": 150,
+        "figure.dpi": 150,
+        "axes.facecolor": "none",
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "axes.titlecolor": INK,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 9.5,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": False,
+        "axes.prop_cycle": cycler(color=list(PALETTE[:5])),
+        "grid.color": GRID,
+        "grid.linewidth": 0.7,
+        "text.color": INK,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "legend.fontsize": 8.5,
+        "legend.frameon": False,
+        "legend.labelcolor": INK,
+        "lines.linewidth": 1.6,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9.5,
+        "image.cmap": "gray_r",
+        "image.interpolation": "nearest",
+        "svg.hashsalt": "genbook",
+        "svg.fonttype": "path",
+        "pdf.fonttype": 42,
+    }
+    mpl.rcParams.update(style)
+    if _in_notebook():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", "pdf")
+    else:  # a file of its own lies on white paper
+        mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return get_ipython() is not None
+
+
+def subplots(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: Literal["narrow", "text", "wide"] = "text",
+    height: float = 3.4,
+    **options: Any,
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes, as ``plt.subplots`` does, in the book's widths.
+
+    Args:
+        rows: Rows of axes.
+        columns: Columns of axes.
+        width: ``"narrow"``, ``"text"`` (the width of the text) or ``"wide"``.
+        height: The height in inches.
+        **options: Passed to :func:`matplotlib.pyplot.subplots`.
+
+    Raises:
+        ValueError: If the width is unknown.
+    """
+    if width not in _WIDTH:
+        raise ValueError(f"width must be one of {sorted(_WIDTH)}, got {width!r}")
+    return plt.subplots(rows, columns, figsize=(_WIDTH[width], height), **options)
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Return a tensor, on whatever device, as a NumPy array."""
+    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+
+
+def show_points(
+    ax: Axes,
+    x: Tensor,
+    source: Source = "data",
+    *,
+    size: float = 6.0,
+    alpha: float = 0.8,
+    label: str | None = None,
+    colour: str | None = None,
+) -> None:
+    """Draw points, ``(n, 2)``: data as filled dots, a model's samples as crosses.
+
+    Raises:
+        ValueError: If ``source`` is neither ``"data"`` nor ``"model"``, or the points
+            are not ``(n, 2)``.
+    """
+    if source not in _COLOUR:
+        raise ValueError(f"source must be 'data' or 'model', got {source!r}")
+    p = to_numpy(x)
+    if p.ndim != 2 or p.shape[1] != 2:
+        raise ValueError(f"x must be (n, 2), got {p.shape}")
+    ax.scatter(
+        p[:, 0],
+        p[:, 1],
+        s=size if source == "data" else 1.6 * size,
+        marker=_MARKER[source],
+        c=colour or _COLOUR[source],
+        alpha=alpha,
+        label=label,
+        rasterized=len(p) > _MANY,
+        linewidths=0.0 if source == "data" else 0.9,
+    )
+
+
+def grid_points(
+    low: Sequence[float], high: Sequence[float], resolution: int = 200
+) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """Return a grid over a rectangle: edges in x, edges in y, and cell centres.
+
+    Args:
+        low: The lower left corner, ``(2,)``.
+        high: The upper right corner, ``(2,)``.
+        resolution: Cells along each axis.
+
+    Returns:
+        ``(resolution + 1,)``, ``(resolution + 1,)`` and a tensor
+        ``(resolution ** 2, 2)`` in which x varies fastest.
+    """
+    import torch
+
+    lo, hi = to_numpy(low).astype(float), to_numpy(high).astype(float)
+    ex, ey = (np.linspace(lo[i], hi[i], resolution + 1) for i in range(2))
+    cx, cy = (ex[:-1] + ex[1:]) / 2, (ey[:-1] + ey[1:]) / 2
+    gx, gy = np.meshgrid(cx, cy)
+    return ex, ey, torch.tensor(np.stack([gx.ravel(), gy.ravel()], 1))
+
+
+def show_density(
+    ax: Axes,
+    log_prob: Callable[[Tensor], Tensor] | Any,
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    resolution: int = 200,
+    ceiling: float | None = None,
+) -> Any:
+    """Draw a model's density over a rectangle as a wash of its colour.
+
+    Args:
+        ax: Where to draw.
+        log_prob: A model with ``log_prob``, or such a function: ``(n, 2) -> (n,)``.
+        low: The lower left corner, ``(2,)``.
+        high: The upper right corner, ``(2,)``.
+        resolution: Cells along each axis.
+        ceiling: The density drawn darkest; the largest one when ``None``.
+
+    Returns:
+        The drawn mesh, for a colour bar.
+    """
+    import torch
+
+    ex, ey, centres = grid_points(low, high, resolution)
+    dtype = getattr(log_prob, "dtype", torch.float64)
+    function = getattr(log_prob, "log_prob", log_prob)
+    with torch.inference_mode():
+        p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
+    return ax.pcolormesh(
+        ex, ey, p, cmap=MODEL_CMAP, vmin=0.0, vmax=ceiling or p.max(), rasterized=True
+    )
+
+
+def show_box(
+    ax: Axes, low: Sequence[float], high: Sequence[float], **style: Any
+) -> None:
+    """Draw the outline of a box from its lower left and upper right corners."""
+    lo, hi = to_numpy(low).astype(float), to_numpy(high).astype(float)
+    style = {"fill": False, "edgecolor": MODEL, "linewidth": 1.8, **style}
+    ax.add_patch(Rectangle((lo[0], lo[1]), *(hi - lo), **style))
+
+
+def world_axes(ax: Axes, *, labels: bool = True) -> Axes:
+    """Set up axes for the equal-area map: longitude / 180°, sine of latitude."""
+    ax.set(xlim=(-1, 1), ylim=(-1, 1), aspect=0.5)
+    lon, lat = np.array([-180, -90, 0, 90, 180]), np.array([-90, -45, 0, 45, 90])
+    ax.set_xticks(lon / 180)
+    ax.set_yticks(np.sin(np.deg2rad(lat)))
+    if labels:
+        ax.set_xticklabels(["180°", "90° W", "0°", "90° E", "180°"])
+        ax.set_yticklabels(["90° S", "45° S", "0°", "45° N", "90° N"])
+        ax.set_xlabel("longitude")
+        ax.set_ylabel("latitude")
+    else:
+        ax.set_xticklabels([])
+        ax.set_yticklabels([])
+    ax.spines[["top", "right"]].set_visible(True)
+    return ax
+
+
+def draw_land(
+    ax: Axes, rings: Sequence[np.ndarray], *, fill: bool = True, **style: Any
+) -> None:
+    """Draw land polygons given as rings in map coordinates, each ``(k, 2)``."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    vertices = np.concatenate([np.vstack([r, r[:1]]) for r in rings])
+    codes = np.concatenate(
+        [[Path.MOVETO] + [Path.LINETO] * (len(r) - 1) + [Path.CLOSEPOLY] for r in rings]
+    )
+    style = {
+        "facecolor": LAND if fill else "none",
+        "edgecolor": MUTED,
+        "linewidth": 0.4,
+        **style,
+    }
+    ax.add_patch(PathPatch(Path(vertices, codes), zorder=0.5, **style))
+
+
+def show_images(
+    ax: Axes, x: Tensor, *, columns: int = 10, gap: int = 1, vmax: float = 1.0
+) -> None:
+    """Tile images, ``(n, height, width)`` or ``(n, channels, height, width)``.
+
+    Raises:
+        ValueError: If ``x`` has another shape, or neither 1 nor 3 channels.
+    """
+    p = to_numpy(x)
+    if p.ndim == 4 and p.shape[1] in (1, 3):
+        p = p.transpose(0, 2, 3, 1)
+    elif p.ndim == 3:
+        p = p[..., None]
+    else:
+        raise ValueError(
+            f"x must be (n, height, width) or (n, 1 or 3, height, width), got {p.shape}"
+        )
+    n, h, w, c = p.shape
+    rows = -(-n // columns)
+    shape = (rows * (h + gap) - gap, columns * (w + gap) - gap, 4)
+    # Clear between the images, in light and in dark; white, lest print shows a fringe.
+    sheet = np.ones(shape)
+    sheet[..., 3] = 0.0
+    for i, image in enumerate(np.clip(p / vmax, 0, 1)):
+        top, left = (i // columns) * (h + gap), (i % columns) * (w + gap)
+        ink = np.broadcast_to(image if c == 3 else 1 - image, (h, w, 3))
+        sheet[top : top + h, left : left + w, :3] = ink
+        sheet[top : top + h, left : left + w, 3] = 1.0
+    ax.imshow(sheet)
+    ax.set_axis_off()
+
+
+def show_curve(
+    ax: Axes,
+    y: Sequence[float],
+    *,
+    smooth: int = 1,
+    source: Source = "model",
+    label: str | None = None,
+    **style: Any,
+) -> None:
+    """Draw a training curve, averaged over ``smooth`` steps."""
+    v = np.asarray(y, dtype=float)
+    if smooth > 1:
+        v = np.convolve(v, np.ones(smooth) / smooth, mode="valid")
+    steps = np.arange(len(v)) + (len(y) - len(v)) / 2
+    ax.plot(steps, v, **{"color": _COLOUR[source], "label": label, **style})
+    ax.set_xlabel("step")

@@ -1,0 +1,109 @@
+"""Recipes for generative adversarial networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.models.adversarial.gan import GAN
+from genbook.training import History
+
+__all__ = ["gan_digits", "gan_world", "train_with_snapshots"]
+
+T = TypeVar("T")
+BETAS = (0.5, 0.9)  # short memories: the other player moves
+
+
+def gan_world(x: Tensor, *, steps: int = 1500, seed: int = 0) -> tuple[GAN, History]:
+    """Train a GAN on points of the world map.
+
+    Args:
+        x: Points, ``(n, 2)``, in [-1, 1]².
+        steps: How long.
+        seed: Decides the first weights, the batches and the noise.
+    """
+    sizes: dict[str, Any] = {"latent_dim": 8, "hidden": (128, 128, 128)}
+    with seeded_init(seed):
+        model = GAN((2,), frequencies=4, r1_weight=0.01, ema_decay=0.99, **sizes)
+    rest: dict[str, Any] = {"batch_size": 256, "lr": 3e-3, "betas": BETAS}
+    history = cached_fit(model, x, steps=steps, seed=seed, **rest)
+    return model, history
+
+
+def gan_digits(
+    x: Tensor,
+    y: Tensor | None = None,
+    *,
+    r1_weight: float = 3.0,
+    steps: int = 1200,
+    seed: int = 0,
+) -> tuple[GAN, History]:
+    """Train a GAN on images of digits, conditional where labels are given.
+
+    Args:
+        x: Images in [0, 1], ``(n, 1, height, width)``.
+        y: Their digits, ``(n,)``.
+        r1_weight: The weight of R1; 0 plays the plain game.
+        steps: How long.
+        seed: Decides the first weights, the batches and the noise.
+    """
+    sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
+    sizes["classes"] = 0 if y is None else 10
+    with seeded_init(seed):
+        model = GAN(
+            x.shape[1:],
+            r1_weight=r1_weight,
+            ema_decay=0.99,
+            output="sigmoid",
+            **sizes,
+        )
+    rest: dict[str, Any] = {"batch_size": 64, "lr": 4e-3, "betas": BETAS}
+    history = cached_fit(model, x, y, steps=steps, seed=seed, **rest)
+    return model, history
+
+
+def train_with_snapshots(
+    model: GAN,
+    x: Tensor,
+    look: Callable[[GAN], T],
+    *,
+    steps: int = 600,
+    every: int = 50,
+    lr: float = 1e-3,
+    seed: int = 0,
+) -> list[T]:
+    """Play the game at a constant rate, and watch.
+
+    Args:
+        model: The two players.
+        x: Observations, ``(n, *event_shape)``.
+        look: Is shown the model every so often.
+        steps: How long.
+        every: The steps between two looks.
+        lr: The learning rate of both players.
+        seed: Decides the batches and the noise.
+
+    Returns:
+        What ``look`` returned each time.
+
+    Example:
+        >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> game = GAN((2,), hidden=(8,))
+        >>> train_with_snapshots(game, x, lambda model: model.training, steps=100)
+        [True, True]
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=lr, betas=BETAS)
+    dice = torch.Generator().manual_seed(seed)
+    seen = []
+    for step in range(1, steps + 1):
+        rows = torch.randint(len(x), (128,), generator=dice)
+        optimiser.zero_grad()
+        model.loss(x[rows], generator=dice).backward()
+        optimiser.step()
+        if step % every == 0:
+            seen.append(look(model))
+    return seen

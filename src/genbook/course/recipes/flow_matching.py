@@ -1,0 +1,64 @@
+"""Recipes for flow matching."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes.diffusion import train_on_digits
+from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.training import History
+
+__all__ = ["flow_matching_digits", "flow_matching_world"]
+
+
+def flow_matching_world(
+    x: Tensor, *, steps: int = 1700, seed: int = 0
+) -> tuple[FlowMatching, History]:
+    """Train flow matching on points of the map.
+
+    Args:
+        x: Points to train on, ``(n, 2)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> model, history = flow_matching_world(torch.rand(600, 2), steps=2)
+        >>> history.steps
+        2
+    """
+    with seeded_init(seed):
+        model = FlowMatching((2,), frequencies=7, sigma_data=0.5)
+    betas = 0.9, 0.99
+    history = cached_fit(model, x, steps=steps, lr=5e-3, betas=betas, seed=seed)
+    return model, history
+
+
+def flow_matching_digits(
+    x: Tensor, y: Tensor, *, steps: int = 500, seed: int = 0
+) -> tuple[FlowMatching, History]:
+    """Train flow matching on images of digits, given which digit each shows.
+
+    The recipe is that of :func:`~genbook.course.recipes.diffusion.train_on_digits`.
+
+    Args:
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 7, 7), torch.arange(20) % 10
+        >>> model, history = flow_matching_digits(x, y, steps=2)
+        >>> model.event_shape, model.classes
+        ((1, 7, 7), 10)
+    """
+    return train_on_digits(FlowMatching, x, y, steps=steps, seed=seed)

@@ -1,0 +1,51 @@
+"""The three promises of a generative model, as numbers.
+
+*Accuracy*: how likely the model finds what is observed (:func:`mean_log_prob`,
+:func:`nats_above_entropy`). *Generation*: whether its samples could have been observed,
+in all their variety, without being copies (:func:`support_share`, :func:`coverage`,
+:func:`energy_distance`, :func:`energy_test`, :func:`classifier_two_sample_test`,
+:func:`nearest_neighbour_memorisation`). *Representation*: whether its codes say what
+matters (:func:`linear_probe_r2`, :func:`clustering_accuracy`).
+
+Probabilities of labels are judged by :func:`brier_score` and :func:`calibration_error`.
+Three modules are imported by name: ``baselines`` (what a model must beat), ``cost`` and
+``posterior`` (the codes of a variational autoencoder).
+"""
+
+from genbook.metrics.accuracy import Estimate, mean_log_prob, nats_above_entropy
+from genbook.metrics.calibration import (
+    Reliability,
+    brier_score,
+    calibration_error,
+    reliability,
+)
+from genbook.metrics.coverage import Coverage, coverage, support_share
+from genbook.metrics.memorisation import Memorisation, nearest_neighbour_memorisation
+from genbook.metrics.representation import clustering_accuracy, linear_probe_r2
+from genbook.metrics.two_sample import (
+    TwoSampleTest,
+    classifier_two_sample_test,
+    energy_distance,
+    energy_test,
+)
+
+__all__ = [
+    "Coverage",
+    "Estimate",
+    "Memorisation",
+    "Reliability",
+    "TwoSampleTest",
+    "brier_score",
+    "calibration_error",
+    "classifier_two_sample_test",
+    "clustering_accuracy",
+    "coverage",
+    "energy_distance",
+    "energy_test",
+    "linear_probe_r2",
+    "mean_log_prob",
+    "nats_above_entropy",
+    "nearest_neighbour_memorisation",
+    "reliability",
+    "support_share",
+]

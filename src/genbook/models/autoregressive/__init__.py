@@ -1,0 +1,1 @@
+"""Autoregressive models: one feature, pixel or word after another."""

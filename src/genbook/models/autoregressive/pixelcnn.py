@@ -1,0 +1,235 @@
+r"""Autoregressive models of images: pixel by pixel, each given those above and before.
+
+A masked convolution sees only pixels that were generated earlier. Two stacks share the
+work, one for the rows above and one for the pixels to the left, so that no part of what
+came before is out of sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from genbook._validate import (
+    check_count,
+    check_positive,
+    check_sizes,
+)
+from genbook.models._categorical import inverse_cdf
+from genbook.models.base import TractableModel
+
+
+class GatedBlock(nn.Module):
+    r"""One layer of both stacks, with the gate :math:`\tanh(a)\,\sigma(b)`.
+
+    Args:
+        channels: How many channels each stack has.
+        kernel_size: The side of the kernel, odd.
+        features: How many features of a condition it sees.
+        first: Whether the pixel itself is hidden, as it must be in the first layer.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int,
+        features: int,
+        *,
+        first: bool,
+        inputs: int,
+    ) -> None:
+        super().__init__()
+        k = kernel_size // 2
+        self.reach, self.first = k, first
+        # Above: rows up to and including this one; shifted by a row before use.
+        self.vertical = nn.Conv2d(inputs, 2 * channels, (k + 1, kernel_size))
+        # Left: pixels up to and including this one; the first layer drops this one.
+        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, k + (not first)))
+        self.vertical_to_horizontal = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        self.label = nn.Linear(features, 2 * channels, bias=False) if features else None
+
+    def forward(
+        self, above: Tensor, left: Tensor, h: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return both stacks' new values, each ``(n, channels, height, width)``."""
+        k = self.reach
+        # Row r sees rows r - k … r.
+        a = self.vertical(pad(above, (k, k, k, 0)))  # (n, 2 * channels, height, width)
+        # What the left stack may know of it: rows strictly above.
+        shifted = pad(a, (0, 0, 1, 0))[:, :, :-1]
+        padded = pad(left, (k, 0, 0, 0))
+        if self.first:
+            padded = padded[..., :-1]
+        b = self.horizontal(padded) + self.vertical_to_horizontal(shifted)
+        if self.label is not None and h is not None:
+            shift = self.label(h)[:, :, None, None]
+            a, b = a + shift, b + shift
+        vertical, horizontal = _gate(a), self.out(_gate(b))
+        if self.first:
+            return vertical, horizontal
+        return above + vertical, left + horizontal
+
+
+def _gate(v: Tensor) -> Tensor:
+    """Return equation :eq:`eq-ar-gate`."""
+    a, b = v.chunk(2, dim=1)  # (n, channels, height, width) each
+    return a.tanh() * b.sigmoid()  # (10.4)
+
+
+class PixelCNN(TractableModel):
+    r"""A gated PixelCNN for grey images of a few levels.
+
+    .. math:: p_\theta(\mathbf x) = \prod_i p_\theta(x_i \mid x_1, \dots, x_{i-1}),
+
+    pixels in reading order, each factor a softmax over the levels. Its observations are
+    discrete: ``log_prob`` is the log of a probability.
+
+    Args:
+        event_shape: ``(1, height, width)``.
+        levels: How many grey levels; observations hold the values
+            ``0, 1 / (levels - 1), …, 1``.
+        channels: The channels of each stack.
+        depth: How many gated layers.
+        kernel_size: The side of the first layer's kernels, odd; the others are 3 by 3.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size is too small or even.
+
+    Reference:
+        A. van den Oord et al., "Conditional image generation with PixelCNN decoders",
+        2016, arXiv:1606.05328.
+
+    Example:
+        >>> model = PixelCNN((1, 6, 6), levels=2, channels=4, depth=2)
+        >>> model.sample(2, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 1, 6, 6])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        levels: int = 2,
+        *,
+        channels: int = 32,
+        depth: int = 5,
+        kernel_size: int = 7,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        shape = check_sizes(event_shape, "event_shape")
+        if len(shape) != 3 or shape[0] != 1:
+            raise ValueError(f"event_shape must be (1, height, width), got {shape}")
+        if check_count(kernel_size, "kernel_size", minimum=3) % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
+        self.event_shape = shape
+        self.levels = check_count(levels, "levels", minimum=2)
+        self.classes = check_count(classes, "classes")
+        check_count(channels, "channels", minimum=1)
+        check_count(depth, "depth", minimum=1)
+        self.config = {
+            "event_shape": list(shape),
+            "levels": levels,
+            "channels": channels,
+            "depth": depth,
+            "kernel_size": kernel_size,
+            "classes": classes,
+        }
+        self.blocks = nn.ModuleList(
+            GatedBlock(channels, 3, classes, first=False, inputs=channels)
+            if i
+            else GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
+            for i in range(depth)
+        )
+        # What each label adds at each place, whatever was drawn before.
+        bias = torch.zeros(max(classes, 1), channels, *shape[1:])
+        self.position_bias = nn.Parameter(bias)
+        self.head = nn.Sequential(
+            nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, levels, 1)
+        )
+
+    def quantise(self, x: Tensor) -> Tensor:
+        """Return the nearest level of each pixel as a value in [0, 1]."""
+        return (x.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
+
+    def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the logits of each level, ``(n, levels, height, width)``.
+
+        Those of a pixel do not depend on the pixel itself, nor on any after it.
+        """
+        h = self._label_features(y, len(x))  # (n, classes)
+        above = left = 2 * x - 1
+        bias = self.position_bias[:, :, : x.shape[2]]  # the rows that there are
+        if h is not None:
+            bias = torch.einsum("nk,kchw->nchw", h, bias)  # (n, channels, rows, width)
+        for i, block in enumerate(self.blocks):
+            above, left = block(above, left, h)
+            if i == 0:
+                left = left + bias
+        return self.head(left)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the exact log-probability of each image in nats, ``(n,)``.
+
+        It is minus equation :eq:`eq-ar-loss`.
+
+        Raises:
+            ValueError: If a pixel is not one of the levels: see :meth:`quantise`.
+        """
+        self._check_x(x)
+        level = x * (self.levels - 1)
+        k = level.round()
+        if (
+            ((level - k).abs() > 1e-3).any()
+            or (k < 0).any()
+            or (k >= self.levels).any()
+        ):
+            raise ValueError(
+                f"x must hold {self.levels} levels between 0 and 1, got other values; "
+                f"pass quantise(x)"
+            )
+        mass = self.logits(x, y).log_softmax(1)  # (n, levels, height, width)
+        return mass.gather(1, k.long()).flatten(1).sum(1)  # (10.1)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        prefix: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` images pixel by pixel; the cost is one network call a pixel.
+
+        Args:
+            n: How many.
+            y: Labels, ``(n,)``, for a conditional model.
+            temperature: Below 1 the likely levels become likelier, equation
+                :eq:`eq-ar-temperature`.
+            prefix: Images ``(n, 1, rows, width)`` whose rows are kept as the upper
+                part.
+            generator: The source of randomness; the global one when ``None``.
+        """
+        check_positive(temperature, "temperature")
+        _, height, width = self.event_shape
+        u = self._uniform(check_count(n, "n"), 1, height, width, generator=generator)
+        x = torch.zeros_like(u)
+        start = 0
+        if prefix is not None:
+            start = prefix.shape[2]
+            x[:, :, :start] = self.quantise(prefix)
+        for r in range(start, height):
+            for c in range(width):
+                # Rows below do not matter yet: leave them out.
+                logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
+                p = (logits / temperature).softmax(1)  # (10.3)
+                k = inverse_cdf(p.cumsum(1), u[:, :, r, c])  # (n, 1)
+                x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
+        return x

@@ -1,0 +1,189 @@
+r"""A causal transformer: prose token by token, each given those before.
+
+The chain rule once more, now over a sequence of any length up to a limit. Attention
+looks back at every earlier token at once; a mask forbids it to look ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from genbook._validate import check_count, check_positive
+from genbook.models._categorical import inverse_cdf
+from genbook.models.base import TractableModel
+from genbook.models.networks.attention import Block
+
+
+class Transformer(TractableModel):
+    r"""A small decoder-only transformer over tokens.
+
+    .. math:: p_\theta(w_1 \dots w_T) = \prod_t p_\theta(w_t \mid w_1 \dots w_{t-1}).
+
+    The first token of an observation is given, not predicted: it is the context that
+    everything else follows.
+
+    Args:
+        vocab_size: How many different tokens.
+        context_length: The tokens of one observation, at least 2.
+        width: The length of each token's vector.
+        depth: How many blocks.
+        heads: How many heads of attention; they divide ``width``.
+
+    Raises:
+        TypeError: If an argument is not an integer.
+        ValueError: If a size is too small, or ``heads`` does not divide ``width``.
+
+    Reference:
+        A. Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762;
+        A. Radford et al., "Language models are unsupervised multitask learners", 2019.
+
+    Example:
+        >>> model = Transformer(10, context_length=8, width=16, depth=1, heads=2)
+        >>> model.sample(2, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        context_length: int,
+        *,
+        width: int = 64,
+        depth: int = 2,
+        heads: int = 4,
+    ) -> None:
+        super().__init__()
+        self.vocab_size = check_count(vocab_size, "vocab_size", minimum=2)
+        self.context_length = check_count(context_length, "context_length", minimum=2)
+        check_count(width, "width", minimum=1)
+        check_count(depth, "depth", minimum=1)
+        if width % check_count(heads, "heads", minimum=1):
+            raise ValueError(f"heads must divide width {width}, got {heads}")
+        self.config = {
+            "vocab_size": vocab_size,
+            "context_length": context_length,
+            "width": width,
+            "depth": depth,
+            "heads": heads,
+        }
+        self.event_shape = (context_length,)
+        self.token_embedding = nn.Embedding(vocab_size, width)
+        positions = 0.02 * torch.randn(context_length, width)
+        self.position_embedding = nn.Parameter(positions)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.final_norm = nn.LayerNorm(width)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Return the logits of each next token, ``(n, T, vocab_size)``.
+
+        Args:
+            tokens: Integers, ``(n, T)`` with ``T`` up to ``context_length``; the row of
+                token ``t`` depends on tokens ``0 … t`` alone.
+        """
+        positions = self.position_embedding[: tokens.shape[1]]  # (T, width)
+        h = self.token_embedding(tokens) + positions  # (n, T, width)
+        for block in self.blocks:
+            h = block(h)
+        return self.final_norm(h) @ self.token_embedding.weight.T  # (n, T, vocab_size)
+
+    def token_log_probs(self, tokens: Tensor) -> Tensor:
+        """Return the log-probability of each token after the first, in nats.
+
+        Args:
+            tokens: Integers, ``(n, context_length)``.
+
+        Returns:
+            A tensor ``(n, context_length - 1)``.
+        """
+        self._check_tokens(tokens)
+        out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
+        target = tokens[:, 1:]  # (n, context_length - 1)
+        nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
+        return -nats.view_as(target)
+
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log-probability of each text given its first token, ``(n,)``.
+
+        It is minus equation :eq:`eq-ar-loss`, from the second token on.
+
+        Args:
+            x: Tokens, integers, ``(n, context_length)``.
+            y: Must be ``None``.
+        """
+        self._refuse_condition(y)
+        return self.token_log_probs(x).sum(1)  # (10.1)
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean negative log-probability of a token, in nats.
+
+        Args:
+            x: Tokens, integers, ``(n, context_length)``.
+            y: Must be ``None``.
+            generator: Unused.
+        """
+        self._refuse_condition(y)
+        if isinstance(x, Tensor) and not len(x):
+            raise ValueError("x must hold at least one observation, got none")
+        return -self.token_log_probs(x).mean()
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        prompt: Sequence[int] = (0,),
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw ``n`` continuations of a prompt, ``(n, context_length)``.
+
+        Args:
+            n: How many.
+            y: Must be ``None``.
+            prompt: The tokens that each begins with.
+            temperature: Below 1 the likely tokens become likelier, equation
+                :eq:`eq-ar-temperature`.
+            generator: The source of randomness; the global one when ``None``.
+        """
+        self._refuse_condition(y)
+        check_positive(temperature, "temperature")
+        length = self.context_length
+        if not 1 <= len(prompt) <= length:
+            raise ValueError(
+                f"prompt must hold 1 to {length} tokens, got {len(prompt)}"
+            )
+        start = torch.tensor(list(prompt), device=self.device)
+        x = start.expand(check_count(n, "n"), -1)
+        self._check_tokens(x, full=False)
+        u = self._uniform(n, length, 1, generator=generator)
+        for t in range(len(prompt), length):
+            p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (10.3)
+            x = torch.cat([x, inverse_cdf(p.cumsum(1), u[:, t])], 1)  # (n, t + 1)
+        return x
+
+    def _check_tokens(self, x: Tensor, *, full: bool = True) -> None:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
+        if x.is_floating_point():
+            raise TypeError(f"x must hold integer tokens, got {x.dtype}")
+        if x.ndim != 2 or (full and x.shape[1] != self.context_length):
+            raise ValueError(
+                f"x must be (n, {self.context_length}), got {tuple(x.shape)}"
+            )
+        if x.numel() and (x.min() < 0 or x.max() >= self.vocab_size):
+            raise ValueError(
+                f"x must hold tokens 0 to {self.vocab_size - 1}, got "
+                f"{int(x.min())} to {int(x.max())}"
+            )

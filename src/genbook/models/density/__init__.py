@@ -1,0 +1,1 @@
+"""Densities in closed form or fitted by counting and expectation-maximisation."""

@@ -1,0 +1,1 @@
+"""Diffusion, flow matching and bridges: Gaussian paths from data to noise."""

@@ -1,0 +1,298 @@
+r"""What diffusion and flow matching share: a Gaussian path from data to noise.
+
+A network learns the velocity with which probability flows along the path. How that is
+followed, there and back, stands in ``probability_flow.py``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from genbook._validate import check_count, check_positive, check_sizes
+from genbook.models.diffusion import conditions
+from genbook.models.diffusion import prediction as convert
+from genbook.models.diffusion.probability_flow import ProbabilityFlowModel
+from genbook.models.diffusion.schedules import SCHEDULES
+from genbook.models.networks.time import TimeConditionedMLP
+
+
+class PathOptions(TypedDict, total=False):
+    """What every model of a path may be told, see :class:`GaussianPathModel`."""
+
+    network: nn.Module | None
+    width: int
+    depth: int
+    frequencies: int
+    classes: int
+    label_dropout: float
+    steps: int
+    sigma_data: float
+
+
+class GaussianPathModel(ProbabilityFlowModel):
+    r"""A model of the velocity along a path from the data to standard Gaussian noise.
+
+    .. math:: \mathbf x_t = \alpha_t\,\mathbf x_0 + \sigma_t\,\boldsymbol\varepsilon.
+
+    What a condition ``y`` may be stands in ``conditions.py``: labels, vectors, tokens.
+
+    Args:
+        event_shape: The shape of one observation.
+        schedule: ``"straight"``, ``"cosine"`` or ``"linear-beta"``.
+        prediction: What the network says: ``"eps"`` (the noise), ``"x0"`` (the data)
+            or ``"v"`` (the velocity).
+        network: Sees points ``(n, *event_shape)``, times ``(n,)`` or one for all,
+            ``(1,)``, and conditions ``(n, ...)`` or ``None``, and returns a tensor of
+            the points' shape. When ``None``, a
+            :class:`~genbook.models.networks.time.TimeConditionedMLP` is built:
+        width: The width of its layers.
+        depth: The number of its residual blocks.
+        frequencies: The frequencies of each coordinate that it sees.
+        classes: How many labels ``y`` may take; 0 where conditions are no labels.
+        label_dropout: How often a condition is left out in training, so that one
+            network learns the conditional and the unconditional model.
+        steps: The steps of the solver, unless a call says otherwise.
+        sigma_data: About the standard deviation of the data. The network then learns
+            only what differs from the answer for Gaussian data that wide; 0 for all.
+    """
+
+    NEAR = 0.01  #: Times are drawn with a density that falls as ``1 / (t + NEAR)``.
+
+    @abstractmethod  # a model says which path it is
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        schedule: str,
+        prediction: str,
+        network: nn.Module | None = None,
+        width: int = 128,
+        depth: int = 3,
+        frequencies: int = 0,
+        classes: int = 0,
+        label_dropout: float = 0.1,
+        steps: int = 40,
+        sigma_data: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule must be one of {list(SCHEDULES)}, got {schedule!r}"
+            )
+        if prediction not in convert.PREDICTIONS:
+            raise ValueError(f"prediction must be eps, x0 or v, got {prediction!r}")
+        if not 0 <= check_positive(label_dropout, "label_dropout", zero=True) < 1:
+            raise ValueError(f"label_dropout must be in [0, 1), got {label_dropout}")
+        self.event_shape = check_sizes(event_shape, "event_shape")
+        self.schedule = SCHEDULES[schedule]()
+        self.prediction = prediction
+        self.classes = check_count(classes, "classes")
+        self.label_dropout = label_dropout
+        self.steps = check_count(steps, "steps", minimum=1)
+        self.sigma_data = check_positive(sigma_data, "sigma_data", zero=True)
+        kind: dict[str, Any] = {
+            "width": width,
+            "depth": depth,
+            "frequencies": frequencies,
+        }
+        if network is None:
+            network = TimeConditionedMLP(self.event_shape, classes=classes, **kind)
+        else:
+            kind = {"network": conditions.describe(network)}
+        conditions.null_condition(network, classes)  # refuses what cannot be
+        self.net = network
+        self.config: dict[str, Any] = {
+            "event_shape": list(self.event_shape),
+            **kind,
+            "classes": classes,
+            "label_dropout": label_dropout,
+            "steps": steps,
+            "sigma_data": sigma_data,
+        }
+
+    @property
+    def t_min(self) -> float:
+        """The time at which observations stand.
+
+        Zero, but where the schedule is not smooth there, and where the velocity is a
+        difference divided by the noise: a little later, with a little noise left.
+        """
+        return max(self.schedule.t_min, 0.01 if self.prediction == "x0" else 0.0)
+
+    # --- the path ---------------------------------------------------------------------
+
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Return where data and noise have met at time ``t``.
+
+        Equation :eq:`eq-diffusion-blend`.
+
+        Args:
+            x0: Observations, ``(n, *event_shape)``.
+            eps: Noise of the same shape.
+            t: Times, ``(n,)``.
+        """
+        alpha, sigma = self._alpha_sigma(t, x0)
+        return alpha * x0 + sigma * eps  # (14.2)
+
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Return what the network should say about ``add_noise(x0, eps, t)``."""
+        if self.prediction == "v":
+            return convert.v_from_x0_eps(x0, eps, *self._rates(t, x0))
+        return eps if self.prediction == "eps" else x0
+
+    def predict_x0_eps(
+        self, x: Tensor, model_output: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the data and the noise in ``x``, from what the network said.
+
+        Args:
+            x: Points of the path, ``(n, *event_shape)``.
+            model_output: What the network says about them.
+            t: Times, ``(n,)``.
+
+        Returns:
+            Estimates of ``x0`` and ``eps``, of the shape of ``x``.
+        """
+        alpha, sigma = self._alpha_sigma(t, x)
+        if self.prediction == "eps":
+            return convert.x0_from_eps(x, model_output, alpha, sigma), model_output
+        if self.prediction == "x0":
+            return model_output, convert.eps_from_x0(x, model_output, alpha, sigma)
+        rates = self._rates(t, x)
+        return convert.x0_eps_from_v(x, model_output, alpha, sigma, *rates)
+
+    def velocity(
+        self,
+        x: Tensor,
+        t: Tensor,
+        y: Tensor | None = None,
+        *,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        r"""Return the velocity of probability at ``x`` and time ``t``.
+
+        Args:
+            x: Points, ``(n, *event_shape)``.
+            t: A time for all, ``()``, or one for each, ``(n,)``.
+            y: Conditions, ``(n, ...)``; without them a conditional model gives the
+                velocity of all conditions together.
+            guidance: The weight :math:`w` of
+                :math:`\mathbf v_\varnothing + w(\mathbf v_y - \mathbf v_\varnothing)`:
+                0 ignores the condition, 1 is the conditional model, more exaggerates.
+        """
+        t = t.expand(len(x)) if t.ndim else t.view(1)
+        output = self._classifier_free(x, t, y, guidance)
+        if self.prediction == "v":
+            return output
+        x0, eps = self.predict_x0_eps(x, output, t)
+        return convert.v_from_x0_eps(x0, eps, *self._rates(t, x))
+
+    def _classifier_free(
+        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
+    ) -> Tensor:
+        """Ask the network with the condition and without, and weigh the answers.
+
+        Equation :eq:`eq-diffusion-guidance`.
+        """
+        output = self._predict(x, t, y)
+        if y is not None and guidance != 1:
+            free = self._predict(x, t, None)
+            output = free + guidance * (output - free)  # (14.9)
+        return output
+
+    def _predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        """Ask the network; a conditional one hears "none" where there is no condition.
+
+        With a ``sigma_data``, add what would be true of Gaussian data. One time,
+        ``(1,)``, stands for all points.
+        """
+        null = self.null_condition
+        if y is None and null is not None:  # labels need be no more than the times
+            y = null.expand(len(t if self.classes else x), *null.shape)
+        output = self.net(x, t, y)
+        if output.shape != x.shape:
+            raise ValueError(
+                f"network must return the shape of its points {tuple(x.shape)}, got "
+                f"{tuple(output.shape)}"
+            )
+        if self.sigma_data:
+            scales = self._alpha_sigma(t, x)
+            x0, eps = convert.gaussian_x0_eps(x, *scales, self.sigma_data)
+            output = output + self.target(x0, eps, t)
+        return output
+
+    def _alpha_sigma(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        s = self.schedule
+        return _expand_like(s.alpha(t), x), _expand_like(s.sigma(t), x)
+
+    def _rates(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        s = self.schedule
+        return _expand_like(s.d_alpha(t), x), _expand_like(s.d_sigma(t), x)
+
+    # --- training ---------------------------------------------------------------------
+
+    @property
+    def null_condition(self) -> Tensor | None:
+        """What stands for no condition, one row; ``None`` if the model takes none."""
+        null = conditions.null_condition(self.net, self.classes)
+        return null if null is None else null.to(self.device)
+
+    def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:
+        null = self.null_condition
+        if null is None or y is None:
+            self._refuse_condition(y)
+            return None
+        return conditions.check_condition(y, null, n, self.classes)
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean squared error of what the network says, at random times.
+
+        Equation :eq:`eq-diffusion-loss`.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for a conditional model.
+            generator: The source of times and noise.
+        """
+        self._check_x(x, allow_empty=False)
+        y = self._check_y(y, len(x))
+        t = self.sample_times(len(x), generator=generator)  # (n,)
+        eps = self._normal(*x.shape, generator=generator)  # (n, *event_shape)
+        if y is not None:
+            out = self._uniform(len(x), generator=generator) < self.label_dropout
+            y = conditions.drop(y, out, self.null_condition)
+        output = self._predict(self.add_noise(x, eps, t), t, y)
+        return (output - self.target(x, eps, t)).square().mean()  # (14.3)
+
+    def sample_times(
+        self, n: int, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        r"""Draw times to train at, more of them near the data, ``(n,)``.
+
+        Their density is proportional to :math:`1 / (t + c)`: an error of the velocity
+        costs the more likelihood the less noise there is. One time is drawn in each of
+        ``n`` equally likely intervals, so that means over them vary less.
+
+        Args:
+            n: How many.
+            generator: The source of randomness; the global one when ``None``.
+        """
+        u = self._uniform(n, generator=generator) + torch.arange(n, device=self.device)
+        t = self.NEAR * ((1 + 1 / self.NEAR) ** (u / n) - 1)
+        return self.t_min + (1 - self.t_min) * t
+
+
+def _expand_like(t: Tensor, x: Tensor) -> Tensor:
+    """Return a number a row, ``(n,)``, as ``(n, 1, ...)`` beside ``x``."""
+    return t.view(-1, *(1 for _ in x.shape[1:])) if t.ndim else t

@@ -1,0 +1,224 @@
+r"""One energy for every level of noise: the way from noise to images.
+
+Denoising at one level teaches slopes near the data only, and chains that start
+elsewhere are lost. With many levels, a chain follows slopes of ever less noisy data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_positive,
+    check_sizes,
+    check_tensor,
+)
+from genbook.models.base import EnergyModel
+from genbook.models.networks.mlp import fourier_features, mlp
+
+__all__ = ["NoiseConditionalEnergy"]
+
+
+class NoiseConditionalEnergy(EnergyModel):
+    r"""A network that gives each observation an energy at each level of noise.
+
+    Were the data Gaussian, the answer would be known. So the energy is that of a
+    Gaussian with the data's mean and variances :math:`\lambda_i` along their principal
+    axes, and a correction by a network :math:`N_\theta`. With :math:`z_i` the position
+    along axis :math:`i` and :math:`s^2` the mean of the variances:
+
+    .. math:: E_\theta(\mathbf x, \sigma)
+              = \sum_i \frac{z_i^2}{2(\sigma^2+\lambda_i)}
+              - \frac{s}{\sigma}\,\mathbf v^\top N_\theta(\mathbf v, \sigma),
+              \qquad v_i = \frac{z_i}{s}\sqrt{\frac{\lambda_i}{\sigma^2+\lambda_i}}.
+
+    Training is denoising score matching at levels drawn anew for each observation; a
+    sample is a Langevin chain that starts at the highest level and ends at the lowest.
+
+    Args:
+        event_shape: The shape of one observation.
+        x: Observations that mean and variances are taken from, ``(n, *event_shape)``;
+            mean 0 and variances 1 when ``None``.
+        width: The width of the network.
+        depth: How many hidden layers it has.
+        num_scales: How many levels a chain visits.
+        sigma_min: The standard deviation of the least noise, in the unit of the data.
+        sigma_max: That of the most.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size or a level is out of range.
+
+    Reference:
+        Y. Song and S. Ermon, "Generative modeling by estimating gradients of the data
+        distribution", 2019, arXiv:1907.05600; T. Salimans and J. Ho, "Should EBMs model
+        the energy or the score?", ICLR workshop on energy-based models, 2021.
+
+    Example:
+        >>> x = torch.rand(9, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+        >>> NoiseConditionalEnergy((1, 4, 4), x, width=16, depth=1).energy(x).shape
+        torch.Size([9])
+    """
+
+    TIMES = 3  # octaves of the level
+
+    mean: Tensor
+    axes: Tensor
+    variances: Tensor
+    sigmas: Tensor
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        x: Tensor | None = None,
+        *,
+        width: int = 256,
+        depth: int = 2,
+        num_scales: int = 16,
+        sigma_min: float = 0.05,
+        sigma_max: float = 1.5,
+    ) -> None:
+        super().__init__()
+        self.event_shape = check_sizes(event_shape, "event_shape")
+        dim = prod(self.event_shape)
+        check_count(width, "width", minimum=1)
+        check_count(depth, "depth", minimum=1)
+        check_count(num_scales, "num_scales", minimum=2)
+        check_positive(sigma_min, "sigma_min")
+        if check_positive(sigma_max, "sigma_max") <= sigma_min:
+            raise ValueError(
+                f"sigma_max must be above sigma_min {sigma_min}, got {sigma_max}"
+            )
+        self.config = {
+            "event_shape": self.event_shape,
+            "width": width,
+            "depth": depth,
+            "num_scales": num_scales,
+            "sigma_min": sigma_min,
+            "sigma_max": sigma_max,
+        }
+        seen = dim + 1 + 2 * self.TIMES
+        # Slopes are learnt, so the network itself must be smooth.
+        sizes = (seen, *[width] * depth, dim)
+        self.network = nn.Sequential(*mlp(sizes, nn.SiLU))
+        for p in self.network[-1].parameters():
+            nn.init.zeros_(p)
+        ends = math.log(sigma_max), math.log(sigma_min)
+        self.register_buffer("sigmas", torch.linspace(*ends, num_scales).exp())
+        mean, axes, variances = torch.zeros(dim), torch.eye(dim), torch.ones(dim)
+        if x is not None:
+            flat = check_tensor(x, "x", ("n", *self.event_shape)).flatten(1)
+            mean = flat.mean(0)
+            exact = (flat - mean).double()
+            variances, axes = torch.linalg.eigh(exact.T @ exact / len(flat))
+            variances = variances.clamp(min=0).to(flat.dtype)
+        self.register_buffer("mean", mean)
+        self.register_buffer("axes", axes.to(mean.dtype))
+        self.register_buffer("variances", variances)
+
+    def energy(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Return the energy of each observation, ``(n,)``, up to a constant.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            sigma: The level of each, ``(n,)``; the lowest when ``None``.
+        """
+        x = self._check_x(x)
+        if sigma is None:
+            sigma = self.sigmas[-1].expand(len(x))
+        return self._energy(self._turn(x), sigma)
+
+    def _turn(self, x: Tensor) -> Tensor:
+        """Return positions along the axes, ``(n, dim)``."""
+        return (x.flatten(1) - self.mean) @ self.axes
+
+    def _energy(self, z: Tensor, sigma: Tensor) -> Tensor:
+        total = sigma[:, None] ** 2 + self.variances  # (n, dim)
+        s = self.variances.mean().sqrt()
+        v = z / s * (self.variances / total).sqrt()  # (n, dim)
+        top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
+        t = (sigma.log() - bottom) / (top - bottom)
+        level = fourier_features(t[:, None], self.TIMES)  # (n, 1 + 2 * TIMES)
+        answer = self.network(torch.cat([v, level], 1))  # (n, dim)
+        correction = s / sigma * (v * answer).sum(1)
+        return (z.square() / total).sum(1) / 2 - correction
+
+    def _grad(self, z: Tensor, sigma: Tensor, *, learn: bool = False) -> Tensor:
+        """Return the gradient of the energy along the axes, ``(n, dim)``."""
+        with torch.enable_grad():
+            z = z if z.requires_grad else z.detach().requires_grad_()
+            e = self._energy(z, sigma).sum()
+            (g,) = torch.autograd.grad(e, z, create_graph=learn)
+        return g
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Return the error of the slope against the noise, at levels drawn at random.
+
+        Equation :eq:`eq-energy-dsm` with a weight: each level counts by how well it can
+        be answered at all, so that the error of a Gaussian of the data's spread is the
+        same at every level.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Must be ``None``.
+            generator: The source of levels and noise.
+        """
+        self._refuse_condition(y)
+        z = self._turn(self._check_x(x, allow_empty=False))
+        top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
+        t = self._uniform(len(z), generator=generator)
+        sigma = (bottom + t * (top - bottom)).exp()  # (n,)
+        eps = self._normal(*z.shape, generator=generator)  # (n, dim)
+        wide = sigma[:, None]
+        g = self._grad(z + wide * eps, sigma, learn=True)  # (n, dim)
+        weight = 1 + wide**2 / self.variances.mean()  # (n, 1)
+        return (weight * (wide * g - eps).square()).mean()  # (13.10)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        langevin_steps: int = 8,
+        step_size: float = 0.8,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw by Langevin chains that go down the levels.
+
+        Moves by equation :eq:`eq-energy-langevin`, untested; the last step takes away
+        what noise is left, by :eq:`eq-energy-tweedie`.
+
+        Args:
+            n: How many.
+            y: Must be ``None``.
+            langevin_steps: Langevin moves at each level.
+            step_size: Their size, as a multiple of the level.
+            generator: The source of randomness; the global one when ``None``.
+        """
+        self._refuse_condition(y)
+        check_count(n, "n")
+        check_generator(generator)
+        dim = len(self.mean)
+        z = self._normal(n, dim, generator=generator)  # (n, dim)
+        z = z * (self.sigmas[0] ** 2 + self.variances).sqrt()
+        for sigma in self.sigmas:
+            each, h = sigma.expand(n), step_size * sigma
+            for _ in range(langevin_steps):
+                eps = self._normal(n, dim, generator=generator)
+                z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (13.3)
+        z = z - sigma**2 * self._grad(z, each)  # (13.9)
+        return (self.mean + z @ self.axes.T).unflatten(1, self.event_shape)

@@ -1,0 +1,1 @@
+"""Normalizing flows: invertible maps of a simple density."""

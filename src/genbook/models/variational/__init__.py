@@ -1,0 +1,1 @@
+"""Variational autoencoders: a latent variable and a bound."""

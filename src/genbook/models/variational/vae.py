@@ -1,0 +1,296 @@
+r"""Variational autoencoders: a latent variable, and a bound in place of its integral.
+
+The likelihood of an observation is an integral over all codes that might have made it.
+An encoder guesses which codes are worth looking at, and what the guess loses is a
+Kullback–Leibler divergence: subtract it and a lower bound is left, which both networks
+raise together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_generator,
+    check_positive,
+    check_sizes,
+    check_tensor,
+    check_unit_interval,
+)
+from genbook.models.base import LatentVariableModel, VariationalModel
+from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
+from genbook.models.networks.mlp import fourier_features, mlp
+
+LOG_STD_RANGE = (-6.0, 4.0)  # of any Gaussian that a network describes
+
+INIT_LOG_STD = -2.0  # where these start: a code drowned in noise stays ignored
+
+
+class VAE(VariationalModel, LatentVariableModel):
+    r"""A variational autoencoder with a Gaussian code.
+
+    .. math::
+
+        \log p_\theta(\mathbf x) \ge \mathbb E_{q_\phi(\mathbf z\mid\mathbf x)}
+        \bigl[\log p_\theta(\mathbf x\mid\mathbf z)\bigr] - \beta\, D_\mathrm{KL}
+        \bigl(q_\phi(\mathbf z\mid\mathbf x) \,\Vert\, \mathcal N(0, I)\bigr).
+
+    For :math:`\beta = 1` this is equation :eq:`eq-vae-elbo`; codes are drawn by
+    :eq:`eq-vae-reparametrisation`.
+
+    Args:
+        event_shape: The shape of one observation.
+        latent_dim: The length of the code.
+        hidden: The widths of the encoder's hidden layers; the decoder mirrors them.
+        likelihood: ``"gaussian"``, whose mean and standard deviation the decoder says
+            for each feature, or ``"bernoulli"`` for observations in [0, 1].
+        beta: The weight of the divergence in the loss; ``elbo`` does not use it.
+        free_nats: How many nats each number of the code costs at least in the loss, so
+            that none is given up while it carries fewer; ``elbo`` does not use it.
+        frequencies: How many sines and cosines of their input both networks see, for
+            densities with sharp borders.
+        classes: How many labels ``y`` may take; 0 for a model without conditions.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``likelihood`` is unknown or a size is too small.
+
+    Reference:
+        D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", 2014,
+        arXiv:1312.6114; I. Higgins et al., "beta-VAE", 2017; for ``free_nats`` D. P.
+        Kingma et al., 2016, arXiv:1606.04934.
+
+    Example:
+        >>> model = VAE((2,), latent_dim=1, hidden=(16,))
+        >>> model.elbo(torch.zeros(3, 2)).shape
+        torch.Size([3])
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (2,),
+        latent_dim: int = 2,
+        *,
+        hidden: Sequence[int] = (128, 128),
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        beta: float = 1.0,
+        free_nats: float = 0.0,
+        frequencies: int = 0,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        choices = "gaussian", "bernoulli"
+        self.likelihood = check_choice(likelihood, "likelihood", choices)
+        self.event_shape = check_sizes(event_shape, "event_shape")
+        self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
+        self.beta = check_positive(beta, "beta", zero=True)
+        self.free_nats = check_positive(free_nats, "free_nats", zero=True)
+        self.frequencies = check_count(frequencies, "frequencies")
+        self.classes = check_count(classes, "classes")
+        self.config = {
+            "event_shape": list(self.event_shape),
+            "latent_dim": latent_dim,
+            "hidden": list(check_sizes(hidden, "hidden", empty=True)),
+            "likelihood": likelihood,
+            "beta": beta,
+            "free_nats": free_nats,
+            "frequencies": frequencies,
+            "classes": classes,
+        }
+        features, seen = prod(self.event_shape), 1 + 2 * frequencies
+        params = features * (2 if likelihood == "gaussian" else 1)
+        encoder_sizes = features * seen + classes, *hidden, 2 * latent_dim
+        decoder_sizes = latent_dim * seen + classes, *hidden[::-1], params
+        self.encoder = nn.Sequential(*mlp(encoder_sizes))
+        self.decoder = nn.Sequential(*mlp(decoder_sizes))
+        _narrow(self.encoder, latent_dim)
+        if likelihood == "gaussian":
+            _narrow(self.decoder, features)
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation of the code, ``(n, latent_dim)``."""
+        seen = fourier_features(x.flatten(1), self.frequencies)
+        mu, log_scale = self.encoder(self._with_label(seen, y)).chunk(2, dim=1)
+        return mu, log_scale.clamp(*LOG_STD_RANGE)
+
+    def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the log-likelihood of observations given codes, ``(n,)``, in nats.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            z: Codes, ``(n, latent_dim)``.
+            y: Labels, ``(n,)``, for a conditional model.
+        """
+        return self.likelihood_log_prob(x, self.likelihood_params(z, y))
+
+    def likelihood_params(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return what the decoder says of each code: the parameters of p(x | z).
+
+        Args:
+            z: Codes, ``(n, latent_dim)``.
+            y: Labels, ``(n,)``, for a conditional model.
+
+        Returns:
+            A tensor ``(n, 2 * features)``, the means and the logarithms of the
+            standard deviations, or ``(n, features)``, the log-odds of black.
+        """
+        return self.decoder(self._with_label(fourier_features(z, self.frequencies), y))
+
+    def likelihood_log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """Return the log-likelihood of observations under such parameters, ``(n,)``."""
+        flat = x.flatten(1)  # (n, features)
+        if self.likelihood == "bernoulli":
+            loss = binary_cross_entropy_with_logits(params, flat, reduction="none")
+            return -loss.sum(1)
+        mu, log_scale = params.chunk(2, dim=1)  # (n, features) each
+        return gaussian_log_prob(flat, mu, log_scale.clamp(*LOG_STD_RANGE))
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return minus the bound, with the divergence weighted by ``beta``.
+
+        Each number of the code counts with ``free_nats`` nats at least, on average.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            generator: The source of the codes' noise.
+
+        Raises:
+            ValueError: If the likelihood is Bernoulli and ``x`` leaves [0, 1].
+        """
+        self.check_observations(x, allow_empty=False)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
+        z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+        each = gaussian_kl(mu.reshape(-1, 1), log_scale.reshape(-1, 1))
+        kl = each.view_as(mu).mean(0).clamp(min=self.free_nats).sum()
+        return self.beta * kl - self.log_likelihood(x, z, y).mean()  # (12.4)
+
+    def elbo(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return a lower bound of the log density of each observation, in nats.
+
+        For ``k = 1`` the divergence is exact and the bound is the ELBO. For more it is
+        the importance-weighted bound :eq:`eq-vae-iw`, which rises to the log density as
+        ``k`` grows.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            k: How many codes are drawn for each observation.
+            generator: The source of the codes' noise.
+
+        Reference:
+            Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
+            autoencoders", 2016, arXiv:1509.00519.
+        """
+        self.check_observations(x)
+        check_count(k, "k", minimum=1)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
+        if k == 1:
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)  # (12.4)
+        weights = self.log_weights(x, y, k=k, generator=generator)  # (k, n)
+        return weights.logsumexp(0) - math.log(k)  # (12.5)
+
+    def log_weights(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        k: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the log importance weights of ``k`` codes each, ``(k, n)``, in nats.
+
+        Equation :eq:`eq-vae-weights`, with codes drawn from the encoder's guess.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Labels, ``(n,)``, for a conditional model.
+            k: How many codes are drawn for each observation.
+            generator: The source of the codes' noise.
+        """
+        self.check_observations(x)
+        mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
+        zero, weights = torch.zeros_like(mu), []
+        for _ in range(check_count(k, "k", minimum=1)):
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+            prior = gaussian_log_prob(z, zero, zero)  # (n,)
+            guess = gaussian_log_prob(z, mu, log_scale)  # (n,)
+            weights.append(self.log_likelihood(x, z, y) + prior - guess)  # (12.3)
+        return torch.stack(weights)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the mean of the code of each observation, ``(n, latent_dim)``."""
+        return self.posterior(self.check_observations(x), y)[0]
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the mean observation of each code, ``(n, *event_shape)``."""
+        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
+        out = self.likelihood_params(z, y)
+        mean = out.sigmoid() if self.likelihood == "bernoulli" else out.chunk(2, 1)[0]
+        return mean.unflatten(1, self.event_shape)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw a code, then an observation from what the decoder says of it."""
+        z = self._normal(check_count(n, "n"), self.latent_dim, generator=generator)
+        out = self.likelihood_params(z, y)
+        if self.likelihood == "bernoulli":
+            u = self._uniform(*out.shape, generator=generator)
+            x = (u < out.sigmoid()).to(self.dtype)
+        else:
+            mu, log_scale = out.chunk(2, dim=1)  # (n, features) each
+            scale = log_scale.clamp(*LOG_STD_RANGE).exp()
+            x = mu + scale * self._normal(*mu.shape, generator=generator)
+        return x.unflatten(1, self.event_shape)
+
+    def check_observations(self, x: Tensor, *, allow_empty: bool = True) -> Tensor:
+        """Return observations that the likelihood can explain; refuse others.
+
+        Raises:
+            ValueError: If the shape is wrong, or the likelihood is Bernoulli and ``x``
+                leaves [0, 1].
+        """
+        self._check_x(x, allow_empty=allow_empty)
+        if self.likelihood == "bernoulli":
+            check_unit_interval(x, "x", " for a Bernoulli likelihood")
+        return x
+
+    def _noise(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        return torch.empty_like(like).normal_(generator=check_generator(generator))
+
+
+@torch.no_grad()
+def _narrow(network: nn.Sequential, start: int) -> None:
+    """Let the standard deviations that a network says start small."""
+    last = network[-1]
+    if isinstance(last, nn.Linear):
+        last.bias[start:] += INIT_LOG_STD

@@ -1,0 +1,1 @@
+"""Reinforcement learning on small tables, checked against exact values."""

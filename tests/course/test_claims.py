@@ -1,0 +1,92 @@
+"""Claims hold inside their band, fail outside it, and say what was wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genbook.course.claims import MIME, ClaimError, check, claim, number, show
+
+FINITE = st.floats(-1e9, 1e9)
+
+
+@given(value=FINITE, low=FINITE, high=FINITE)
+def test_between_agrees_with_comparison(value: float, low: float, high: float) -> None:
+    low, high = min(low, high), max(low, high)
+    assert check("a", value, between=(low, high)).ok == (low <= value <= high)
+
+
+@given(value=FINITE, wanted=FINITE, within=st.floats(0, 1e9))
+def test_equals_within(value: float, wanted: float, within: float) -> None:
+    ok = check("a", value, equals=wanted, within=within).ok
+    assert ok == (abs(value - wanted) <= within)
+
+
+@pytest.mark.parametrize(
+    "value", [3, 3.0, np.float32(3), np.array([3.0]), torch.tensor(3.0)]
+)
+def test_every_kind_of_number(value: object) -> None:
+    assert check("three", value, equals=3).ok
+
+
+def test_not_a_number_never_holds() -> None:
+    for band in ({"equals": 1, "within": 9}, {"at_least": 0}, {"at_most": 0}):
+        assert not check("nan", math.nan, **band).ok
+
+
+def test_infinity_can_be_claimed() -> None:
+    assert check("sea", -math.inf, equals=-math.inf).ok
+    assert not check("sea", -math.inf, equals=0, within=1).ok
+
+
+def test_failure_names_claim_value_and_band() -> None:
+    with pytest.raises(ClaimError, match=r"'box-area' failed: got 0.5 nats.*1 ± 0.01"):
+        claim("box-area", 0.5, equals=1, within=0.01, unit="nats")
+
+
+@pytest.mark.parametrize(
+    ("band", "message"),
+    [
+        ({}, "needs one band"),
+        ({"equals": 1, "at_least": 0}, "needs one band"),
+        ({"at_least": 0, "within": 1}, "stand beside equals"),
+        ({"equals": 0, "within": -1}, "zero or positive"),
+        ({"between": (2, 1)}, "is empty"),
+    ],
+)
+def test_bad_bands(band: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check("a", 1.0, **band)
+
+
+@pytest.mark.parametrize("name", ["", "Two Words", "under_score", "-a", 3])
+def test_bad_names(name: object) -> None:
+    with pytest.raises(ValueError, match="name must be"):
+        check(name, 1.0, equals=1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="name must be"):
+        number(name, 1.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["1", None, [1], torch.zeros(2), np.zeros(0)])
+def test_bad_values(value: object) -> None:
+    with pytest.raises(TypeError, match="value must be"):
+        check("a", value, equals=1)
+
+
+def test_bundle_carries_record_and_escapes() -> None:
+    made = check("a-b", 0.5, at_most=1, says="50% of <x> & y_1")
+    bundle = made._repr_mimebundle_()
+    assert bundle[MIME]["ok"]
+    assert bundle[MIME]["band"] == "≤ 1"
+    assert "&lt;x&gt; &amp;" in bundle["text/html"]
+    assert r"50\% of <x> \& y\_1" in bundle["text/latex"]
+
+
+def test_show_uses_a_true_minus() -> None:
+    assert show(-0.25) == "−0.25"
+    assert show(math.inf) == "∞"

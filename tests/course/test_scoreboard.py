@@ -1,0 +1,116 @@
+"""The scoreboard measures what it says, on models whose answers are known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.course import scoreboard, taxonomy
+from genbook.course.recipes import World, world_data
+from genbook.course.scoreboard import CANDIDATES, Candidate, TrainedModel
+from genbook.metrics.cost import nfe
+from genbook.models.density.box import UniformBox
+from genbook.models.energy.network import EnergyNetwork
+from genbook.models.variational.vae import VAE
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return world_data(2_000, 300)
+
+
+def test_a_box_over_the_map_is_measured_exactly(world: World) -> None:
+    box = UniformBox.from_corners([-1, -1], [1, 1])
+    row = scoreboard.evaluate(TrainedModel("box", box, 0.5), world)
+    land = world.p_data.land_area / 4
+    assert row["nats"] == pytest.approx(-math.log(land), abs=1e-6)
+    assert row["land"] == pytest.approx(land, abs=0.02)
+    assert row["train"] == 0.5
+    assert row["missed"] == ()
+    assert row["r2"] is None, "a box has no code"
+
+
+def test_the_tax_of_the_sea(world: World) -> None:
+    """A model that is even over the land and loses a share to the sea pays its log."""
+
+    class Wet(UniformBox):
+        def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+            return world.p_data.log_prob(x).float() + math.log(0.8)
+
+        def sample(self, n: int, y: Any = None, *, generator: Any = None) -> Tensor:
+            x = world.p_data.sample(n, generator=generator)
+            wet = torch.rand(n, generator=generator) > 0.8
+            return torch.where(wet[:, None], torch.tensor([-0.9, 0.0]), x)
+
+    wet = Wet.from_corners([-1, -1], [1, 1])
+    row = scoreboard.evaluate(TrainedModel("wet", wet, 0.0), world)
+    assert row["nats"] == pytest.approx(-math.log(0.8), abs=1e-5)
+    assert -math.log(row["land"]) == pytest.approx(row["nats"], abs=0.02)
+
+
+def test_every_family_takes_part_once() -> None:
+    names = [c.name for c in CANDIDATES]
+    assert len(names) == len(set(names)) == 11
+    assert {c.recipe.__name__ for c in CANDIDATES} >= {
+        "made_world",
+        "spline_world",
+        "realnvp_world",
+        "vae_world",
+        "energy_world",
+        "diffusion_world",
+        "flow_matching_world",
+        "gan_world",
+    }
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda c: c.name)
+def test_a_candidate_is_trained_and_draws(candidate: Candidate, world: World) -> None:
+    (entry,) = scoreboard.train_all(world, [candidate], steps=2)
+    assert entry.seconds > 0
+    model = entry.model
+    if nfe(model) < 100:
+        drawn = model.sample(5, generator=torch.Generator().manual_seed(0))
+        assert drawn.shape == (5, 2)
+    values = scoreboard.estimate_log_prob(model, world.held_out[:20])
+    if taxonomy.density_kind(type(model)) == "none":
+        assert values is None
+    else:
+        assert values is not None
+        assert values.shape == (20,)
+
+
+def test_an_energy_is_normalised_and_a_bound_is_tight() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        energy = EnergyNetwork([-1.0, -1.0], [1.0, 1.0], hidden=(8,))
+        vae = VAE((2,), hidden=(8,))
+    side = 1.1 * ((torch.arange(200) + 0.5) / 100 - 1)  # beyond the soft walls
+    grid = torch.cartesian_prod(side, side)
+    values = scoreboard.estimate_log_prob(energy, grid)
+    assert values is not None
+    assert values.exp().mean().item() * 2.2**2 == pytest.approx(1, abs=2e-3)
+    x = torch.zeros(50, 2)
+    g = torch.Generator().manual_seed(0)
+    bound = scoreboard.estimate_log_prob(vae, x, generator=g)
+    assert bound is not None
+    assert bound.mean() >= vae.elbo(x, generator=g).mean()
+
+
+def test_evaluations_count_the_runs_of_a_network() -> None:
+    class Steps(UniformBox):
+        def __init__(self) -> None:
+            super().__init__(2)
+            self.net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Linear(4, 2))
+
+        def sample(self, n: int, y: Any = None, *, generator: Any = None) -> Tensor:
+            x = torch.zeros(n, 2)
+            for _ in range(7):
+                x = self.net(x)
+            return x.detach()
+
+    assert nfe(Steps()) == 7
+    assert nfe(UniformBox.from_corners([0, 0], [1, 1])) == 0

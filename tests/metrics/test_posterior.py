@@ -1,0 +1,68 @@
+"""The aggregated posterior of codes against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from genbook.metrics.posterior import aggregated_posterior
+from genbook.models.density.ppca import ProbabilisticPCA
+from genbook.models.variational.closed_form import linear_vae
+from genbook.models.variational.vae import VAE
+from seeding import seeded
+
+
+@pytest.fixture
+def plane() -> ProbabilisticPCA:
+    """A plane in five dimensions, fitted to observations near it."""
+    W = torch.randn(2, 5, generator=seeded(0)).double()
+    z = torch.randn(1000, 2, generator=seeded(1)).double()
+    x = z @ W + 0.4 * torch.randn(1000, 5, generator=seeded(2)).double() + 1.0
+    return ProbabilisticPCA((5,), components=2).double().fit(x)
+
+
+def test_the_codes_of_the_linear_model_fill_the_prior(
+    plane: ProbabilisticPCA,
+) -> None:
+    x = plane.sample(1500, generator=seeded(6))
+    found = aggregated_posterior(linear_vae(plane), x, generator=seeded(7))
+    assert found.active_units == 2
+    assert found.holes < 0.02
+    assert abs(found.marginal_kl) < 0.1
+    assert found.p_value > 0.01
+    assert found.rate == pytest.approx(
+        found.mutual_information + found.marginal_kl, abs=0.15
+    )
+
+
+def test_shifted_codes_leave_the_prior(plane: ProbabilisticPCA) -> None:
+    x = plane.sample(1500, generator=seeded(8))
+    model = linear_vae(plane)
+    with torch.no_grad():
+        model.encoder[0].bias[:2] += 1.0
+    found = aggregated_posterior(model, x, generator=seeded(9))
+    # of N(m, I) from N(0, I), with m = (1, 1): half its squared length
+    assert found.marginal_kl == pytest.approx(1.0, abs=0.2)
+    assert found.p_value < 0.01
+    assert found.holes > 0.02
+
+
+def test_information_is_that_of_a_mixture_of_separate_codes() -> None:
+    model = VAE((1,), latent_dim=2, hidden=()).double()
+    with torch.no_grad():
+        for p in model.encoder.parameters():
+            p.zero_()
+        model.encoder[0].weight[0] = 1.0
+        model.encoder[0].bias[2:] = -5.0
+    x = torch.linspace(-2, 2, 40).double()[:, None]
+    found = aggregated_posterior(model, x, generator=seeded(10))
+    assert found.mutual_information == pytest.approx(math.log(40), abs=1e-6)
+    assert found.active_units == 1
+    assert found.posterior_mean_variance[0].item() == pytest.approx(x.var().item())
+
+
+def test_one_observation_has_no_aggregate() -> None:
+    with pytest.raises(ValueError, match="two observations or more, got 1"):
+        aggregated_posterior(VAE((2,)), torch.zeros(1, 2))

@@ -1,0 +1,138 @@
+"""Masked networks: no coordinate sees itself or the future, and the sum is one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.autoregressive.made import MADE
+from seeding import seeded
+
+
+def made(dim: int = 3, **config: object) -> MADE:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = {"bins": 4, "hidden": (12, 12), "frequencies": 2} | config
+        model = MADE([0.0] * dim, [1.0] * dim, **config)  # type: ignore[arg-type]
+        with torch.no_grad():
+            for p in model.parameters():
+                p += 0.3 * torch.randn_like(p)
+    return model.double().requires_grad_(False)
+
+
+@pytest.mark.parametrize("order", [None, [2, 0, 1], [1, 2, 0]])
+def test_nothing_depends_on_itself_or_what_comes_after(order: list[int] | None) -> None:
+    model = made(orders=None if order is None else [order])
+    x = torch.rand(20, 3, generator=seeded(1), dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda v: model.log_mass(v).sum(0), x
+    )  # (dim, bins, 20, dim)
+    depends = (jacobian != 0).any(2).any(1)
+    sequence = order or [0, 1, 2]
+    place = {c: i for i, c in enumerate(sequence)}
+    for i, j in itertools.product(range(3), repeat=2):
+        assert bool(depends[i, j]) == (place[j] < place[i])
+    for j in range(3):
+        moved = x.clone()
+        moved[:, j] = 0.123
+        same = [i for i in range(3) if place[i] <= place[j]]
+        assert torch.equal(model.log_mass(moved)[:, same], model.log_mass(x)[:, same])
+
+
+def test_probabilities_of_all_cells_sum_to_one() -> None:
+    model = made(dim=2, frequencies=0, hidden=(8,))
+    # With no frequencies and one hidden layer the density still varies with the exact
+    # value of the coordinate before: take the bin's centre in both.
+    t = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
+    points = torch.cartesian_prod(t, t)
+    assert model.log_prob(points).exp().mean().item() == pytest.approx(1, abs=1e-10)
+
+
+def test_temperature_sharpens() -> None:
+    model = made(dim=2)
+    cold = model.sample(2000, temperature=0.2, generator=seeded(2))
+    warm = model.sample(2000, generator=seeded(2))
+    hot = model.sample(2000, temperature=5.0, generator=seeded(2))
+    likelihoods = [model.log_prob(s).mean().item() for s in (cold, warm, hot)]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+
+
+def test_labels_choose_the_density() -> None:
+    model = made(dim=2, classes=3)
+    x = torch.rand(1, 2, generator=seeded(3), dtype=torch.float64).expand(3, -1)
+    log_p = model.log_prob(x, torch.arange(3))
+    assert len(log_p.unique()) == 3
+    with pytest.raises(ValueError, match="y must hold 3 labels, got None"):
+        model.log_prob(x)
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1], [0, 1], [1, 2, 3]])
+def test_an_order_names_each_coordinate_once(order: list[int]) -> None:
+    with pytest.raises(ValueError, match="an order must name each of 0 to 2 once"):
+        made(orders=[[0, 1, 2], order])
+
+
+@pytest.mark.parametrize(
+    ("orders", "error"), [([0, 1, 2], TypeError), ("012", TypeError), ([], ValueError)]
+)
+def test_orders_are_permutations(orders: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="orders must"):
+        made(orders=orders)
+
+
+def test_several_orders_are_a_mixture() -> None:
+    model = made(dim=2, orders=[(0, 1), (1, 0)])
+    parts = [made(dim=2, orders=[order]) for order in model.orders]
+    for part, net in zip(parts, model.nets, strict=True):
+        part.nets[0].load_state_dict(net.state_dict())
+    x = torch.rand(50, 2, generator=seeded(5), dtype=torch.float64)
+    p = [part.log_prob(x).exp() for part in parts]
+    assert torch.allclose(model.log_prob(x).exp(), sum(p) / 2, rtol=1e-12)
+    separate = -sum(part.log_prob(x).mean() for part in parts) / 2
+    assert model.loss(x).item() == pytest.approx(separate.item(), abs=1e-12)
+    assert model.loss(x) >= -model.log_prob(x).mean()
+
+
+def test_samples_of_several_orders_follow_the_mixture() -> None:
+    model = made(dim=2, frequencies=0, orders=[(0, 1), (1, 0)])
+    with torch.no_grad():  # make the two orders differ as much as they can
+        for p in model.nets[1].parameters():
+            p.neg_()
+    n, side, fine = 40_000, 4, 100
+    x = model.sample(n, generator=seeded(6))
+    cell = (x * side).long().clamp(max=side - 1)
+    counts = torch.bincount(cell[:, 0] * side + cell[:, 1], minlength=side**2)
+    t = (torch.arange(side * fine, dtype=torch.float64) + 0.5) / (side * fine)
+    p = model.log_prob(torch.cartesian_prod(t, t)).exp().view(side, fine, side, fine)
+    p = p.mean((1, 3)).flatten() / side**2
+    deviation = (counts / n - p) / (p * (1 - p) / n).sqrt()
+    assert deviation.abs().max() < 4.5
+
+
+def test_temperature_raises_each_factor_to_a_power() -> None:
+    model = made(dim=1)
+    x = model.sample(40_000, temperature=0.5, generator=seeded(7))
+    counts = torch.bincount((x[:, 0] * 4).long().clamp(max=3), minlength=4)
+    p = model.log_mass(torch.zeros(1, 1).double())[0, 0].exp() ** 2
+    p = p / p.sum()
+    deviation = (counts / 40_000 - p) / (p * (1 - p) / 40_000).sqrt()
+    assert deviation.abs().max() < 4.5
+
+
+def test_labels_reach_the_first_coordinate_too() -> None:
+    model = made(dim=2, classes=2)
+    x = torch.zeros(2, 2, dtype=torch.float64)
+    first = model.log_mass(x, torch.tensor([0, 1]))[:, 0]
+    assert not torch.allclose(first[0], first[1])
+    orders = [(0, 1), (1, 0)]
+    both = made(dim=2, classes=2, orders=orders)
+    y = torch.tensor([0, 1, 1])
+    assert both.sample(3, y, generator=seeded(8)).shape == (3, 2)
+
+
+def test_samples_stay_in_the_box() -> None:
+    x: Tensor = made().sample(3000, generator=seeded(4))
+    assert ((x >= 0) & (x <= 1)).all()

@@ -1,0 +1,86 @@
+"""The transformer: causality, the chain rule, prompts, a pattern learned."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from genbook.models.autoregressive.transformer import Transformer
+from genbook.training import fit
+from seeding import seeded
+
+
+def transformer(vocab_size: int = 5, context_length: int = 6) -> Transformer:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Transformer(vocab_size, context_length, width=16, depth=2, heads=2)
+
+
+def test_no_token_sees_what_comes_after() -> None:
+    model = transformer().double()
+    tokens = torch.randint(5, (1, 6), generator=seeded(1))
+    out = model.logits(tokens)
+    for t in range(6):
+        other = tokens.clone()
+        other[0, t] = (tokens[0, t] + 1) % 5
+        changed = model.logits(other)
+        assert torch.allclose(changed[0, :t], out[0, :t], rtol=0, atol=1e-12)
+        assert not torch.allclose(changed[0, t], out[0, t])
+
+
+def test_attention_is_the_formula() -> None:
+    layer = transformer().double().blocks[0].attention
+    x = torch.randn(2, 6, 16, generator=seeded(2), dtype=torch.float64)
+    q, k, v = layer.qkv(x).chunk(3, 2)
+    parts = []
+    for h in range(2):
+        cut = slice(8 * h, 8 * h + 8)
+        score = q[..., cut] @ k[..., cut].mT / 8**0.5
+        score = score.masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
+        parts.append(score.softmax(-1) @ v[..., cut])
+    assert torch.allclose(layer(x), layer.out(torch.cat(parts, 2)), atol=1e-12)
+
+
+def test_probabilities_of_all_continuations_sum_to_one() -> None:
+    model = transformer(3, 4).double()
+    rest = torch.tensor(list(itertools.product(range(3), repeat=3)))
+    tokens = torch.cat([torch.zeros(27, 1).long(), rest], 1)
+    total = model.token_log_probs(tokens).sum(1).exp().sum().item()
+    assert total == pytest.approx(1, abs=1e-10)
+
+
+def test_samples_follow_the_probabilities() -> None:
+    model = transformer(2, 4).double().requires_grad_(False)
+    x = model.sample(20_000, prompt=[1], generator=seeded(3))
+    rest = torch.tensor(list(itertools.product(range(2), repeat=3)))
+    tokens = torch.cat([torch.ones(8, 1).long(), rest], 1)
+    p = model.token_log_probs(tokens).sum(1).exp()
+    counts = torch.bincount((x[:, 1:] * torch.tensor([4, 2, 1])).sum(1), minlength=8)
+    deviation = (counts / 20_000 - p) / (p * (1 - p) / 20_000).sqrt()
+    assert deviation.abs().max() < 4.5
+
+
+def test_a_pattern_is_learned() -> None:
+    start = torch.randint(5, (200, 1), generator=seeded(4))
+    x = (start + torch.arange(6)) % 5  # each token is one more than the one before
+    model = transformer()
+    fit(model, x, steps=150, batch_size=100, lr=1e-2)
+    assert model.loss(x).item() < 0.05
+    assert model.sample(1, prompt=[3], temperature=0.1).tolist() == [[3, 4, 0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "error", "message"),
+    [
+        (torch.zeros(2, 6), TypeError, "x must hold integer tokens"),
+        (torch.zeros(2, 5).long(), ValueError, r"x must be \(n, 6\), got \(2, 5\)"),
+        (torch.full((2, 6), 5), ValueError, "x must hold tokens 0 to 4"),
+    ],
+)
+def test_bad_tokens_are_refused(
+    tokens: torch.Tensor, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        transformer().loss(tokens)

@@ -1,0 +1,67 @@
+"""The two steps of EM against sums written out, and its start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from genbook.data.toy import TwoMoons
+from genbook.models.density._em import Theta, e_step, initialise, m_step
+from genbook.models.density.mixture import GaussianMixture
+from seeding import seeded
+
+
+def random_mixture(dim: int, k: int) -> GaussianMixture:
+    g = seeded(0)
+    a = torch.randn(k, dim, dim, generator=g).double()
+    return GaussianMixture.from_parameters(
+        torch.rand(k, generator=g).double().softmax(0),
+        2 * torch.randn(k, dim, generator=g).double(),
+        a @ a.mT + 0.1 * torch.eye(dim).double(),
+    )
+
+
+def test_e_step_equals_the_sums_written_out() -> None:
+    model = random_mixture(3, 4)
+    x = torch.randn(700, 3, generator=seeded(1)).double()
+    tril = torch.linalg.cholesky(model.covariances)
+    sums = e_step(x, Theta(model.weights, model.means.detach(), tril))
+    r = model.responsibilities(x).detach()
+    assert torch.allclose(sums.n, r.sum(0))
+    assert torch.allclose(sums.x, r.mT @ x)
+    assert torch.allclose(sums.xx, torch.einsum("nk,ni,nj->kij", r, x, x))
+    assert sums.log_likelihood == pytest.approx(-model.loss(x).item())
+
+
+def test_e_step_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_mixture(2, 3)
+    x = torch.randn(500, 2, generator=seeded(1)).double()
+    theta = Theta(
+        model.weights, model.means.detach(), torch.linalg.cholesky(model.covariances)
+    )
+    whole = e_step(x, theta)
+    monkeypatch.setattr("genbook.models.density._em.CACHE", 100)
+    for a, b in zip(whole, e_step(x, theta), strict=True):
+        assert np.allclose(a, b)
+
+
+def test_an_empty_component_does_no_harm() -> None:
+    x = TwoMoons(noise=0.1).sample(300, generator=seeded(0), dtype=torch.float64)
+    theta = initialise(x - x.mean(0), 3, 1e-6, seeded(1))
+    theta = theta._replace(
+        means=theta.means + torch.tensor([[0.0], [0.0], [1e4]]).double()
+    )
+    sums = e_step(x - x.mean(0), theta)
+    assert sums.n[2] < 1e-30
+    after = m_step(sums, 1e-6)
+    assert all(t.isfinite().all() for t in after)
+
+
+def test_initial_groups_are_far_apart() -> None:
+    centres = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0], [50.0, 50.0]])
+    x = centres.repeat(100, 1) + torch.randn(400, 2, generator=seeded(0))
+    x = (x - x.mean(0)).double()
+    for seed in range(20):
+        theta = initialise(x, 4, 1e-6, seeded(seed))
+        assert torch.allclose(theta.pi, torch.full((4,), 0.25).double())

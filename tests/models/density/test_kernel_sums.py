@@ -1,0 +1,43 @@
+"""Sums over all pairs against sums written out, and the order that makes them quick."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from genbook.models.density._kernel_sums import (
+    gaussian_kernel_logsumexp,
+    z_order,
+)
+from seeding import seeded
+
+
+def points(n: int, dim: int = 2, seed: int = 0) -> Tensor:
+    return torch.randn(n, dim, generator=seeded(seed)).double()
+
+
+@pytest.mark.parametrize("h", [0.005, 0.1, 3.0])
+def test_sums_leave_one_out(h: float) -> None:
+    x = points(700)
+    own = torch.randperm(700, generator=seeded(3))[:300]
+    e = -0.5 * torch.cdist(x, x).square() / h**2
+    e.fill_diagonal_(-torch.inf)
+    wanted = e.logsumexp(dim=1)[own]
+    got = gaussian_kernel_logsumexp(x[own], x, h, own)
+    assert torch.allclose(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(1, 200), st.integers(1, 70), st.integers(0, 100))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_z_order_is_a_permutation(n: int, dim: int, seed: int) -> None:
+    order = z_order(points(n, dim, seed))
+    assert order.sort().values.equal(torch.arange(n))
+
+
+def test_z_order_brings_neighbours_together() -> None:
+    x = torch.rand(4096, 2, generator=seeded(0))
+    jump = x[z_order(x)].diff(dim=0).norm(dim=1).mean()
+    assert jump < 0.1 * x.diff(dim=0).norm(dim=1).mean()

@@ -1,0 +1,131 @@
+"""The mixture of probabilistic PCAs against scikit-learn and its own planes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.mixture import GaussianMixture as Sklearn
+from torch import Tensor
+
+from genbook.data.digits import load_digits
+from genbook.models.density.ppca import ProbabilisticPCA
+from genbook.models.density.ppca_mixture import PPCAMixture
+from seeding import seeded
+
+
+def data(n: int = 300, features: int = 6, seed: int = 0) -> Tensor:
+    """Return correlated points, ``(n, features)``, float64."""
+    g = seeded(seed)
+    a = torch.randn(features, features, generator=g).double()
+    return torch.randn(n, features, generator=g).double() @ a + 3.0
+
+
+def random_mixture(k: int = 3, features: int = 5, q: int = 2) -> PPCAMixture:
+    model = PPCAMixture((features,), k, q).double()
+    g = seeded(0)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=g))
+    return model.requires_grad_(False)
+
+
+def covariances(model: PPCAMixture) -> np.ndarray:
+    eye = torch.eye(model.means.shape[1]).double()
+    noise = model.log_variance.exp()[:, None, None] * eye
+    return (model.W @ model.W.mT + noise).detach().numpy()
+
+
+def test_mixture_equals_scikit_learn() -> None:
+    model = random_mixture()
+    twin = Sklearn(3)
+    twin.weights_ = model.weights.numpy()
+    twin.means_ = model.means.numpy()
+    twin.covariances_ = covariances(model)
+    twin.precisions_cholesky_ = np.linalg.inv(
+        np.linalg.cholesky(twin.covariances_)
+    ).transpose(0, 2, 1)
+    x = 2 * torch.randn(200, 5, generator=seeded(1)).double()
+    assert np.allclose(model.log_prob(x), twin.score_samples(x.numpy()), atol=1e-9)
+    r = twin.predict_proba(x.numpy())
+    assert np.allclose(model.responsibilities(x), r, atol=1e-9)
+    assert np.allclose(model.encode(x)[:, :3], r, atol=1e-9)
+
+
+def test_decoding_a_code_gives_the_mean_of_what_made_it() -> None:
+    model = random_mixture()
+    x = torch.randn(20, 5, generator=seeded(1)).double()
+    r = model.responsibilities(x)
+    wanted = torch.zeros_like(x)
+    for j in range(3):
+        plane = ProbabilisticPCA((5,), 2).double()
+        with torch.no_grad():
+            plane.mu.copy_(model.means[j])
+            plane.W.copy_(model.W[j])
+            plane.log_variance.copy_(model.log_variance[j])
+        wanted += r[:, j : j + 1] * plane.decode(plane.encode(x)).detach()
+    assert torch.allclose(model.decode(model.encode(x)), wanted)
+
+
+@pytest.mark.parametrize("q", [0, 1, 4])
+def test_likelihood_never_falls(q: int) -> None:
+    x = load_digits("test", size=14, dtype=torch.float64).x[:400]
+    model = PPCAMixture((1, 14, 14), 6, q).double()
+    model.fit(x, iterations=25, tolerance=0, generator=seeded(2))
+    assert min(b - a for a, b in pairwise(model.history)) > -1e-8
+    assert model.history[-1] == pytest.approx(-model.loss(x).item(), abs=1e-8)
+    assert model.history[-1] > model.history[0]
+
+
+def test_one_plane_is_the_closed_form() -> None:
+    x = data()
+    mixture = PPCAMixture((6,), 1, 3).double().fit(x, generator=seeded(0))
+    plane = ProbabilisticPCA((6,), 3).double().fit(x)
+    assert torch.allclose(mixture.log_prob(x), plane.log_prob(x), atol=1e-9)
+
+
+def test_planes_are_found_again() -> None:
+    truth = random_mixture()
+    truth.log_variance.fill_(-3.0)
+    truth.logits.zero_()
+    truth.means.copy_(20 * torch.eye(3, 5))
+    x = truth.sample(9_000, generator=seeded(3))
+    model = PPCAMixture((5,), 3, 2).double()
+    model.fit(x, iterations=100, tolerance=1e-9, generator=seeded(4))
+    assert model.loss(x).item() == pytest.approx(truth.loss(x).item(), abs=0.02)
+    order = model.means.argmax(dim=1).argsort()
+    assert torch.allclose(model.weights[order], truth.weights, atol=0.02)
+    assert np.allclose(covariances(model)[order], covariances(truth), atol=0.5)
+
+
+def test_fewer_points_than_directions_do_no_harm() -> None:
+    x = torch.cat([data(3, 8), data(200, 8) + 500])
+    model = PPCAMixture((8,), 2, 5).double().fit(x, generator=seeded(0))
+    assert model.log_prob(x).isfinite().all()
+    assert model.sample(100, generator=seeded(1)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"iterations": -1}, ValueError, "iterations must be at least 0"),
+        ({"tolerance": -1.0}, ValueError, "tolerance must be zero or positive"),
+        ({"min_variance": 0.0}, ValueError, "min_variance must be positive"),
+        ({"generator": 0}, TypeError, r"generator must be a torch\.Generator"),
+    ],
+)
+def test_bad_options_are_refused(
+    options: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        PPCAMixture((6,), 2, 1).double().fit(data(), **options)
+
+
+def test_data_without_variety_are_refused() -> None:
+    with pytest.raises(ValueError, match="x must not be constant, got 5 times"):
+        PPCAMixture((3,), 2, 1).fit(torch.ones(5, 3))
+    with pytest.raises(ValueError, match="at least one point for each of the 2 planes"):
+        PPCAMixture((3,), 2, 1).fit(torch.ones(1, 3))

@@ -1,0 +1,123 @@
+"""A network as an energy: its normaliser, both objectives, its samples."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.energy.network import EnergyNetwork
+from genbook.training import fit
+from seeding import seeded
+
+
+def network(**config: object) -> EnergyNetwork:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = {"hidden": (16,), "frequencies": 2, "chains": 256} | config
+        return EnergyNetwork([-1.0, -1.0], [1.0, 1.0], **config)  # type: ignore[arg-type]
+
+
+def test_both_partition_functions_agree() -> None:
+    model = network().double()
+    grid = model.log_partition()
+    chains = model.log_partition(
+        method="annealed", points=2000, anneal_steps=40, generator=seeded(5)
+    )
+    assert chains == pytest.approx(grid, abs=0.05)
+    fine = model.log_partition(points=1024)
+    assert grid == pytest.approx(fine, abs=1e-3)
+    with pytest.raises(ValueError, match="method must be annealed"):
+        EnergyNetwork([0.0] * 3, [1.0] * 3).log_partition()
+
+
+def test_contrastive_gradient_is_data_minus_chains() -> None:
+    model = network(langevin_steps=1).double().eval()
+    x = torch.zeros(10, 2).double()
+    loss = model.loss(x)
+    wanted = model.energy(x).mean() - model.energy(model.replay_buffer).mean()
+    assert torch.equal(loss, wanted)
+    before = model.replay_buffer.clone()
+    model.train()
+    model.loss(x, generator=seeded(6))
+    assert not torch.equal(before, model.replay_buffer)
+
+
+@pytest.mark.parametrize("objective", ["pcd", "dsm"])
+def test_training_finds_a_gaussian(objective: str) -> None:
+    x = 0.25 * torch.randn(2000, 2, generator=seeded(7))
+    model = network(
+        objective=objective,
+        frequencies=0,
+        hidden=(32, 32),
+        step_size=0.1,
+        noise_std=0.1,
+    )
+    fit(model, x, steps=400, batch_size=256, lr=5e-3)
+    model.double().requires_grad_(False)
+    s = model.sample(2000, anneal_steps=60, generator=seeded(8))
+    wanted = 0.25 if objective == "pcd" else math.hypot(0.25, 0.1)
+    assert s.mean(0).abs().max() < 0.05
+    assert s.std(0).mean().item() == pytest.approx(wanted, abs=0.035)
+
+
+def test_score_loss_is_least_at_the_blurred_density() -> None:
+    """Of all Gaussian energies, the one of data and noise together has least loss.
+
+    What is left is the variance of the noise given what is seen.
+    """
+    n, spread, sigma = 40_000, 0.15, 0.1
+    x = spread * torch.randn(n, 2, generator=seeded(21)).double()
+    model = network(objective="dsm", frequencies=0, noise_std=sigma).double()
+    losses = {}
+    for width in (0.8, 1.0, 1.25):
+        total = width * (spread**2 + sigma**2)
+        model.f = Bowl(total)
+        losses[width] = model.loss(x, generator=seeded(22)).item()
+    left = 2 * spread**2 / (spread**2 + sigma**2)
+    assert losses[1.0] == pytest.approx(left, abs=4 * left * n**-0.5)
+    assert losses[1.0] == min(losses.values())
+
+
+class Bowl(torch.nn.Module):
+    """The energy of a round Gaussian, in place of a network."""
+
+    def __init__(self, variance: float) -> None:
+        super().__init__()
+        self.variance = variance
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.square().sum(1, keepdim=True) / (2 * self.variance)
+
+
+def test_unknown_objective_is_named() -> None:
+    with pytest.raises(ValueError, match="objective must be pcd or dsm"):
+        network(objective="likelihood")
+
+
+def test_samples_follow_the_density_of_the_quadrature() -> None:
+    """Counts in the cells of a grid agree with the integrals over them."""
+    torch.manual_seed(0)
+    model = network(hidden=(16,)).double()
+    with torch.no_grad():
+        model.f[-1].weight *= 8  # hills of a few nats
+    model.requires_grad_(False)
+    n, side = 20_000, 4
+    s = model.sample(n, generator=seeded(11))
+    t = (torch.arange(400).double() + 0.5) / 200 - 1
+    grid = torch.cartesian_prod(t, t)
+    mass = (-model.energy(grid) - model.log_partition()).exp() * (2 / 400) ** 2
+
+    def cells(x: Tensor, w: Tensor) -> Tensor:
+        at = ((x + 1) / 2 * side).long().clamp(0, side - 1)
+        return torch.zeros(side**2).double().index_add(0, at[:, 0] * side + at[:, 1], w)
+
+    inside = (s.abs() <= 1).all(1)
+    counts = cells(s[inside], torch.ones(int(inside.sum())).double())
+    wanted = cells(grid, mass)
+    assert wanted.max() / wanted.min() > 3
+    # Redrawn samples come in copies, so the counts vary a little more than chance.
+    z = (counts - n * wanted) / (n * wanted).sqrt()
+    assert z.abs().max() < 6

@@ -1,0 +1,61 @@
+"""One energy for every level of noise: its start, its loss, its chains."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
+from genbook.training import fit
+from seeding import seeded
+
+
+def test_noise_energy_starts_at_the_gaussian_of_the_data() -> None:
+    """Before training the energy is that of the data's Gaussian with the noise."""
+    x = torch.randn(500, 3, generator=seeded(13)).double() @ torch.randn(
+        3, 3, generator=seeded(14), dtype=torch.float64
+    )
+    model = NoiseConditionalEnergy((3,), x, width=8, depth=1).double()
+    sigma = torch.full((500,), 0.7).double()
+    c = (x - x.mean(0)).T @ (x - x.mean(0)) / 500 + 0.49 * torch.eye(3)
+    gauss = torch.distributions.MultivariateNormal(x.mean(0), c)
+    difference = model.energy(x, sigma) + gauss.log_prob(x)
+    assert (difference - difference[0]).abs().max() < 1e-5
+
+
+def test_noise_loss_is_the_score_error_against_the_noise() -> None:
+    """Autograd of the public energy, by hand, gives the same loss."""
+    x = torch.rand(20, 2, generator=seeded(15)).double()
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1).double()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=seeded(16)))
+    loss = model.loss(x, generator=seeded(17))
+    g = seeded(17)
+    top, bottom = model.sigmas[0].log(), model.sigmas[-1].log()
+    t = torch.rand(20, generator=g, dtype=torch.float64)
+    sigma = (bottom + t * (top - bottom)).exp()
+    eps = torch.randn(20, 2, generator=g, dtype=torch.float64) @ model.axes.T
+    noisy = (x + sigma[:, None] * eps).requires_grad_()
+    (score,) = torch.autograd.grad(-model.energy(noisy, sigma).sum(), noisy)
+    weight = 1 + sigma**2 / model.variances.mean()
+    wanted = weight[:, None] * (sigma[:, None] * score + eps).square()
+    assert loss.item() == pytest.approx(wanted.mean().item(), rel=1e-9)
+
+
+def test_noise_chains_draw_two_hills() -> None:
+    """Trained on two hills, the chains find both, and their width."""
+    side = (torch.rand(2000, 1, generator=seeded(18)) < 0.5) * 2.0 - 1
+    x = side + 0.1 * torch.randn(2000, 1, generator=seeded(19))
+    torch.manual_seed(0)
+    model = NoiseConditionalEnergy((1,), x, width=32, depth=1, sigma_max=3.0)
+    fit(model, x, steps=600, batch_size=512, lr=1e-2)
+    s = model.sample(2000, generator=seeded(20))
+    assert (s > 0).double().mean().item() == pytest.approx(0.5, abs=0.15)
+    assert s.abs().mean().item() == pytest.approx(1, abs=0.08)
+    assert s[s > 0].std().item() == pytest.approx(0.1, abs=0.05)
+
+
+def test_noise_scales_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="sigma_max must be above sigma_min"):
+        NoiseConditionalEnergy((2,), sigma_min=2.0, sigma_max=1.0)

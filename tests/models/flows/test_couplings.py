@@ -1,0 +1,53 @@
+"""Couplings: they start as the identity, keep one half, and listen to a condition."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from genbook.models.flows.couplings import AffineCoupling, SplineCoupling
+from genbook.models.flows.splines import knots
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("cls", [AffineCoupling, SplineCoupling])
+def test_a_new_coupling_is_the_identity(cls: type, swap: bool) -> None:
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(2))
+    z, log_det = cls(3, swap)(x)
+    assert torch.allclose(z, x, atol=1e-5)
+    assert torch.allclose(log_det, torch.zeros(20), atol=1e-4)
+
+
+def test_a_coupling_keeps_one_half_and_looks_only_at_it() -> None:
+    t = SplineCoupling(4, False)
+    torch.nn.init.normal_(t.conditioner.net[-1].weight)
+    x = torch.randn(1, 4, generator=torch.Generator().manual_seed(3))
+    jacobian = torch.autograd.functional.jacobian(lambda v: t(v)[0][0], x)[:, 0]
+    assert torch.equal(jacobian[:2], torch.eye(2, 4))
+    assert (jacobian[2:, :2] != 0).any()
+    assert torch.equal(jacobian[2:, 2:], jacobian[2:, 2:].diagonal().diag())
+
+
+def test_a_spline_climbs_through_its_knots() -> None:
+    t = SplineCoupling(2, False, bins=6).double()
+    g = torch.Generator().manual_seed(4)
+    theta = torch.randn(3, 1, t.params_per_dim, generator=g, dtype=torch.float64)
+    at, image, slope = knots(theta, 6, linear_tails=True)
+    at, image = (t.bound * (2 * end - 1) for end in (at, image))
+    for k in range(1, 6):
+        value, log_slope = t.univariate(at[..., k], theta)
+        assert torch.allclose(value, image[..., k], atol=1e-12)
+        assert torch.allclose(log_slope.exp(), slope[..., k], atol=1e-10)
+    v = torch.linspace(-5, 5, 400, dtype=torch.float64).expand(3, -1)[:, None]
+    curve = torch.cat([t.univariate(v[:, :, i], theta)[0] for i in range(400)], 1)
+    assert (curve.diff(dim=1) > 0).all()
+    assert torch.equal(curve[:, 0], v[:, 0, 0])  # outside lies the identity
+
+
+def test_a_condition_changes_a_coupling() -> None:
+    t = AffineCoupling(2, False, context_features=3)
+    torch.nn.init.normal_(t.conditioner.net[-1].weight)
+    x, h = torch.ones(3, 2), torch.eye(3)
+    z, _ = t(x, h)
+    assert len(z[:, 1].unique()) == 3
+    assert torch.allclose(t.inverse(z, h), x, atol=1e-5)

@@ -1,0 +1,131 @@
+"""Flows: the change of variables, the box, labels, and the first batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.flows.flow import Flow
+from genbook.training import fit
+from seeding import seeded
+
+
+@pytest.fixture
+def x() -> Tensor:
+    """A ring and its inside, ``(1000, 2)``."""
+    return torch.randn(1000, 2, generator=seeded(0)).tanh()
+
+
+def trained(x: Tensor, y: Tensor | None = None, **config: object) -> Flow:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = Flow(x.shape[1], **config)  # type: ignore[arg-type]
+    fit(model, x, y, steps=30, batch_size=256)
+    return model.double().requires_grad_(False)
+
+
+BOX = {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
+CONFIGS = {
+    "spline": {},
+    "affine": {"kind": "affine", "transforms": 6},
+    "box": BOX,
+    "waves": {"frequencies": 3},
+    "affine-in-a-box": {"kind": "affine", "low": [-1.0, -2.0], "high": [1.0, 2.0]},
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_density_is_that_of_the_change_of_variables(config: dict, x: Tensor) -> None:
+    model = trained(x, **config)
+    points = 0.9 * x[:10].double()
+    z = model.encode(points)
+    if not model.uniform:
+        base = torch.distributions.Normal(torch.zeros(2).double(), 1.0)
+        log_base = base.log_prob(z).sum(1)
+    else:
+        log_base = torch.full((10,), -2 * torch.tensor(2.0).log().item())
+    for i, point in enumerate(points):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda v: model.encode(v[None])[0], point
+        )
+        exact = log_base[i] + torch.linalg.slogdet(jacobian).logabsdet
+        assert model.log_prob(points)[i].item() == pytest.approx(exact.item(), abs=1e-8)
+    assert torch.allclose(model.decode(z), points, rtol=0, atol=1e-9)
+
+
+def test_three_dimensions_are_mixed_by_matrices(x: Tensor) -> None:
+    data = torch.cat([x, x.sum(1, keepdim=True) + 0.1 * x[:, :1] ** 2], 1)
+    model = trained(data, transforms=3)
+    points = data[:20].double()
+    assert torch.allclose(model.decode(model.encode(points)), points, atol=1e-9)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda v: model.encode(v[None])[0], points[0]
+    )
+    assert (jacobian != 0).all()
+
+
+def test_the_first_batch_standardises(x: Tensor) -> None:
+    model = Flow(2, kind="affine")
+    model.train()
+    model.loss(5 + 3 * x)
+    z = model.eval().encode(5 + 3 * x)
+    assert torch.allclose(z.mean(0), torch.zeros(2), atol=1e-4)
+    before = model.state_dict()["transforms.0.shift"].clone()
+    model.train()
+    model.loss(x)
+    assert torch.equal(before, model.state_dict()["transforms.0.shift"])
+
+
+def test_evaluation_never_standardises(x: Tensor) -> None:
+    model = Flow(2).eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    model.loss(x)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_the_box_is_never_left(x: Tensor) -> None:
+    model = trained(x, **BOX)
+    points = model.sample(2000, generator=seeded(2))
+    assert (points.abs() <= 1).all()
+    outside = torch.tensor([[1.5, 0.0], [0.0, -1.01]]).double()
+    assert (model.log_prob(outside) == -torch.inf).all()
+
+
+def test_labels_choose_the_density() -> None:
+    y = torch.arange(600) % 2
+    x = torch.randn(600, 2, generator=seeded(3)) * 0.2 + 2 * y[:, None] - 1
+    model = trained(x, y, classes=2, transforms=2)
+    left = model.sample(200, torch.zeros(200).long(), generator=seeded(4))
+    right = model.sample(200, torch.ones(200).long(), generator=seeded(4))
+    assert left.mean() < -0.5 < 0.5 < right.mean()
+    labels = torch.tensor([0, 1])
+    z = model.encode(x[:2].double(), labels)
+    assert torch.allclose(model.decode(z, labels), x[:2].double(), atol=1e-9)
+    with pytest.raises(ValueError, match="y must hold 2 labels, got None"):
+        model.log_prob(x[:2].double())
+    with pytest.raises(ValueError, match="y must hold labels 0 to 1, got 2"):
+        model.sample(1, torch.tensor([2]))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"kind": "planar"}, "kind must be spline or affine, got 'planar'"),
+        ({"low": [0.0, 0.0]}, "low and high must be given together"),
+        ({"low": [0.0], "high": [1.0]}, r"low must be \(2,\), got \(1,\)"),
+        ({"dim": 1}, "dim must be at least 2, got 1"),
+        ({"bins": 1}, "bins must be at least 2, got 1"),
+    ],
+)
+def test_bad_arguments_are_named(config: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Flow(**config)
+
+
+def test_the_corners_count() -> None:
+    """A flow that bends nothing is uniform on its box, whatever its size."""
+    model = Flow(2, low=[0.0, 0.0], high=[4.0, 0.5])
+    x = torch.tensor([[1.0, 0.25], [3.9, 0.01]])
+    wanted = -torch.tensor(2.0).log().expand(2)
+    assert torch.allclose(model.log_prob(x), wanted, atol=1e-4)

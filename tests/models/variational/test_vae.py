@@ -1,0 +1,186 @@
+"""The variational autoencoder against the one case that is known exactly."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
+from genbook.models.variational.vae import VAE
+from seeding import seeded
+
+W = torch.tensor([[1.0], [0.5]]).double()  # x = W z + b + s eps: a linear Gaussian
+B = torch.tensor([0.3, -0.2]).double()
+S = torch.tensor([0.5, 0.8]).double()
+
+
+def linear_vae(*, worse: float = 0.0) -> VAE:
+    """Return a model of the linear Gaussian with its true posterior, or a worse one."""
+    model = VAE((2,), latent_dim=1, hidden=()).double()
+    precision = 1 + (W[:, 0] ** 2 / S**2).sum()
+    gain = (W[:, 0] / S**2) / precision
+    with torch.no_grad():
+        encoder, decoder = model.encoder[0], model.decoder[0]
+        encoder.weight.zero_()
+        encoder.weight[0] = gain
+        encoder.bias[:] = torch.stack([-(gain @ B) + worse, -0.5 * precision.log()])
+        decoder.weight.zero_()
+        decoder.weight[:2] = W
+        decoder.bias[:] = torch.cat([B, S.log()])
+    return model.requires_grad_(False)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    """Observations of the linear Gaussian, ``(2000, 2)``."""
+    z = torch.randn(2000, 1, generator=seeded(0)).double()
+    return z @ W.T + B + S * torch.randn(2000, 2, generator=seeded(1)).double()
+
+
+def exact(x: Tensor) -> Tensor:
+    covariance = W @ W.T + (S**2).diag()
+    return torch.distributions.MultivariateNormal(B, covariance).log_prob(x)
+
+
+def test_divergence_is_that_of_torch_and_of_monte_carlo() -> None:
+    mu, log_scale = torch.randn(2, 4, 3, generator=seeded(2)).double()
+    q = torch.distributions.Normal(mu, log_scale.exp())
+    p = torch.distributions.Normal(torch.zeros(3).double(), 1.0)
+    wanted = torch.distributions.kl_divergence(q, p).sum(1)
+    assert torch.allclose(gaussian_kl(mu, log_scale), wanted, atol=1e-12)
+    z = mu + log_scale.exp() * torch.randn(50_000, 4, 3, generator=seeded(3)).double()
+    each = (q.log_prob(z) - p.log_prob(z)).sum(2)
+    error = each.std(0) / 50_000**0.5
+    assert ((each.mean(0) - wanted).abs() < 4 * error).all()
+
+
+def test_log_density_is_that_of_torch() -> None:
+    x, mu, log_scale = torch.randn(3, 4, 3, generator=seeded(4)).double()
+    wanted = torch.distributions.Normal(mu, log_scale.exp()).log_prob(x).sum(1)
+    assert torch.allclose(gaussian_log_prob(x, mu, log_scale), wanted, atol=1e-12)
+
+
+def test_at_the_true_posterior_every_weight_is_the_exact_likelihood(x: Tensor) -> None:
+    for k in (2, 5):
+        bound = linear_vae().elbo(x, k=k, generator=seeded(5))
+        assert torch.allclose(bound, exact(x), atol=1e-8)
+
+
+def test_at_the_true_posterior_the_bound_is_tight_in_the_mean(x: Tensor) -> None:
+    gap = linear_vae().elbo(x, generator=seeded(6)) - exact(x)
+    assert abs(gap.mean().item()) < 4 * gap.std().item() / len(x) ** 0.5
+
+
+def test_the_bound_rises_to_the_exact_likelihood(x: Tensor) -> None:
+    model = linear_vae(worse=0.7)
+    means = [
+        model.elbo(x, k=k, generator=seeded(7)).mean().item() for k in (1, 5, 50, 500)
+    ]
+    assert means == sorted(means)
+    truth = exact(x).mean().item()
+    assert means[0] < truth - 0.1
+    assert means[-1] == pytest.approx(truth, abs=0.01)
+    assert means[-1] < truth + 0.01
+
+
+def test_beta_weighs_the_divergence_in_the_loss_only(x: Tensor) -> None:
+    plain, weighted = linear_vae(), linear_vae()
+    weighted.beta = 3.0
+    mu, log_scale = plain.posterior(x)
+    more = 2 * gaussian_kl(mu, log_scale).mean()
+    difference = weighted.loss(x, generator=seeded(8)) - plain.loss(
+        x, generator=seeded(8)
+    )
+    assert difference.item() == pytest.approx(more.item(), abs=1e-10)
+    assert torch.equal(
+        weighted.elbo(x, generator=seeded(9)), plain.elbo(x, generator=seeded(9))
+    )
+
+
+def test_no_number_costs_less_than_the_free_nats() -> None:
+    model = VAE((2,), latent_dim=2, hidden=(), free_nats=1.0).double()
+    with torch.no_grad():
+        model.encoder[0].weight.zero_()
+        model.encoder[0].bias[:] = torch.tensor([2.0, 0.5, 0.0, 0.0])  # 2 and 1/8 nats
+    x = torch.randn(50, 2, generator=seeded(14)).double()
+    floor = model.loss(x, generator=seeded(15))
+    floor.backward()
+    slope = model.encoder[0].bias.grad.clone()
+    model.free_nats, model.encoder[0].bias.grad = 0.0, None
+    plain = model.loss(x, generator=seeded(15))
+    plain.backward()
+    assert (floor - plain).item() == pytest.approx(1 - 0.125, abs=1e-10)
+    wanted = torch.tensor([0.0, 0.5, 0.0, 0.0]).double()  # the divergence's gradient
+    assert torch.allclose(model.encoder[0].bias.grad - slope, wanted, atol=1e-10)
+
+
+def test_loss_is_minus_the_mean_bound(x: Tensor) -> None:
+    model = linear_vae(worse=0.2)
+    loss = model.loss(x, generator=seeded(10)).item()
+    assert loss == pytest.approx(-model.elbo(x, generator=seeded(10)).mean().item())
+
+
+def test_samples_have_the_moments_of_the_linear_gaussian() -> None:
+    x = linear_vae().sample(50_000, generator=seeded(11))
+    covariance = W @ W.T + (S**2).diag()
+    assert torch.allclose(x.mean(0), B, atol=0.03)
+    assert torch.allclose(x.T.cov(), covariance, atol=0.05)
+
+
+def test_bernoulli_likelihood_is_that_of_torch() -> None:
+    model = VAE((1, 2, 3), latent_dim=2, hidden=(8,), likelihood="bernoulli").double()
+    z = torch.randn(4, 2, generator=seeded(12)).double()
+    x = (torch.rand(4, 1, 2, 3, generator=seeded(13)) < 0.5).double()
+    wanted = torch.distributions.Bernoulli(model.decode(z)).log_prob(x)
+    assert torch.allclose(
+        model.log_likelihood(x, z), wanted.flatten(1).sum(1), atol=1e-10
+    )
+    samples = model.sample(10, generator=seeded(14))
+    assert set(samples.unique().tolist()) <= {0.0, 1.0}
+    with pytest.raises(ValueError, match=r"x must lie in \[0, 1\] for a Bernoulli"):
+        model.loss(2 * x - 1.5)
+
+
+def test_labels_reach_both_networks() -> None:
+    model = VAE((2,), latent_dim=1, hidden=(8,), classes=2).double()
+    x, y = torch.zeros(2, 2).double(), torch.tensor([0, 1])
+    assert not torch.equal(*model.encode(x, y))
+    assert not torch.equal(*model.decode(torch.zeros(2, 1).double(), y))
+    with pytest.raises(ValueError, match="y must hold 2 labels, got None"):
+        model.loss(x)
+
+
+def test_unknown_likelihood_is_named() -> None:
+    with pytest.raises(ValueError, match="likelihood must be gaussian or bernoulli"):
+        VAE(likelihood="poisson")  # type: ignore[arg-type]
+
+
+def test_constant_of_the_gaussian() -> None:
+    zero = torch.zeros(1, 1)
+    assert gaussian_log_prob(zero, zero, zero).item() == pytest.approx(
+        -0.5 * math.log(2 * math.pi)
+    )
+
+
+def test_both_networks_start_awake() -> None:
+    model = VAE((2,), latent_dim=3, hidden=(64,))
+    x = torch.randn(500, 2, generator=seeded(15))
+    assert model.posterior(x)[1].exp().mean().item() < 0.25
+    params = model.likelihood_params(torch.randn(500, 3, generator=seeded(16)))
+    assert params[:, 2:].exp().mean().item() < 0.25
+
+
+def test_weights_are_the_joint_over_the_guess(x: Tensor) -> None:
+    model = linear_vae(worse=0.4)
+    mu, log_scale = model.posterior(x[:5])
+    g = seeded(17)
+    z = mu + log_scale.exp() * torch.empty_like(mu).normal_(generator=g)
+    joint = torch.distributions.Normal(z @ W.T + B, S).log_prob(x[:5]).sum(1)
+    joint += torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    guess = torch.distributions.Normal(mu, log_scale.exp()).log_prob(z).sum(1)
+    found = model.log_weights(x[:5], generator=seeded(17))
+    assert found.shape == (1, 5)
+    assert torch.allclose(found[0], joint - guess, atol=1e-10)
