@@ -20,11 +20,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf8")
 PARTS = ("src", "tests", "examples", "tools", "book", "pyproject.toml", "LICENSE")
-PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "Makefile", "_config.yml")
+PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "_config.yml", "_toc.yml")
 
 _FENCE = re.compile(r"^(`{3,})(\w+)\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 _WRITE = re.compile(r"Write `([^`]+)`:")
-_INSERT = re.compile(r"In `([^`]+)`, (above|below) `(.+)`:")
+_INSERT = re.compile(r"In `([^`]+)`, (above|below) (`+)(.+)\3:")
 _APPEND = re.compile(r"At the end of `([^`]+)`:")
 
 
@@ -50,12 +50,12 @@ class Instruction:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.text, "utf8")
         elif found := _INSERT.fullmatch(self.said):
-            lines = (root / found[1]).read_text("utf8").splitlines(keepends=True)
-            assert lines.count(found[3] + "\n") == 1, f"{found[1]}: {found[3]}"
-            at = lines.index(found[3] + "\n") + (found[2] == "below")
-            (root / found[1]).write_text(
-                "".join([*lines[:at], self.text, *lines[at:]]), "utf8"
-            )
+            path = root / found[1]
+            lines = path.read_text("utf8").splitlines(keepends=True)
+            there = [i for i, line in enumerate(lines) if line.strip() == found[4]]
+            assert len(there) == 1, f"{found[1]} has {len(there)} lines {found[4]!r}"
+            at = there[0] + (found[2] == "below")
+            path.write_text("".join([*lines[:at], self.text, *lines[at:]]), "utf8")
         else:
             found = _APPEND.fullmatch(self.said)
             assert found is not None, f"step {self.step}: {self.said!r} says no file"
@@ -135,7 +135,9 @@ def test_the_six_steps_add_a_family(copy: Path) -> None:
         if step.step == 1:
             step.apply(copy)
     guards = "in_the_table or is_a_member or in_the_reference or picture_is_that"
-    there = "tests/models tests/course tests/publishing tests/test_architecture.py"
+    there = (
+        "tests/models tests/course tests/publishing/content tests/test_architecture.py"
+    )
     done = run(copy, f".venv/bin/python -m pytest -q {there} -k '{guards}'")
     assert "4 failed" in done.stdout, done.stdout + done.stderr
     assert "passed" not in done.stdout

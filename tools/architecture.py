@@ -18,12 +18,11 @@ PACKAGE = ROOT / "src" / "genbook"
 
 Graph = dict[str, set[str]]  # a module, without "genbook.", and what it imports
 
-BELOW = ("_validate", "_files", "tex")
+BELOW = ("_validate", "_files")
 #: The rooms from below, and which rooms each may import besides itself.
 ROOMS: dict[str, tuple[str, ...]] = {
     "_validate": (),
     "_files": (),
-    "tex": (),
     "data": BELOW,
     "models": BELOW,
     "training": (*BELOW, "models"),
@@ -45,7 +44,7 @@ PUBLISHING: dict[str, tuple[str, ...]] = {
     "running": (),
     "content": ("running",),
     "website": ("content",),
-    "print": ("content", "website"),
+    "print": ("content",),
     "notebooks": ("content",),
     "rules": ("content",),
 }
