@@ -11,6 +11,7 @@ pytest.importorskip("yaml")
 
 from genbook.publishing import rules
 from genbook.publishing.content import sources
+from genbook.publishing.content.page import parse
 
 ROOT = Path(__file__).parents[3]
 BOOK = sources.read_book(ROOT)
@@ -41,7 +42,7 @@ def test_the_book_has_chapters_and_a_way_in():
 @pytest.mark.parametrize("page", BOOK.pages.values(), ids=list(BOOK.pages))
 def test_cells_parse_as_python(page):
     for cell in page.cells:
-        assert isinstance(sources.parse(cell), ast.Module)
+        assert isinstance(parse(cell), ast.Module)
 
 
 def test_the_syllabus_is_whole():

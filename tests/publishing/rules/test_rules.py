@@ -11,6 +11,7 @@ pytest.importorskip("yaml")
 
 from genbook.publishing import rules
 from genbook.publishing.content import sources
+from genbook.publishing.content.page import read_page
 from genbook.publishing.rules import book_rules, code_rules, page_rules
 
 FRONT = """\
@@ -43,7 +44,7 @@ def page(tmp_path: Path):
         path = tmp_path / f"book/{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(front + dedent(body), "utf8")
-        return sources.read_page(path, f"book/{name}")
+        return read_page(path, f"book/{name}")
 
     return read
 

@@ -21,7 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from genbook.publishing.content.sources import read_course
-from genbook.publishing.running.execution import chapters_of
+from genbook.publishing.running.record import chapters_of
 
 log = logging.getLogger(__name__)
 

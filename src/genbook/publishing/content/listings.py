@@ -6,7 +6,7 @@ import ast
 import textwrap
 from typing import Any
 
-from genbook.publishing.content.sources import Directive, Page
+from genbook.publishing.content.page import Directive, Page
 
 
 def listing(page: Page, d: Directive) -> list[str]:

@@ -27,8 +27,9 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from genbook.claims import show
-from genbook.publishing.running.execution import PINNED, Chapter, chapters_of
+from genbook.publishing.running.execution import PINNED
 from genbook.publishing.running.freshness import depends_on_all
+from genbook.publishing.running.record import Chapter, chapters_of
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,7 @@ def used_labels(book: Book) -> Iterator[Problem]:
     used = set()
     for page in book.pages.values():
         used |= {t for t, _ in page.roles(*_REFERENCES)}
-        for _, text, _ in page.prose:
-            used |= set(re.findall(r"\]\(#([\w.:-]+)\)", text))
+        used |= {link[1:] for link, _ in page.links() if link.startswith("#")}
     for page in book.pages.values():
         for label, line in page.labels():
             wants = label.startswith(("fig-", "tab-", "eq-", "def-", "thm-", "sec-"))

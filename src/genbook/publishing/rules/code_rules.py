@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from genbook.publishing.content.listings import listing
-from genbook.publishing.content.sources import Page, parse
+from genbook.publishing.content.page import Page, parse
 from genbook.publishing.rules.problem import Problem, at
 
 _NETWORK = re.compile(

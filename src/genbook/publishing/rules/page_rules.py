@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 from genbook.publishing.content.listings import listing
-from genbook.publishing.content.sources import Page, plain
+from genbook.publishing.content.myst import plain
+from genbook.publishing.content.page import Page
 from genbook.publishing.rules.problem import Problem, at
 
 _TYPED = re.compile(
@@ -138,9 +139,10 @@ def plain_words(page: Page) -> Iterator[Problem]:
 def a_sentence_a_line(page: Page) -> Iterator[Problem]:
     """The source has one sentence on a line, so that a change shows what changed."""
     end = re.compile(r"(?<!\b[A-Z])(?<!et al)(?<!e\.g)(?<!i\.e)(?<!cf)[.?!] [A-Z][a-z]")
+    item = re.compile(r"\s*(?:[|*-]|\d+\. )")
     for line, text, inside in page.prose:
-        in_cell = "glossary" in inside or text.lstrip().startswith(("|", "*", "-", "1"))
-        if not page.is_chapter or in_cell or _is_caption(page, line):
+        listed = "glossary" in inside or item.match(text)
+        if not page.is_chapter or listed or _is_caption(page, line):
             continue
         if end.search(plain(text)):
             yield at(page, line, "two sentences on one line")

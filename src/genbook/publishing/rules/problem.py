@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from genbook.publishing.content.sources import Page
+from genbook.publishing.content.page import Page
 
 
 @dataclass(frozen=True)
