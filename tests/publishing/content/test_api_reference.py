@@ -31,6 +31,7 @@ def test_every_public_module_is_in_the_reference() -> None:
     public |= {  # and packages that offer something themselves
         ".".join(("genbook", *p.relative_to(PACKAGE).parent.parts))
         for p in PACKAGE.rglob("*/__init__.py")
-        if p.relative_to(PACKAGE).parts[0] not in MACHINERY and "__all__" in p.read_text("utf8")
+        if p.relative_to(PACKAGE).parts[0] not in MACHINERY
+        and "__all__" in p.read_text("utf8")
     }
     assert sorted(listed) == sorted(public), "book/api lists each module once"
