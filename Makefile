@@ -12,7 +12,8 @@ JOBS   ?= 2
 
 BIN    := $(VENV)/bin
 BUILD   = $(BIN)/jupyter-book build . -W -n --keep-going
-INDEX   = $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# PyTorch alone is asked for there, so that no other package can come from there.
+TORCH   = $(if $(TORCH_INDEX),$$install --no-deps --index-url $(TORCH_INDEX) torch;)
 TEX     = The PDF needs TeX: apt-get install --no-install-recommends \
 texlive-xetex texlive-latex-extra texlive-fonts-recommended latexmk \
 fonts-texgyre fonts-texgyre-math fonts-dejavu-core
@@ -81,13 +82,13 @@ $(VENV)/.book $(VENV)/.test: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "genbook needs Python 3.11 or later: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Installing into $(VENV): about two minutes and 1.3 GB, once."
-	@if command -v uv >/dev/null; then \
+	@set -e; if command -v uv >/dev/null; then \
 	    test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); \
-	    uv pip install --quiet --python $(BIN)/python --index-strategy unsafe-best-match \
-	        $(INDEX) -c constraints.txt -e '.[$(EXTRA)]'; \
+	    install="uv pip install --quiet --python $(BIN)/python -c constraints.txt"; \
 	else \
 	    test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV); \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	        $(INDEX) -c constraints.txt -e '.[$(EXTRA)]'; \
-	fi
+	    install="$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	        -c constraints.txt"; \
+	fi; \
+	$(TORCH) $$install -e '.[$(EXTRA)]'
 	@touch $@ $(if $(filter test,$(EXTRA)),$(VENV)/.book)

@@ -3,10 +3,10 @@
     python benchmarks/splines.py
 
 Both forms of ``genbook.models.flows.splines`` send the same numbers through the same
-splines, forwards alone and forwards and backwards; then whole steps of training of two of the
-book's flows are timed with either form in their couplings. One thread, CPU time, the
-forms in turn; a ratio is the median over the rounds, and above 1 the fast form is
-faster.
+splines, forwards alone and forwards and backwards; then whole steps of training of two
+of the book's flows are timed with either form in their couplings. One thread, CPU
+time, the forms in turn; a ratio is the median over the rounds, and above 1 the fast
+form is faster.
 """
 
 from __future__ import annotations

@@ -48,8 +48,7 @@ def main() -> None:
         model.latent_noise = model.input_noise = 0.0
         fit(model, seen.x, steps=steps // 2, batch_size=128, lr=5e-3, seed=args.seed)
 
-    codes = model.encode(seen.x)
-    f = seen.factors.double()
+    codes, f = model.encode(seen.x), seen.factors.double()
 
     def r2(tins: Tins, degree: int) -> list[float]:
         weights = torch.linalg.lstsq(powers(codes, degree), f).solution

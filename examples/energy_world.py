@@ -28,7 +28,7 @@ def main() -> None:
     world = world_data()
     short = {"steps": 30} if args.fast else {}
     n, moves = (200, 50) if args.fast else (2000, 500)
-    generator = torch.Generator().manual_seed(args.seed)
+    g = torch.Generator().manual_seed(args.seed)
 
     model, _ = energy_world(world.x, seed=args.seed, **short)
     by_score, _ = energy_world_score(world.x, seed=args.seed, **short)
@@ -36,7 +36,7 @@ def main() -> None:
     for name, m in {"PCD": model, "DSM": by_score}.items():
         log_z = m.log_partition(points=256 if args.fast else 512)
         mean_energy = m.energy(world.held_out).detach().double().mean().item()
-        samples = m.sample(n, generator=generator)
+        samples = m.sample(n, generator=g)
         rows.append(
             {
                 "training": name,
@@ -48,14 +48,10 @@ def main() -> None:
     print(table(rows, formats={"log Z": ".3f", "nats above": ".3f", "on land": ".1%"}))
 
     begin = world.held_out[: min(n, 500)]
-    walked = langevin(
-        model.energy, begin, steps=moves, step_size=0.03, generator=generator
-    )
-    jumped = begin
+    walked = langevin(model.energy, begin, steps=moves, step_size=0.03, generator=g)
+    box, jumped = (model.low, model.high), begin
     for _ in range(40):
-        jumped = independence_metropolis(
-            model.energy, jumped, model.low, model.high, generator=generator
-        )
+        jumped = independence_metropolis(model.energy, jumped, *box, generator=g)
 
     # Africa, Asia and Europe hang together, and so do the Americas.
     joined = torch.tensor([0, 1, 0, 0, 2, 3, 2])

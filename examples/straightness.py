@@ -21,15 +21,11 @@ from genbook.course.cached_fit import seeded_init
 from genbook.course.tables import table
 from genbook.metrics import energy_distance
 from genbook.models.density.mixture import GaussianMixture
-from genbook.models.diffusion.flow_matching import (
-    FlowMatching,
-    straightness,
-    trajectory,
-)
+from genbook.models.diffusion import flow_matching as fm
 from genbook.training import fit
 
 
-class Paired(FlowMatching):
+class Paired(fm.FlowMatching):
     """Flow matching whose batches are paired by optimal transport."""
 
     def loss(self, x: Tensor, y: None = None, *, generator: Any = None) -> Tensor:
@@ -57,14 +53,14 @@ def main() -> None:
     z = torch.randn(2_000, 2, generator=generator)
     plotting.setup()
     fig, axes = plotting.subplots(1, 2, width="wide", height=3.5)
-    rows, kinds = [], {"random pairs": FlowMatching, "short pairs": Paired}
+    rows, kinds = [], {"random pairs": fm.FlowMatching, "short pairs": Paired}
     for ax, (name, kind) in zip(axes, kinds.items(), strict=True):
         with seeded_init(args.seed):
             model = kind((2,), width=64, depth=2)
         steps = 100 if args.fast else 1_000
         history = fit(model, x, steps=steps, batch_size=256, lr=5e-3, seed=args.seed)
-        times, path = trajectory(model, z, steps=30)
-        row: dict[str, object] = {"pairs": name, "bend": straightness(times, path)}
+        times, path = fm.trajectory(model, z, steps=30)
+        row: dict[str, object] = {"pairs": name, "bend": fm.straightness(times, path)}
         for n in (1, 4, 16):
             drawn = model.decode(z, steps=n, method="euler")
             row[f"energy distance, {n} Euler"] = energy_distance(drawn, new)

@@ -156,7 +156,7 @@ def test_code_that_reads_docstrings_runs_again_when_they_change(
 
 
 def test_every_package_that_is_read_is_declared() -> None:
-    from genbook.data import prose
+    from genbook.data import _docstrings as prose
 
     names = {"sklearn": "scikit-learn"}
     read = {names.get(name, name) for name in prose.PACKAGES.values()}

@@ -15,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 HEADER = """\
@@ -24,6 +25,8 @@ HEADER = """\
 """
 ROOT = Path(__file__).parents[1]
 FIRST = {"torch": 0, "numpy": 1, "matplotlib": 2}
+# The oldest that pyproject.toml admits, Debian 12's own, and those after it.
+PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0")
 
 
 def wanted() -> list[str]:
@@ -39,22 +42,27 @@ def wanted() -> list[str]:
     return [line for line in lines if not line.startswith(project["name"])]
 
 
-def closure(requirements: list[str]) -> set[str]:
+def closure(requirements: list[str], python: str | None = None) -> set[str]:
     """Return the distributions that requirements need here, with what those need.
 
     Args:
         requirements: Such as ``"numpy>=2"``; each must be installed.
+        python: The version of Python to answer for, if not the one that runs.
 
     Returns:
         Names in canonical form.
     """
+    environment = {}
+    if python is not None:
+        environment["python_version"] = python.rpartition(".")[0]
+        environment["python_full_version"] = python
     todo = [(line, "") for line in requirements]
     seen: set[tuple[str, str]] = set()
     while todo:
         line, extra = todo.pop()
         requirement = Requirement(line)
         marker = requirement.marker
-        if marker is not None and not marker.evaluate({"extra": extra}):
+        if marker is not None and not marker.evaluate({**environment, "extra": extra}):
             continue
         name = canonicalize_name(requirement.name)
         for key in {(name, asked) for asked in ("", *requirement.extras)} - seen:
@@ -63,11 +71,29 @@ def closure(requirements: list[str]) -> set[str]:
     return {name for name, _ in seen}
 
 
+def misfits(names: set[str]) -> list[str]:
+    """Return what of the installed distributions some Python of `PYTHONS` refuses."""
+    found = []
+    for name in sorted(names):
+        admitted = importlib.metadata.metadata(name).get("Requires-Python", "")
+        refused = [p for p in PYTHONS if p not in SpecifierSet(admitted)]
+        if refused:
+            python = ", ".join(refused)
+            found.append(f"{name} {_version(name)} does not install on Python {python}")
+    return found
+
+
 def constraints() -> str:
-    """Return the text of ``constraints.txt``."""
-    names = sorted(
-        closure(wanted()), key=lambda name: (FIRST.get(name, len(FIRST)), name)
-    )
+    """Return the text of ``constraints.txt``.
+
+    Raises:
+        SystemExit: If a version would not install on a Python that the book promises
+            to run on: pyproject.toml then has to bound it from above.
+    """
+    needed = closure(wanted())
+    if wrong := misfits(needed):
+        raise SystemExit("\n".join(wrong))
+    names = sorted(needed, key=lambda name: (FIRST.get(name, len(FIRST)), name))
     return HEADER + "".join(f"{name}=={_version(name)}\n" for name in names)
 
 

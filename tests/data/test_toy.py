@@ -14,7 +14,7 @@ from scipy import integrate, special, stats
 from sklearn.datasets import make_moons
 from torch import Tensor
 
-from genbook.data import toy
+from genbook.data import toy, toy_mixtures
 from genbook.data.base import KnownDensity
 from genbook.data.toy import Checkerboard, Rings, TwoMoons
 from genbook.data.toy_mixtures import GaussianMixture2D, Pinwheel
@@ -193,10 +193,11 @@ def test_bad_sample(
 def test_every_toy_is_tested() -> None:
     public = {
         value
-        for name, value in vars(toy).items()
+        for module in (toy, toy_mixtures)
+        for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, KnownDensity)
-        and value.__module__ == toy.__name__
+        and value.__module__ == module.__name__
         and not name.startswith("_")
     }
     assert public == {type(make()) for make in TOYS.values()}
@@ -329,8 +330,8 @@ def test_checkerboard_samples_never_round_onto_a_light_square() -> None:
     board = Checkerboard()
     for dtype in (torch.float32, DOUBLE):
         for almost in (1 - 2**-53, 1 - 2**-30, 0.0):
-            board._draw = lambda n, generator, almost=almost: (
-                Checkerboard()._draw(n, generator).floor() + min(almost, 1 - 2**-40)
+            board._points = lambda n, generator, almost=almost: (
+                Checkerboard()._points(n, generator).floor() + min(almost, 1 - 2**-40)
             )
             x = board.sample(200, generator=seeded(), dtype=dtype)
             assert board.on_support(x).all()

@@ -46,12 +46,8 @@ class Normal(KnownDensity):
     low, high = torch.full((2,), -7.0), torch.full((2,), 7.0)
     entropy = 1 + math.log(2 * math.pi)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
     ) -> Tensor:
         return torch.randn(n, 2, generator=generator, dtype=dtype)
 
@@ -68,12 +64,8 @@ class Halves(KnownDensity):
     low, high = torch.tensor([0.0, -1.0]), torch.ones(2)
     entropy = math.log(2)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
     ) -> Tensor:
         u = torch.rand(n, 2, generator=generator, dtype=dtype)
         return torch.stack([u[:, 0], 2 * u[:, 1] - 1], 1)

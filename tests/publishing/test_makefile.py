@@ -9,14 +9,17 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from genbook.publishing.print import pdf
 
 ROOT = Path(__file__).parents[2]
 MAKE = shutil.which("make")
+FREEZE = str(ROOT / "tools" / "freeze.py")
 
 pytestmark = pytest.mark.skipif(MAKE is None, reason="make is missing")
 
@@ -92,12 +95,11 @@ def log(clone: Path) -> list[str]:
 
 def test_a_fresh_clone_installs_once_and_builds_strictly(clone: Path) -> None:
     fake_python(clone)
-    done = make(clone, "html", "TORCH_INDEX=https://example.org/cpu")
+    done = make(clone, "html")
     assert done.returncode == 0, done.stderr
     venv, install, build = log(clone)
     assert venv == "python -m venv .venv"
-    assert "--extra-index-url https://example.org/cpu -c constraints.txt" in install
-    assert install.endswith("-e .[book]")
+    assert install.endswith("-c constraints.txt -e .[book]")
     assert build == "jupyter-book build . -W -n --keep-going"
 
     make(clone, "html")
@@ -120,6 +122,35 @@ def test_uv_is_used_when_it_is_there(clone: Path) -> None:
     assert lines[0] == "uv venv --quiet --python python3 .venv"
     [install] = [line for line in lines if line.startswith("uv pip install")]
     assert install.endswith("-c constraints.txt -e .[book]")
+    assert "index" not in install, "uv's own order of indices is the safe one"
+
+
+@pytest.mark.parametrize("with_uv", [False, True])
+def test_torch_alone_comes_from_its_index(clone: Path, with_uv: bool) -> None:
+    """Another index may offer any name, and a newer version of it."""
+    fake_python(clone)
+    if with_uv:
+        make_venv = '[ "$1" = venv ] && PATH=$PATH:/bin python3 -m venv .venv'
+        tool(clone, "uv", f'echo "uv $@" >> log\n{make_venv}\ntrue')
+    done = make(clone, "html", "TORCH_INDEX=https://example.org/cpu")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in log(clone) if "pip install" in line]
+    assert [line.startswith("uv ") for line in lines] == [with_uv] * 2
+    torch, rest = lines
+    assert torch.endswith(
+        "-c constraints.txt --no-deps --index-url https://example.org/cpu torch"
+    )
+    assert rest.endswith("-c constraints.txt -e .[book]")
+    assert "index" not in rest
+
+
+def test_a_torch_that_cannot_be_had_stops_make(clone: Path) -> None:
+    fake_python(clone)
+    tool(clone, "uv", 'echo "uv $@" >> log\ncase "$*" in *index-url*) exit 1; esac')
+    done = make(clone, "html", "TORCH_INDEX=https://example.org/cpu")
+    assert done.returncode != 0
+    assert not (clone / ".venv" / ".book").exists()
+    assert log(clone)[-1].endswith("torch"), "and nothing else was installed or built"
 
 
 def test_every_target_of_the_readme_is_there() -> None:
@@ -130,12 +161,15 @@ def test_every_target_of_the_readme_is_there() -> None:
     assert named <= targets
 
 
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
 def test_the_constraints_are_what_is_installed_and_complete() -> None:
     """A version that is not pinned would be another one next year."""
-    freeze = runpy.run_path(str(ROOT / "tools" / "freeze.py"))
+    freeze, pinned = runpy.run_path(FREEZE), pins()
     names = freeze["closure"](freeze["wanted"]())
-    lines = (ROOT / "constraints.txt").read_text("utf8").splitlines()
-    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
     installed = {name: importlib.metadata.version(name) for name in names}
     wrong = {
         name: (version, pinned.get(name))
@@ -143,6 +177,37 @@ def test_the_constraints_are_what_is_installed_and_complete() -> None:
         if version.partition("+")[0] != pinned.get(name)
     }
     assert not wrong, "run tools/freeze.py, or install with -c constraints.txt"
+
+
+def test_the_constraints_install_on_every_python_that_is_promised() -> None:
+    """Continuous integration runs one Python, and a reader's may be older."""
+    freeze, pinned = runpy.run_path(FREEZE), pins()
+    assert freeze["misfits"](set(pinned)) == []
+    for python in freeze["PYTHONS"]:
+        needed = freeze["closure"](freeze["wanted"](), python)
+        assert needed <= set(pinned), f"not all that Python {python} needs is pinned"
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    promised = SpecifierSet(project["requires-python"])
+    assert [p for p in freeze["PYTHONS"] if p not in promised] == []
+    oldest = freeze["PYTHONS"][0]
+    assert project["requires-python"] == f">={oldest.removesuffix('.0')}"
+    assert f"sys.version_info < ({oldest.removesuffix('.0').replace('.', ', ')})" in (
+        ROOT / "Makefile"
+    ).read_text("utf8")
+
+
+def test_freezing_a_version_that_a_promised_python_refuses_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    freeze = runpy.run_path(FREEZE)
+
+    def metadata(name: str) -> dict[str, str]:
+        return {"Requires-Python": ">=3.11.5"} if name == "soupsieve" else {}
+
+    monkeypatch.setattr(importlib.metadata, "metadata", metadata)
+    with pytest.raises(SystemExit, match=r"^soupsieve \S+ does .* 3\.11\.0, 3\.11\.2$"):
+        freeze["constraints"]()
 
 
 GROUP = """
@@ -180,6 +245,7 @@ def test_ci_lets_nothing_skip() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert "set -euo pipefail" in script
     assert "make test" in script
+    assert "/usr/bin/python3 -m venv" in script, "the system's Python is tried too"
     required = re.search(r"GENBOOK_REQUIRE=(\S+)", script)
     assert required is not None
     assert {"browser", "tex"} <= set(required[1].split(","))

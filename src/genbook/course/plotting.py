@@ -10,116 +10,67 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from genbook.course.style import (
+    ACCENT,
+    BAD,
+    DARK,
+    DATA,
+    GOOD,
+    GRID,
+    INK,
+    LAND,
+    MODEL,
+    MODEL_CMAP,
+    MUTED,
+    PALETTE,
+    PAPER,
+    SEA,
+    WIDTH,
+    setup,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-INK = "#1b1f24"
-MUTED = "#59626e"
-GRID = "#d9dee5"
-PAPER = "#ffffff"
-DATA = "#1f5fa8"
-MODEL = "#b8500b"
-ACCENT = "#7a3e9d"
-GOOD = "#1a7348"
-BAD = "#b3261e"
-LAND = "#d5dcc7"
-SEA = "#eef3f7"
-PALETTE = (DATA, MODEL, ACCENT, GOOD, BAD, INK, MUTED)
-
-#: Each colour of a light page and its mate on a dark one.
-DARK = {
-    INK: "#e6e9ee",
-    MUTED: "#a7b0bd",
-    GRID: "#3a424e",
-    PAPER: "#14181e",
-    DATA: "#82b8f2",
-    MODEL: "#f39a56",
-    ACCENT: "#cfa0ec",
-    GOOD: "#6fcf9b",
-    BAD: "#ff8f86",
-    LAND: "#46503f",
-    SEA: "#1d2731",
-}
+__all__ = [
+    "ACCENT",
+    "BAD",
+    "DARK",
+    "DATA",
+    "GOOD",
+    "GRID",
+    "INK",
+    "LAND",
+    "MODEL",
+    "MODEL_CMAP",
+    "MUTED",
+    "PALETTE",
+    "PAPER",
+    "SEA",
+    "WIDTH",
+    "draw_land",
+    "grid_points",
+    "setup",
+    "show_box",
+    "show_curve",
+    "show_density",
+    "show_images",
+    "show_points",
+    "subplots",
+    "to_numpy",
+    "world_axes",
+]
 
 Source = Literal["data", "model"]
 _COLOUR = {"data": DATA, "model": MODEL}
 _MARKER = {"data": "o", "model": "x"}
-_WIDTH = {"narrow": 3.6, "text": 6.2, "wide": 7.2}
 _MANY = 2_500  # more points than this are drawn as pixels, not as vectors
-
-_rgb = to_rgba(MODEL)[:3]
-#: From clear to the model's colour, so that a wash suits light and dark pages.
-MODEL_CMAP = LinearSegmentedColormap.from_list("wash", [(*_rgb, 0.0), (*_rgb, 1.0)])
-
-
-def setup() -> None:
-    """Give every later figure the book's style; chapters call it once, at the top."""
-    style: Any = {
-        "figure.figsize": (_WIDTH["text"], 3.4),
-        "figure.constrained_layout.use": True,
-        "figure.facecolor": "none",
-        "savefig.facecolor": "none",
-        "savefig.dpi": 150,
-        "figure.dpi": 150,
-        "axes.facecolor": "none",
-        "axes.edgecolor": MUTED,
-        "axes.labelcolor": INK,
-        "axes.titlecolor": INK,
-        "axes.titlesize": 10,
-        "axes.titlelocation": "left",
-        "axes.labelsize": 9.5,
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "axes.grid": False,
-        "axes.prop_cycle": cycler(color=list(PALETTE[:5])),
-        "grid.color": GRID,
-        "grid.linewidth": 0.7,
-        "text.color": INK,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "legend.labelcolor": INK,
-        "lines.linewidth": 1.6,
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "font.size": 9.5,
-        "image.cmap": "gray_r",
-        "image.interpolation": "nearest",
-        "svg.hashsalt": "genbook",
-        "svg.fonttype": "path",
-        "pdf.fonttype": 42,
-    }
-    mpl.rcParams.update(style)
-    if _in_notebook():
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("svg", "pdf")
-    else:  # a file of its own lies on white paper
-        mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
-
-
-def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    return get_ipython() is not None
 
 
 def subplots(
@@ -142,9 +93,9 @@ def subplots(
     Raises:
         ValueError: If the width is unknown.
     """
-    if width not in _WIDTH:
-        raise ValueError(f"width must be one of {sorted(_WIDTH)}, got {width!r}")
-    return plt.subplots(rows, columns, figsize=(_WIDTH[width], height), **options)
+    if width not in WIDTH:
+        raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
+    return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
 
 
 def to_numpy(x: Any) -> np.ndarray:

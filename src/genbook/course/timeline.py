@@ -263,9 +263,8 @@ def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ImageClassifier:
         11
     """
     g = torch.Generator().manual_seed(seed)
-    nothing = negative_images(x, len(x), generator=g)
-    label = torch.full((len(x),), 10)
-    images, labels = torch.cat([x, nothing]), torch.cat([y, label])
+    labels = torch.cat([y, torch.full((len(x),), 10)])
+    images = torch.cat([x, negative_images(x, len(x), generator=g)])
     return train_image_classifier(images, labels, 11, noise=0.12, seed=seed)
 
 
@@ -287,14 +286,13 @@ def evaluate(
         seed: Decides the shuffles of the test for copies.
 
     Returns:
-        The share that the judge reads as some digit, the energy distance to the
-        held-out images, and the share that lies nearest to an image learned from: one
-        half for a model that remembers none.
+        The share that is read as some digit, the energy distance to the held-out
+        images, and the share that lies nearest to an image learned from: one half for
+        a model that remembers none.
     """
     g = torch.Generator().manual_seed(seed)
-    copies = metrics.nearest_neighbour_memorisation(
-        samples, train, held_out, permutations=1, generator=g
-    )
+    sets = samples, train, held_out
+    copies = metrics.nearest_neighbour_memorisation(*sets, permutations=1, generator=g)
     return {
         "readable": (classifier.predict(samples) != 10).double().mean().item(),
         "energy distance": metrics.energy_distance(samples, held_out[: len(samples)]),

@@ -14,31 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-#: Packages whose docstrings are read: who wrote them, and the import name.
-PACKAGES = {
-    "NumPy": "numpy",
-    "SciPy": "scipy",
-    "scikit-learn": "sklearn",
-    "Matplotlib": "matplotlib",
-    "PyTorch": "torch",
-}
+from genbook.data._markup import PACKAGES, without_markup
 
 # Their versions belong to the key of every chapter that reaches this module.
 READS_PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "torch")
 
-#: Stands in a passage where code, a formula or a name was.
-UNK = "…"
-
 # Folders with tests, with other people's code, or with no documentation for users.
 _SKIP = {"tests", "test", "testing", "externals", "_lib", "_external", "f2py"}
-
 _SKIP |= {"ao", "compiler", "distributed", "export", "fx", "jit", "onnx", "profiler"}
 
 _SECTIONS_LEFT_OUT = re.compile(r"(references?|see also|examples?|methods|attributes)$")
-
-_NAMES = frozenset(PACKAGES.values()) | {"scikit", "pytorch", "pyplot", "pandas"}
-
-_NAMES |= {"np", "plt", "mpl", "sp", "cuda", "blas", "lapack", "arpack", "qhull"}
 
 
 def _sentences(text: str) -> list[str]:
@@ -165,7 +150,7 @@ def prose_of(doc: str) -> list[str]:
     sentences = []
     lines = _without_sections(inspect.cleandoc(doc).splitlines())
     for paragraph in _paragraphs(_without_blocks(lines)):
-        text = _without_markup(" ".join(paragraph))
+        text = without_markup(" ".join(paragraph))
         for sentence in _sentences(text):
             if sum(word[:1].isalpha() for word in sentence.split()) >= 4:
                 ended = sentence[-1] in ".:!?"
@@ -262,59 +247,3 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[list[str]]:
             run = []
         if line.strip():
             run.append(line[item.end() :].strip() if item else line.strip())
-
-
-_MARKUP = [
-    (re.compile(r":math:`[^`]*`"), UNK),
-    (re.compile(r"(?::[\w+-]+)+:`[^`]*`"), UNK),
-    (re.compile(r"``.*?``"), UNK),
-    (re.compile(r"`([^`<]*)\s*<[^>]*>`_{0,2}"), r"\1"),
-    (re.compile(r"`[^`]*`_{0,2}"), UNK),
-    (re.compile(r"(?<!\S)\[\d+\]_?|\[\w+\]_|\|\w+\|"), ""),
-    (re.compile(r"\\\(.*?\\\)|\$[^$]*\$"), UNK),
-    (re.compile(r"https?://\S+"), UNK),
-    (re.compile(r"\*{1,2}(\w[^*]*?)\*{1,2}"), r"\1"),
-]
-
-
-def _without_markup(text: str) -> str:
-    """Replace code, formulas, roles, links and names inside a paragraph."""
-    if not text.isascii() or _SIGNS.search(text):
-        for pattern, replacement in _MARKUP:
-            text = pattern.sub(replacement, text)
-    words = [_known(word) for word in text.split()]
-    text = " ".join(words)
-    for pattern, replacement in _TIDY:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-@lru_cache(maxsize=2**17)
-def _known(word: str) -> str:
-    """Return a word, or an ellipsis in place of a name or a piece of code."""
-    core = word.strip(".,;:!?()'\"“”‘’[]")
-    if not core:
-        return word
-    if (
-        core.isalpha()
-        and core.lower() not in _NAMES
-        and (core.islower() or core.istitle() or len(core) == 1)
-    ):
-        return word
-    plain = all(
-        part.isalpha() and part.lower() not in _NAMES and part[1:] == part[1:].lower()
-        for part in re.split("['’-]", core)
-    )
-    if plain:
-        return word
-    head, _, tail = word.partition(core)
-    return head.strip("[") + UNK + tail.strip("]")
-
-
-_SIGNS = re.compile(r"[`\\$*|\[/]")
-
-_TIDY = (
-    (re.compile(rf"{UNK}(?:[\s,.:()'-]*{UNK})+"), UNK),
-    (re.compile(r"\(\s*[…,.;: ]*\)"), ""),
-    (re.compile(r" (?=[.,;:!?](?: |$))"), ""),
-)

@@ -7,8 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_tensor
-from genbook.data._files import check_dtype
+from genbook._validate import check_tensor
 from genbook.data.base import KnownDensity
 
 REACH = 7.0  # standard deviations from the centre to the box: beyond it less than 1e-11
@@ -22,42 +21,17 @@ class _Toy(KnownDensity):
     event_shape = (2,)
 
     @abstractmethod
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         """Draw ``(n, 2)`` in float64."""
 
     @abstractmethod
     def _log_prob(self, x: Tensor) -> Tensor:
         """Return the log density ``(n,)`` of float64 ``x``."""
 
-    def sample(
-        self,
-        n: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
     ) -> Tensor:
-        """Draw ``n`` independent points.
-
-        Args:
-            n: How many points.
-            generator: Where the randomness comes from.
-            dtype: ``torch.float32`` or ``torch.float64``; the same points, to rounding.
-
-        Returns:
-            The points, ``(n, 2)``.
-
-        Raises:
-            TypeError: If an argument has the wrong type.
-            ValueError: If ``n`` is negative.
-
-        Example:
-            >>> Rings().sample(3, dtype=torch.float64).shape
-            torch.Size([3, 2])
-        """
-        check_count(n, "n")
-        check_generator(generator)
-        check_dtype(dtype)
-        return self._draw(n, generator).to(dtype)
+        return self._points(n, generator).to(dtype)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the exact log density.

@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from genbook._validate import check_count, check_generator
+from genbook.data._files import check_dtype
+
 
 class KnownDensity(ABC):
     """A p_data whose density, entropy and support are known.
@@ -23,7 +26,6 @@ class KnownDensity(ABC):
     low: Tensor
     high: Tensor
 
-    @abstractmethod
     def sample(
         self,
         n: int,
@@ -31,7 +33,34 @@ class KnownDensity(ABC):
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Draw ``n`` independent observations, ``(n, *event_shape)``."""
+        """Draw ``n`` independent observations.
+
+        Args:
+            n: How many.
+            generator: Where the randomness comes from.
+            dtype: ``torch.float32`` or ``torch.float64``; the same points, to rounding.
+
+        Returns:
+            The observations, ``(n, *event_shape)``.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If ``n`` is negative.
+
+        Example:
+            >>> from genbook.data.toy import Rings
+            >>> Rings().sample(3, dtype=torch.float64).shape
+            torch.Size([3, 2])
+        """
+        check_count(n, "n")
+        check_generator(generator)
+        return self._draw(n, generator, check_dtype(dtype))
+
+    @abstractmethod
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
+    ) -> Tensor:
+        """Draw ``(n, *event_shape)`` of a type; the arguments have been checked."""
 
     @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:

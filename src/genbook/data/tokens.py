@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_count
-from genbook.data._docstrings import UNK
+from genbook.data._markup import UNK
 from genbook.data.prose import load_docstrings
 
 __all__ = ["UNK", "TokenisedText", "detokenise", "tokenise_prose"]

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_count, check_positive
-from genbook.data._files import check_dtype
 from genbook.data._toy import CHUNK, REACH, _direction, _entropy, _Toy
 
 
@@ -80,7 +79,7 @@ class TwoMoons(_Toy):
         """The entropy in nats, by quadrature over the plane."""
         return _entropy(self, self.noise / float(self._scale.max()))
 
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         arc = torch.randint(2, (n, 1), generator=generator)
         t = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
         eps = torch.randn(n, 2, generator=generator, dtype=torch.float64)
@@ -161,7 +160,7 @@ class Rings(_Toy):
         density = 2 * math.pi * r * log_p.exp()  # of the radius
         return float(-(torch.from_numpy(weights) * outer / 2 * density * log_p).sum())
 
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         ring = torch.randint(len(self.radii), (n,), generator=generator)
         angle = 2 * math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
         eps = torch.randn(n, 2, generator=generator, dtype=torch.float64)
@@ -221,22 +220,16 @@ class Checkerboard(_Toy):
         """The entropy in nats: the logarithm of the dark area, exactly."""
         return math.log(self.cells**2 / 2)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
     ) -> Tensor:
-        """Draw ``n`` independent points of the dark squares, ``(n, 2)``."""
-        check_dtype(dtype)
-        x = super().sample(n, generator=generator, dtype=torch.float64)
+        x = self._points(n, generator)
         edge = (x.floor() + 1).to(dtype)  # the next square: rounding must not reach it
         return torch.minimum(
             x.to(dtype), torch.nextafter(edge, torch.full_like(edge, -torch.inf))
         )
 
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         row = torch.randint(self.cells, (n,), generator=generator)
         half = torch.randint(self.cells // 2, (n,), generator=generator)
         corner = torch.stack([2 * half + row % 2, row], dim=1) - self.cells // 2

@@ -84,7 +84,7 @@ class GaussianMixture2D(_Toy):
         narrowest = torch.linalg.eigvalsh(self.covariances).min().sqrt()
         return _entropy(self, float(narrowest))
 
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         u = torch.rand(n, generator=generator, dtype=torch.float64)
         last = len(self.weights) - 1
         k = torch.searchsorted(self.weights.cumsum(0), u).clamp(max=last)
@@ -163,7 +163,7 @@ class Pinwheel(_Toy):
         """The entropy in nats: that of the arms before the twist."""
         return self._arms.entropy
 
-    def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
+    def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
         return self._twist(self._arms._draw(n, generator), self.rate)
 
     def _log_prob(self, x: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import check_tensor
 from genbook.data._continents import _REGIONS, _project
-from genbook.data._files import FOLDER, check_dtype, read_arrays
+from genbook.data._files import FOLDER, read_arrays
 from genbook.data._polygons import Polygons
 from genbook.data.base import KnownDensity
 
@@ -89,34 +89,10 @@ class WorldMap(KnownDensity):
         """The entropy in nats: the logarithm of the land's area, exactly."""
         return math.log(self.land_area)
 
-    def sample(
-        self,
-        n: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.float32,
+    def _draw(
+        self, n: int, generator: torch.Generator | None, dtype: torch.dtype
     ) -> Tensor:
-        """Draw points uniformly over the land: from the square, keeping those on land.
-
-        Args:
-            n: How many points.
-            generator: Where the randomness comes from.
-            dtype: ``torch.float32`` or ``torch.float64``; the same points, to rounding.
-
-        Returns:
-            Map coordinates, ``(n, 2)``.
-
-        Raises:
-            TypeError: If an argument has the wrong type.
-            ValueError: If ``n`` is negative.
-
-        Example:
-            >>> WorldMap().sample(5).shape
-            torch.Size([5, 2])
-        """
-        check_count(n, "n")
-        check_generator(generator)
-        check_dtype(dtype)
+        """Draw points uniformly over the square, and keep those on land."""
         kept = [torch.empty(0, 2, dtype=dtype)]
         missing = n
         while missing > 0:

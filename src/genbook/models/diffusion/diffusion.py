@@ -31,8 +31,8 @@ class Diffusion(GaussianPathModel, VariationalModel):
         (\alpha_t\mathbf x_0 + \sigma_t\boldsymbol\varepsilon,\, t)
         - \boldsymbol\varepsilon \bigr\rVert^2.
 
-    This is Equation :eq:`eq-diffusion-loss`. ``sample``, ``decode`` and ``encode``
-    follow the probability-flow ODE; ``sample_ancestral`` takes the random way back, or
+    ``loss`` is that of the parent class. ``sample``, ``decode`` and ``encode`` follow
+    the probability-flow ODE; ``sample_ancestral`` takes the random way back, or
     the steps of DDIM.
 
     Args:

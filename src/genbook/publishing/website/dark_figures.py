@@ -1,8 +1,8 @@
 """Figures that suit light and dark pages.
 
 A chapter draws each figure once, in the colours of :mod:`genbook.course.style` on a
-clear ground. The website gets a twin in the dark colours and shows the one that suits the
-page; the EPUB and the PDF keep the single figure.
+clear ground. The website gets a twin in the dark colours and shows the one that suits
+the page; the EPUB and the PDF keep the single figure.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Mathematics rendered while the book is built.
 
-KaTeX runs in QuickJS, so a page carries finished HTML (with MathML for screen
+KaTeX runs in QuickJS-ng, so a page carries finished HTML (with MathML for screen
 readers) and no mathematics script; an EPUB carries MathML alone. TeX that KaTeX
 rejects, or that XeLaTeX would not know, is a warning with its place in the chapter,
 and warnings fail the build.
@@ -36,12 +36,14 @@ _KATEX_ONLY = """
     Zeta
 """
 
+# The HTML leaves as JSON: of a string that JavaScript holds in pieces, the engine hands
+# over nothing.
 _RENDERER = """
 function render(tex, display, output) {
-  return katex.renderToString(tex, {
+  return JSON.stringify(katex.renderToString(tex, {
     displayMode: display, output: output, macros: Object.assign({}, MACROS),
     throwOnError: true, strict: "error", trust: false,
-  });
+  }));
 }
 """
 
@@ -93,8 +95,8 @@ class Renderer:
             if word in self._forbidden:
                 raise TexError(rf"\{word} exists on the web but not in print: {tex}")
         try:
-            return str(self._render(tex, display, output))
-        except self._error as error:
+            return str(json.loads(self._render(tex, display, output)))
+        except self._error as error:  # below its first line stands where in KaTeX
             message = str(error).split("\n")[0].replace("\u0332", "")
             message = re.sub(r"^\w+: KaTeX parse error: ", "", message)
             raise TexError(message) from None
