@@ -164,7 +164,7 @@ class Pinwheel(_Toy):
         return self._arms.entropy
 
     def _points(self, n: int, generator: torch.Generator | None) -> Tensor:
-        return self._twist(self._arms._draw(n, generator), self.rate)
+        return self._twist(self._arms._points(n, generator), self.rate)
 
     def _log_prob(self, x: Tensor) -> Tensor:
         return self._arms._log_prob(self._twist(x, -self.rate))
