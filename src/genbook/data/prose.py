@@ -126,7 +126,7 @@ def load_docstrings(
     several packages share in none.
 
     Args:
-        packages: Which, of :data:`PACKAGES`.
+        packages: Which, of ``PACKAGES``.
         words: About how long a passage is: it ends with the sentence that reaches
             three quarters of this. A sentence that goes on for long is cut.
 

@@ -1,15 +1,23 @@
 """The three promises of a generative model, as numbers.
 
-*Accuracy*: how likely the model finds what is observed (:func:`mean_log_prob`,
-:func:`nats_above_entropy`). *Generation*: whether its samples could have been observed,
-in all their variety, without being copies (:func:`support_share`, :func:`coverage`,
-:func:`energy_distance`, :func:`energy_test`, :func:`classifier_two_sample_test`,
-:func:`nearest_neighbour_memorisation`). *Representation*: whether its codes say what
-matters (:func:`linear_probe_r2`, :func:`clustering_accuracy`).
+*Accuracy*: how likely the model finds what is observed
+(:func:`~genbook.metrics.accuracy.mean_log_prob`,
+:func:`~genbook.metrics.accuracy.nats_above_entropy`). *Generation*: whether its samples
+could have been observed, in all their variety, without being copies
+(:func:`~genbook.metrics.coverage.support_share`,
+:func:`~genbook.metrics.coverage.coverage`,
+:func:`~genbook.metrics.two_sample.energy_distance`,
+:func:`~genbook.metrics.two_sample.energy_test`,
+:func:`~genbook.metrics.two_sample.classifier_two_sample_test`,
+:func:`~genbook.metrics.memorisation.nearest_neighbour_memorisation`).
+*Representation*: whether its codes say what matters
+(:func:`~genbook.metrics.representation.linear_probe_r2`,
+:func:`~genbook.metrics.representation.clustering_accuracy`).
 
-Probabilities of labels are judged by :func:`brier_score` and :func:`calibration_error`.
-Three modules are imported by name: ``baselines`` (what a model must beat), ``cost`` and
-``posterior`` (the codes of a variational autoencoder).
+Probabilities of labels are judged by :func:`~genbook.metrics.calibration.brier_score`
+and :func:`~genbook.metrics.calibration.calibration_error`. Three modules are imported by
+name: ``baselines`` (what a model must beat), ``cost`` and ``posterior`` (the codes of a
+variational autoencoder).
 """
 
 from genbook.metrics.accuracy import Estimate, mean_log_prob, nats_above_entropy

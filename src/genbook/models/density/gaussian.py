@@ -33,7 +33,7 @@ class Gaussian(TractableModel):
     Attributes:
         mu: The mean, ``(dim,)``.
         raw_tril: The Cholesky factor as unconstrained numbers, ``(dim, dim)``: see
-            :func:`to_tril`.
+            :func:`~genbook.models.gaussians.to_tril`.
 
     Raises:
         TypeError: If ``dim`` is not an integer.
