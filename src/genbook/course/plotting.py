@@ -2,7 +2,8 @@
 
 Data are always filled blue dots; a model is always orange: its density as a wash, its
 samples as crosses. So colour is never the only difference. Each colour of the palette
-has a mate for dark pages (:data:`~genbook.course.style.DARK`); the website swaps them in the finished SVG.
+has a mate for dark pages (:data:`~genbook.course.style.DARK`); the website swaps them
+in the finished SVG.
 """
 
 from __future__ import annotations

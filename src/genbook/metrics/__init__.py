@@ -15,9 +15,9 @@ could have been observed, in all their variety, without being copies
 :func:`~genbook.metrics.representation.clustering_accuracy`).
 
 Probabilities of labels are judged by :func:`~genbook.metrics.calibration.brier_score`
-and :func:`~genbook.metrics.calibration.calibration_error`. Three modules are imported by
-name: ``baselines`` (what a model must beat), ``cost`` and ``posterior`` (the codes of a
-variational autoencoder).
+and :func:`~genbook.metrics.calibration.calibration_error`. Three modules are imported
+by name: ``baselines`` (what a model must beat), ``cost`` and ``posterior`` (the codes
+of a variational autoencoder).
 """
 
 from genbook.metrics.accuracy import Estimate, mean_log_prob, nats_above_entropy
