@@ -133,7 +133,8 @@ def imports_of(source: str, package: str = "") -> Imports:
         The imports; ``everything`` is set when the source does not parse.
 
     Example:
-        >>> sorted(imports_of("from .box import UniformBox", "genbook.models").names)
+        >>> found = imports_of("from .box import UniformBox", "genbook.models.density")
+        >>> sorted(found.names)
         ['genbook.models.density.box', 'genbook.models.density.box.UniformBox']
     """
     try:
