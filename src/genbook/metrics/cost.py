@@ -19,6 +19,7 @@ def nfe(model: GenerativeModel) -> int:
         model: The model, trained or not.
 
     Example:
+        >>> from genbook.models.flows.flow import Flow
         >>> nfe(Flow(2))
         1
     """
