@@ -4,10 +4,13 @@
 :func:`nats_above_entropy`). *Generation*: whether its samples could have been observed,
 in all their variety, without being copies (:func:`support_share`, :func:`coverage`,
 :func:`energy_distance`, :func:`energy_test`, :func:`classifier_two_sample_test`,
-:func:`nearest_neighbour_memorisation`). *Representation*: whether its codes say what
-matters (:func:`linear_probe_r2`, :func:`clustering_accuracy`).
+:func:`nearest_neighbour_memorisation`), for images in the features of a judge
+(:func:`frechet_distance`, :func:`precision_recall`). *Representation*: whether its
+codes say what matters (:func:`linear_probe_r2`, :func:`clustering_accuracy`).
 
-Probabilities of labels are judged by :func:`brier_score` and :func:`calibration_error`.
+A comparison stands beside what real against real gives (:func:`noise_floor`), and a
+test that finds nothing beside its power (:func:`memorisation_power`). Probabilities of
+labels are judged by :func:`brier_score` and :func:`calibration_error`.
 Three modules are imported by name: ``baselines`` (what a model must beat), ``cost`` and
 ``posterior`` (the codes of a variational autoencoder).
 """
@@ -20,7 +23,14 @@ from genbook.metrics.calibration import (
     reliability,
 )
 from genbook.metrics.coverage import Coverage, coverage, support_share
-from genbook.metrics.memorisation import Memorisation, nearest_neighbour_memorisation
+from genbook.metrics.frechet import frechet_distance, frechet_distance_of_moments
+from genbook.metrics.memorisation import (
+    Memorisation,
+    memorisation_power,
+    nearest_neighbour_memorisation,
+)
+from genbook.metrics.noise_floor import NoiseFloor, noise_floor
+from genbook.metrics.precision_recall import PrecisionRecall, precision_recall
 from genbook.metrics.representation import clustering_accuracy, linear_probe_r2
 from genbook.metrics.two_sample import (
     TwoSampleTest,
@@ -33,6 +43,8 @@ __all__ = [
     "Coverage",
     "Estimate",
     "Memorisation",
+    "NoiseFloor",
+    "PrecisionRecall",
     "Reliability",
     "TwoSampleTest",
     "brier_score",
@@ -42,10 +54,15 @@ __all__ = [
     "coverage",
     "energy_distance",
     "energy_test",
+    "frechet_distance",
+    "frechet_distance_of_moments",
     "linear_probe_r2",
     "mean_log_prob",
+    "memorisation_power",
     "nats_above_entropy",
     "nearest_neighbour_memorisation",
+    "noise_floor",
+    "precision_recall",
     "reliability",
     "support_share",
 ]
