@@ -29,6 +29,8 @@ def test_loss_and_probabilities_are_the_formula() -> None:
     classifier = ImageClassifier((1, 6, 6), 2, hidden=5)
     B, b, A, a = (p.detach().numpy() for p in classifier.parameters())
     score = np.maximum(x.flatten(1).numpy() @ B.T + b, 0) @ A.T + a
+    assert np.allclose(classifier.logits(x).detach(), score, atol=1e-6)
+    assert classifier.logits(x).requires_grad
     p = np.exp(score) / np.exp(score).sum(1, keepdims=True)
     assert np.allclose(classifier.predict_proba(x), p, atol=1e-6)
     assert classifier.loss(x, y).item() == pytest.approx(

@@ -28,8 +28,10 @@ from genbook.metrics import (
     energy_test,
     linear_probe_r2,
     mean_log_prob,
+    memorisation_power,
     nats_above_entropy,
     nearest_neighbour_memorisation,
+    noise_floor,
     support_share,
 )
 from genbook.models.base import TractableModel
@@ -559,6 +561,10 @@ RANDOM: dict[str, Callable[[torch.Generator | None], object]] = {
     "energy": lambda g: energy_test(X, Y, 19, generator=g),
     "classifier": lambda g: classifier_two_sample_test(X, Y, steps=5, generator=g),
     "memorisation": lambda g: nearest_neighbour_memorisation(X, X, Y, generator=g),
+    "power": lambda g: memorisation_power(
+        X, X, Y, shares=[0.2], noise=0.1, repetitions=3, permutations=19, generator=g
+    ),
+    "floor": lambda g: noise_floor(X, energy_distance, 9, 3, generator=g),
     "r2": lambda g: linear_probe_r2(X, X[:, :1] + X**2, generator=g).tolist(),
 }
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genbook.training import History, fit, save
+from genbook.models.base import Model
+from genbook.training import History, fit, isolated_rng, save
 from tiny_models import RUN, Line, Noisy, points, weights
 
 
@@ -46,6 +47,43 @@ def test_resume_is_exact(
     check_same(model, history, unbroken)
     done = stop_at // every * every  # steps that were not taken again
     assert model.calls == RUN["steps"] - done
+
+
+class Window(Model):
+    """A convolution whose weights lie in another order in memory than in a file."""
+
+    event_shape = (2, 5, 5)
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        super().__init__()
+        with isolated_rng(0):
+            self.layer = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last)
+        assert not self.layer.weight.is_contiguous()
+        self.stop_at, self.calls = stop_at, 0
+
+    def loss(
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        self.calls += 1
+        return (self.layer(x) - 1).square().mean()
+
+
+def test_resume_is_exact_in_any_order_of_memory(tmp_path: Path) -> None:
+    x = torch.randn(20, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    run = {"steps": 20, "batch_size": 5, "checkpoint_every": 10}
+    whole, halved = Window(), Window()
+    fit(whole, x, **run)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Window(stop_at=14), x, **run, checkpoint=tmp_path / "run")
+    fit(halved, x, **run, checkpoint=tmp_path / "run")
+    assert halved.calls == 10
+    assert torch.equal(halved.layer.weight, whole.layer.weight)
 
 
 def kill_while_training(path: str, where: str) -> None:

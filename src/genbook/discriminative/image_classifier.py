@@ -12,7 +12,6 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from genbook._validate import (
     check_count,
@@ -21,11 +20,10 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
-from genbook.models.base import Model
-from genbook.training import fit, isolated_rng
+from genbook.discriminative.base import Classifier, train_classifier
 
 
-class ImageClassifier(Model):
+class ImageClassifier(Classifier):
     r"""A classifier of one hidden layer, p(y | x).
 
     .. math:: p_\theta(y \mid \mathbf x) = \operatorname{softmax}\bigl(
@@ -65,35 +63,6 @@ class ImageClassifier(Model):
             nn.Linear(hidden, classes),
         )
 
-    def loss(
-        self,
-        x: Tensor,
-        y: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the mean of -log p(y | x) over the batch, in nats."""
-        if y is None:
-            raise ValueError("y must be the labels, (n,), got None")
-        check_tensor(x, "x", ("n", *self.event_shape))
-        check_labels(y, "y", self.classes, len(x))
-        return cross_entropy(self.network(x), y)
-
-    @torch.no_grad()
-    def predict_proba(self, x: Tensor) -> Tensor:
-        """Return p(y | x) for each image, ``(n, classes)``."""
-        check_tensor(x, "x", ("n", *self.event_shape), allow_empty=True)
-        return self.network(x).softmax(dim=1)
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Return the likeliest class of each image, ``(n,)``."""
-        return self.predict_proba(x).argmax(dim=1)
-
-    def accuracy(self, x: Tensor, y: Tensor) -> float:
-        """Return the share of images whose likeliest class is ``y``."""
-        check_labels(y, "y", self.classes, len(x))
-        return (self.predict(x) == y).double().mean().item()
-
 
 def train_image_classifier(
     x: Tensor,
@@ -132,19 +101,15 @@ def train_image_classifier(
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
         noisy = (x + noise * eps).clamp(x.min(), x.max())
         x, y = torch.cat([x, noisy]), torch.cat([y, y])
-    with isolated_rng(seed):
-        classifier = ImageClassifier(x.shape[1:], classes).to(x.dtype)
-    fit(
-        classifier,
+    return train_classifier(
+        lambda: ImageClassifier(x.shape[1:], classes),
         x,
         y,
         steps=steps,
         batch_size=256,
-        lr=3e-3,
         weight_decay=0.1,
         seed=seed,
     )
-    return classifier
 
 
 def negative_images(

@@ -151,10 +151,12 @@ def load_checkpoint(
             f"resume=False to start again"
         )
     _files.fill(model, _files.part(tensors, "model."), path)
+    weights = [p for group in state.optimiser.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, t in _files.part(tensors, "optimiser.").items():
         index, key = name.split(".")
-        moments.setdefault(int(index), {})[key] = t
+        weight = weights[int(index)]
+        moments.setdefault(int(index), {})[key] = _laid_out_like(weight, t)
     groups = state.optimiser.state_dict()["param_groups"]
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
     for key, t in _files.part(tensors, "history.").items():
@@ -167,3 +169,11 @@ def load_checkpoint(
     torch.set_rng_state(tensors["random.global"])
     if "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"], state.generator.device)
+
+
+def _laid_out_like(weight: Tensor, moment: Tensor) -> Tensor:
+    """Return a moment in its weight's order of memory, in which fused Adam reads it."""
+    if moment.shape != weight.shape:
+        return moment
+    like = torch.empty_like(weight, dtype=moment.dtype, device=moment.device)
+    return like.copy_(moment)

@@ -13,7 +13,6 @@ from math import log, prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genbook._validate import (
     check_count,
@@ -23,6 +22,7 @@ from genbook._validate import (
     check_unit_interval,
 )
 from genbook.models.base import RepresentationModel
+from genbook.models.networks.augmentation import random_affine
 
 
 class MixtureOfAutoencoders(RepresentationModel):
@@ -206,7 +206,7 @@ class MixtureOfAutoencoders(RepresentationModel):
         log_p = self.assigner(z).log_softmax(1)  # (n, K)
         log_q = log_p
         if self.augment:
-            copies = self._augmented(x, generator)
+            copies = random_affine(x, self.augment, generator=generator)
             log_q = self.assigner(self.encode(copies)).log_softmax(1)
         p = log_p.exp()
         wrong = (self.draw(z) - x[:, None]).square()  # (n, K, *event)
@@ -221,14 +221,6 @@ class MixtureOfAutoencoders(RepresentationModel):
         check_generator(generator)
         self._check_x(x, allow_empty=False)
         check_unit_interval(x, "x")
-
-    def _augmented(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return each image under its own random affine map."""
-        noise = torch.empty(len(x), 2, 3, dtype=x.dtype, device=x.device)
-        noise.uniform_(-self.augment, self.augment, generator=generator)
-        maps = torch.eye(2, 3, dtype=x.dtype, device=x.device) + noise
-        grid = F.affine_grid(maps, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
 
 
 class _SideBySide(nn.Module):

@@ -1,0 +1,98 @@
+"""Real against real: what the splits share, and what a known metric then gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.metrics import NoiseFloor, frechet_distance, noise_floor
+from seeding import seeded
+
+X = torch.arange(30.0)[:, None]
+
+
+def test_the_sets_of_a_split_share_nothing() -> None:
+    seen = []
+
+    def metric(a: Tensor, b: Tensor) -> float:
+        assert a.shape == b.shape == (12, 1)
+        both = torch.cat([a, b])
+        assert len(both.unique()) == 24
+        seen.append(both.sum().item())
+        return 0.0
+
+    assert noise_floor(X, metric, 12, 6, generator=seeded(0)) == (0, 0, 6)
+    assert len(set(seen)) > 3  # each split is another one
+
+
+def test_mean_and_spread_are_those_of_the_splits() -> None:
+    values = iter([1.0, 2.0, 6.0])
+    got = noise_floor(X, lambda a, b: next(values), 5, 3)
+    assert got.mean == 3
+    assert got.spread == pytest.approx(math.sqrt(7))
+    assert repr(got) == "3 ± 2.6 (3 splits)"
+    assert got == NoiseFloor(3, got.spread, 3)
+
+
+def test_the_difference_of_two_means_strays_as_it_should() -> None:
+    x = torch.randn(20_000, 1, generator=seeded(0))
+    got = noise_floor(
+        x, lambda a, b: (a.mean() - b.mean()).item(), 50, 400, generator=seeded(1)
+    )
+    assert got.spread == pytest.approx(math.sqrt(2 / 50), rel=0.15)
+    assert abs(got.mean) < 4 * got.spread / math.sqrt(400)
+
+
+@pytest.mark.parametrize("n", [6, 9, 10])
+def test_labels_are_shared_out_evenly(n: int) -> None:
+    labels = torch.tensor([0] * 15 + [1] * 10 + [2] * 5)
+
+    def metric(a: Tensor, b: Tensor) -> float:
+        counts = [torch.bincount(labels[s[:, 0].long()], minlength=3) for s in (a, b)]
+        assert len(a) == len(b) == n
+        assert (counts[0] - counts[1]).abs().max() <= 1
+        return 0.0
+
+    noise_floor(X, metric, n, 20, labels=labels, generator=seeded(0))
+
+
+def test_equal_shares_of_classes_lie_closer() -> None:
+    labels = torch.randint(4, (2000,), generator=seeded(0))
+    x = 5 * labels[:, None] + torch.randn(2000, 1, generator=seeded(1))
+    free = noise_floor(x, frechet_distance, 100, 20, generator=seeded(2))
+    even = noise_floor(x, frechet_distance, 100, 20, labels=labels, generator=seeded(2))
+    assert even.mean < free.mean / 3
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: noise_floor(X, frechet_distance, 16),
+            ValueError,
+            "real must have 32 observations for two sets of 16, got 30",
+        ),
+        (lambda: noise_floor(X, frechet_distance, 0), ValueError, "n must be at least"),
+        (lambda: noise_floor(X, frechet_distance, 5, 1), ValueError, "splits must be"),
+        (lambda: noise_floor(X.long(), frechet_distance, 5), TypeError, "real must be"),
+        (
+            lambda: noise_floor(X, frechet_distance, 5, labels=torch.zeros(3).long()),
+            ValueError,
+            r"labels must be \(30,\), got \(3,\)",
+        ),
+        (
+            lambda: noise_floor(X, frechet_distance, 5, generator=0),  # type: ignore[arg-type]
+            TypeError,
+            "generator must be",
+        ),
+    ],
+)
+def test_bad_input(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
