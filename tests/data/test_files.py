@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from genbook._validate import check_dtype
 from genbook.data import wind, world
-from genbook.data._files import FOLDER, check_dtype, read_arrays
+from genbook.data._files import FOLDER, read_arrays
 
 
 def test_reads_what_was_written(tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ def test_bad_arguments() -> None:
     prose = Prose(("a", "b"), ("A", "A"), ("x", "x"))
     with pytest.raises(ValueError, match=r"at least two sources.*A has only 'x'"):
         prose.split()
-    with pytest.raises(ValueError, match="held_out must lie between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match="held_out must be between 0 and 1, got 1"):
         prose.split(1)
     with pytest.raises(ValueError, match=r"author must be one of \['A'\], got 'B'"):
         prose.by("B")

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_dtype
 
 #: The labels, in their customary order.
 SECTIONS = (
@@ -102,7 +102,7 @@ def load_docstring_lines(
     Args:
         split: ``"train"`` or ``"test"``.
         length: Lines a piece.
-        dtype: The type of the features.
+        dtype: ``torch.float32`` or ``torch.float64``.
 
     Raises:
         ModuleNotFoundError: If NumPy is not installed.
@@ -115,7 +115,8 @@ def load_docstring_lines(
     """
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
-    check_count(length, "length", minimum=1)
+    length = check_count(length, "length", minimum=1)
+    check_dtype(dtype)
     lines: list[list[str]] = []
     labels: list[list[int]] = []
     names: list[str] = []

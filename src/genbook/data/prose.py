@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_seed, check_share
 from genbook.data._books import _pieces
 from genbook.data._docstrings import PACKAGES, _objects, _paragraphs, _without_blocks
 
@@ -91,10 +91,8 @@ class Prose:
             >>> [len(part) for part in prose.split(0.5)] in ([2, 1], [1, 2])
             True
         """
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out must lie between 0 and 1, got {held_out}")
-        check_count(seed, "seed")
-        rng = np.random.default_rng(seed)
+        held_out = check_share(held_out, "held_out")
+        rng = np.random.default_rng(check_seed(seed))
         wholes: dict[str, set[str]] = defaultdict(set)
         for author, source in zip(self.authors, self.sources, strict=True):
             wholes[author].add(source)

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_labels, check_tensor
+from genbook._validate import check_integers, check_labels, check_tensor
 
 __all__ = ["check_condition", "describe", "drop", "null_condition"]
 
@@ -80,6 +80,8 @@ def check_condition(y: Tensor, null: Tensor, n: int, classes: int = 0) -> Tensor
     """
     if classes:
         return check_labels(y, "y", classes, n)
+    if not null.is_floating_point():  # tokens
+        y = check_integers(y, "y", "tokens").to(null.dtype)
     got = y.dtype if isinstance(y, Tensor) else type(y).__name__
     if got != null.dtype:
         raise TypeError(
