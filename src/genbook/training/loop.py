@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from genbook._printing import printable
+from genbook._validate import check_count, check_seed
 from genbook.models.base import Model
 from genbook.training.schedules import Schedule
 
@@ -49,7 +51,8 @@ class History:
             return "History(0 steps)"
         ends = f"{self.loss[0]:.4g} → {self.loss[-1]:.4g}"
         val = f", validation {self.val_loss[-1]:.4g}" if self.val_loss else ""
-        return f"History({self.steps} steps, loss {ends}{val}, {self.seconds:.1f} s)"
+        text = f"History({self.steps} steps, loss {ends}{val}, {self.seconds:.1f} s)"
+        return printable(text)
 
 
 @dataclass
@@ -103,7 +106,8 @@ class Batches:
     """The rows of each step: shuffled anew every epoch, and redrawn at will.
 
     The rows that do not fill a last batch wait for another epoch's shuffle. When one
-    batch holds all rows, each step gets the data as they are.
+    batch holds all rows, every step is an epoch, and shuffled too: a loss may treat the
+    first row of a batch otherwise than the last, and must not learn from the order.
 
     Args:
         x: Observations, ``(n, *event_shape)``.
@@ -119,15 +123,13 @@ class Batches:
     """
 
     def __init__(self, x: Tensor, y: Tensor | None, size: int, seed: int) -> None:
-        self.x, self.y, self.size = x, y, size
+        self.x, self.y, self.size = x, y, check_count(size, "size", 1)
         self.per_epoch = max(len(x) // size, 1)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(check_seed(seed))
         self.order: Tensor | None = None
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor | None]:
         """Return the observations and the conditions of a step."""
-        if self.size >= len(self.x):
-            return self.x, self.y
         k = step % self.per_epoch
         if self.order is None or k == 0:
             self.epoch_state = self.generator.get_state()
