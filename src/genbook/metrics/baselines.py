@@ -8,6 +8,7 @@ given range can pass.
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 from torch import Tensor
 
@@ -82,5 +83,10 @@ def clipping_error(x: Tensor, low: float, high: float) -> Tensor:
 def _check(x: Tensor, low: float, high: float) -> None:
     """Check observations and a range."""
     check_tensor(x, "x")
+    for bound, name in ((low, "low"), (high, "high")):
+        if isinstance(bound, bool) or not isinstance(bound, Real):
+            raise TypeError(
+                f"{name} must be a number, got {type(bound).__name__} {bound!r}"
+            )
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}")

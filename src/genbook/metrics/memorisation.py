@@ -69,7 +69,7 @@ def nearest_neighbour_memorisation(
         >>> nearest_neighbour_memorisation(copies, train, held_out, generator=g)
         Memorisation(share=1.0, expected=0.5, p_value=0.001)
     """
-    check_count(permutations, "permutations", 1)
+    permutations = check_count(permutations, "permutations", 1)
     check_generator(generator)
     flat, train = _pair(samples, train, ("samples", "train"), 1)
     _, held_out = _pair(samples, held_out, ("samples", "held_out"), 1)
