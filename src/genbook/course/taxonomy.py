@@ -266,6 +266,12 @@ MEMBERS: tuple[Member, ...] = (
 )
 
 
+def _check_class(cls: type[Model]) -> None:
+    """Refuse what is no class of models, such as a name or a model itself."""
+    if not isinstance(cls, type) or not issubclass(cls, Model):
+        raise TypeError(f"cls must be a class of models, got {cls!r}")
+
+
 def approach(cls: type[Model]) -> str | None:
     """Return how a class deals with the density of its observations.
 
@@ -277,10 +283,14 @@ def approach(cls: type[Model]) -> str | None:
         to a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it
         only draws from it, and ``None`` if it does not generate.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> approach(Gaussian)
         'explicit, tractable'
     """
+    _check_class(cls)
     if not issubclass(cls, GenerativeModel):
         return None
     if issubclass(cls, VariationalModel | EnergyModel):
@@ -305,10 +315,14 @@ def sets(cls: type[Model]) -> tuple[str, ...]:
     Returns:
         The first few of ``SETS``.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> sets(Gaussian)
         ('unsupervised models', 'generative models', 'probabilistic models')
     """
+    _check_class(cls)
     if not issubclass(cls, GenerativeModel):
         return SETS[:1]
     if issubclass(cls, LatentVariableModel):
@@ -320,10 +334,14 @@ def sets(cls: type[Model]) -> tuple[str, ...]:
 def has_density(cls: type[Model]) -> bool:
     """Return whether a class evaluates its density exactly.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> has_density(Gaussian)
         True
     """
+    _check_class(cls)
     return issubclass(cls, TractableModel)
 
 
@@ -336,10 +354,14 @@ def density_kind(cls: type[Model]) -> str:
     Returns:
         ``"exact"``, ``"bounded"`` from below, ``"up to a constant"`` or ``"none"``.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> density_kind(Gaussian), density_kind(GAN)
         ('exact', 'none')
     """
+    _check_class(cls)
     if has_density(cls):
         return "exact"
     if issubclass(cls, VariationalModel):
@@ -350,20 +372,28 @@ def density_kind(cls: type[Model]) -> str:
 def has_representation(cls: type[Model]) -> bool:
     """Return whether a class encodes observations, and decodes codes.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> has_representation(GaussianMixture), has_representation(Gaussian)
         (True, False)
     """
+    _check_class(cls)
     return issubclass(cls, RepresentationModel)
 
 
 def abilities(cls: type[Model]) -> tuple[str, ...]:
     """Return what a class can do: its public methods among ``ABILITIES``.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> abilities(Gaussian)
         ('fit', 'loss', 'sample', 'log_prob')
     """
+    _check_class(cls)
     return tuple(name for name in ABILITIES if callable(getattr(cls, name, None)))
 
 

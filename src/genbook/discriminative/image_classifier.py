@@ -19,7 +19,10 @@ from genbook._validate import (
     check_generator,
     check_labels,
     check_positive,
+    check_seed,
+    check_sizes,
     check_tensor,
+    check_unit_interval,
 )
 from genbook.models.base import Model
 from genbook.training import fit, isolated_rng
@@ -50,19 +53,19 @@ class ImageClassifier(Model):
         self, event_shape: Sequence[int], classes: int, hidden: int = 128
     ) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.classes = check_count(classes, "classes", minimum=1)
-        check_count(hidden, "hidden", minimum=1)
+        hidden = check_count(hidden, "hidden", minimum=1)
         self.config = {
             "event_shape": self.event_shape,
-            "classes": classes,
+            "classes": self.classes,
             "hidden": hidden,
         }
         self.network = nn.Sequential(
             nn.Flatten(),
             nn.Linear(prod(self.event_shape), hidden),
             nn.ReLU(),
-            nn.Linear(hidden, classes),
+            nn.Linear(hidden, self.classes),
         )
 
     def loss(
@@ -75,14 +78,15 @@ class ImageClassifier(Model):
         """Return the mean of -log p(y | x) over the batch, in nats."""
         if y is None:
             raise ValueError("y must be the labels, (n,), got None")
-        check_tensor(x, "x", ("n", *self.event_shape))
-        check_labels(y, "y", self.classes, len(x))
+        check_generator(generator)
+        self._check_x(x, allow_empty=False)
+        y = check_labels(y, "y", self.classes, len(x))
         return cross_entropy(self.network(x), y)
 
     @torch.no_grad()
     def predict_proba(self, x: Tensor) -> Tensor:
         """Return p(y | x) for each image, ``(n, classes)``."""
-        check_tensor(x, "x", ("n", *self.event_shape), allow_empty=True)
+        self._check_x(x)
         return self.network(x).softmax(dim=1)
 
     def predict(self, x: Tensor) -> Tensor:
@@ -91,8 +95,9 @@ class ImageClassifier(Model):
 
     def accuracy(self, x: Tensor, y: Tensor) -> float:
         """Return the share of images whose likeliest class is ``y``."""
-        check_labels(y, "y", self.classes, len(x))
-        return (self.predict(x) == y).double().mean().item()
+        found = self.predict(x)
+        y = check_labels(y, "y", self.classes, len(x))
+        return (found == y).double().mean().item()
 
 
 def train_image_classifier(
@@ -126,7 +131,11 @@ def train_image_classifier(
         True
     """
     check_tensor(x, "x")
-    check_labels(y, "y", classes, len(x))
+    if x.ndim < 2:
+        raise ValueError(f"x must be (n, *event_shape), got {tuple(x.shape)}")
+    classes = check_count(classes, "classes", minimum=1)
+    y = check_labels(y, "y", classes, len(x))
+    check_seed(seed)
     if check_positive(noise, "noise", zero=True):
         g = torch.Generator().manual_seed(seed)
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
@@ -172,12 +181,9 @@ def negative_images(
         torch.Size([6, 1, 8, 8])
     """
     check_tensor(x, "x", ("m", "channels", "height", "width"))
-    check_count(n, "n")
+    n = check_count(n, "n")
     check_generator(generator)
-    if x.min() < 0 or x.max() > 1:
-        raise ValueError(
-            f"x must lie in [0, 1], got values from {x.min():.3g} to {x.max():.3g}"
-        )
+    check_unit_interval(x, "x")
     one, two = torch.randint(len(x), (2, n), generator=generator)
     u = torch.rand(n, *x.shape[1:], generator=generator, dtype=x.dtype)
     share = torch.rand(n, 1, 1, 1, generator=generator, dtype=x.dtype)
