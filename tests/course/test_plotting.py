@@ -159,6 +159,23 @@ POINTS = np.zeros((3, 2))
             r"y must be \(2",
         ),
         (lambda: plotting.show_curve(AX, [1.0], source="x"), ValueError, "source must"),
+        (lambda: plotting.show_curve(AX, "ab"), TypeError, "y must be numbers, got <U"),
+        (lambda: plotting.show_curve(AX, [1.0], label=5), TypeError, "label must be a"),
+        (lambda: plotting.show_points(AX, POINTS, size=-1), ValueError, "size must be"),
+        (
+            lambda: plotting.show_points(AX, POINTS, alpha=2),
+            ValueError,
+            "alpha must be",
+        ),
+        (lambda: plotting.show_points(AX, POINTS, colour=5), ValueError, "colour must"),
+        (
+            lambda: plotting.show_density(AX, None, [0, 0], [1, 1]),
+            TypeError,
+            "log_prob must be a model with a density or a function, got NoneType",
+        ),
+        (lambda: plotting.draw_land(AX, []), TypeError, "rings must be a list"),
+        (lambda: plotting.draw_land(AX, [[1]]), ValueError, "rings must be arrays"),
+        (lambda: plotting.subplots(height=1e9), ValueError, "height must be at most"),
         (lambda: plotting.show_box(None, [0, 0], [1, 1]), TypeError, "ax must be axes"),
     ],
 )

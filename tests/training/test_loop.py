@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -76,6 +78,24 @@ def test_smaller_batches_follow_from_the_seed_as_they_always_did() -> None:
         start = step % 3 * 6
         assert torch.equal(rows, x[orders[step // 3][start : start + 6]])
         assert torch.equal(drawn, torch.rand(2, generator=noise))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (None, None, ValueError, r"as many rows, got \[None, None\]"),
+        (5, None, TypeError, "x must be a tensor of rows, got 5"),
+        (torch.tensor(1.0), None, TypeError, "x must be a tensor of rows"),
+        (points(9), "abc", TypeError, "y must be a tensor of rows, got 'abc'"),
+        (points(9), torch.zeros(8), ValueError, r"as many rows, got \[9, 8\]"),
+        (points(0), None, ValueError, r"as many rows, got \[0, None\]"),
+    ],
+)
+def test_rows_of_another_kind(
+    x: Any, y: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Batches(x, y, 2, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_number, check_positive
 from genbook.course.style import DATA, MODEL
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ def to_numpy(x: Any) -> np.ndarray:
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
+def check_inches(height: float) -> None:
+    """Refuse a height that no page has."""
+    if check_positive(height, "height") > 100:
+        raise ValueError(f"height must be at most 100 inches, got {height}")
+
+
 def check_axes(ax: Axes) -> None:
     """Refuse what cannot be drawn on."""
     if not isinstance(ax, Axes):
@@ -33,6 +40,46 @@ def check_source(source: Source) -> None:
     """Refuse what is neither data nor model."""
     if not isinstance(source, str) or source not in COLOUR:
         raise ValueError(f"source must be 'data' or 'model', got {source!r}")
+
+
+def check_label(label: str | None) -> None:
+    """Refuse a label that is no text."""
+    if label is not None and not isinstance(label, str):
+        raise TypeError(f"label must be a text or None, got {type(label).__name__}")
+
+
+def check_marks(
+    size: float, alpha: float, colour: str | None, label: str | None
+) -> None:
+    """Refuse a size, an opacity, a colour or a label that is none."""
+    check_positive(size, "size")
+    if not 0 <= check_number(alpha, "alpha") <= 1:
+        raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
+    if colour is not None and not is_color_like(colour):
+        raise ValueError(f"colour must be a colour of Matplotlib, got {colour!r}")
+    check_label(label)
+
+
+def check_function(log_prob: Any) -> Callable[[Tensor], Tensor]:
+    """Return the log density of a model, or the function that was given as such."""
+    function = getattr(log_prob, "log_prob", log_prob)
+    if not callable(function):
+        raise TypeError(
+            f"log_prob must be a model with a density or a function, got "
+            f"{type(log_prob).__name__}"
+        )
+    return function
+
+
+def check_rings(rings: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return closed lines as arrays ``(k, 2)``."""
+    if isinstance(rings, str) or not isinstance(rings, Sequence) or not rings:
+        raise TypeError(f"rings must be a list of arrays (k, 2), got {rings!r}")
+    found = [to_numpy(ring) for ring in rings]
+    for ring in found:
+        if ring.ndim != 2 or ring.shape[1] != 2 or not len(ring):
+            raise ValueError(f"rings must be arrays (k, 2), got {ring.shape}")
+    return found
 
 
 def corner(x: Any, name: str) -> np.ndarray:

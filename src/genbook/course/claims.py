@@ -87,6 +87,7 @@ def show(value: float) -> str:
         >>> show(1.0), show(0.123456789), show(1.2e-12), show(50000)
         ('1', '0.123457', '1.2e-12', '50,000')
     """
+    value = _number(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e15:

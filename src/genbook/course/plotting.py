@@ -21,6 +21,11 @@ from genbook.course._axes import (
     COLOUR,
     Source,
     check_axes,
+    check_function,
+    check_inches,
+    check_label,
+    check_marks,
+    check_rings,
     check_source,
     corner,
     grid_points,
@@ -105,7 +110,7 @@ def subplots(
         raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
     check_count(rows, "rows", 1, 100)
     check_count(columns, "columns", 1, 100)
-    check_positive(height, "height")
+    check_inches(height)
     return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
 
 
@@ -127,6 +132,7 @@ def show_points(
     """
     check_axes(ax)
     check_source(source)
+    check_marks(size, alpha, colour, label)
     p = to_numpy(x)
     if p.ndim != 2 or p.shape[1] != 2:
         raise ValueError(f"x must be (n, 2), got {p.shape}")
@@ -170,7 +176,9 @@ def show_density(
     check_axes(ax)
     ex, ey, centres = grid_points(low, high, resolution)
     dtype = getattr(log_prob, "dtype", torch.float64)
-    function = getattr(log_prob, "log_prob", log_prob)
+    function = check_function(log_prob)
+    if ceiling is not None:
+        check_positive(ceiling, "ceiling")
     with torch.inference_mode():
         p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
     return ax.pcolormesh(
@@ -217,7 +225,7 @@ def draw_land(
 
     check_axes(ax)
     check_flag(fill, "fill")
-    vertices = np.concatenate([np.vstack([r, r[:1]]) for r in rings])
+    vertices = np.concatenate([np.vstack([r, r[:1]]) for r in check_rings(rings)])
     codes = np.concatenate(
         [[Path.MOVETO] + [Path.LINETO] * (len(r) - 1) + [Path.CLOSEPOLY] for r in rings]
     )
@@ -277,8 +285,12 @@ def show_curve(
     """Draw a training curve, averaged over ``smooth`` steps."""
     check_axes(ax)
     check_source(source)
+    check_label(label)
     smooth = check_count(smooth, "smooth", 1)
-    v = np.asarray(y, dtype=float)
+    v = to_numpy(y)
+    if v.dtype.kind not in "fiu":
+        raise TypeError(f"y must be numbers, got {v.dtype}")
+    v = v.astype(float)
     if v.ndim != 1 or len(v) < smooth:
         raise ValueError(f"y must be ({smooth} or more,), got {v.shape}")
     if smooth > 1:

@@ -148,6 +148,8 @@ def label_lines(text: str) -> list[tuple[str, int]] | None:
         >>> label_lines("Add.\\n\\nReturns\\n-------\\nz : int\\n    The sum.")
         [('Add.', 0), ('z : int', 2), ('    The sum.', 2)]
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string, got {type(text).__name__}")
     lines = text.expandtabs().splitlines()
     labelled: list[tuple[str, int]] = []
     section = 0
@@ -169,6 +171,8 @@ def line_features(line: str) -> list[float]:
         >>> sum(line_features("    Summed over the last axis."))
         5.0
     """
+    if not isinstance(line, str):
+        raise TypeError(f"line must be a string, got {type(line).__name__}")
     return [float(bool(pattern.match(line))) for pattern in _PATTERNS]
 
 

@@ -111,7 +111,7 @@ class LinearChainCRF(nn.Module):
         Raises:
             ValueError: If the shapes do not fit, or a label does not exist.
         """
-        check_positive(l2, "l2", zero=True)
+        l2 = check_positive(l2, "l2", zero=True)
         iterations = check_count(iterations, "iterations", minimum=1)
         self.loss(x, y)  # refuses bad data before a weight moves
         weights = list(self.parameters())

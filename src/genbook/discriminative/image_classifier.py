@@ -136,7 +136,8 @@ def train_image_classifier(
     classes = check_count(classes, "classes", minimum=1)
     y = check_labels(y, "y", classes, len(x))
     check_seed(seed)
-    if check_positive(noise, "noise", zero=True):
+    noise = check_positive(noise, "noise", zero=True)
+    if noise:
         g = torch.Generator().manual_seed(seed)
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
         noisy = (x + noise * eps).clamp(x.min(), x.max())

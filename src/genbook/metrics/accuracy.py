@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -30,6 +31,11 @@ class Estimate(float):
     se: float
 
     def __new__(cls, value: float, se: float) -> Estimate:
+        for v, name in ((value, "value"), (se, "se")):
+            if not isinstance(v, Real):
+                raise TypeError(f"{name} must be a number, got {type(v).__name__}")
+        if se < 0:
+            raise ValueError(f"se must be zero or positive, got {se}")
         self = super().__new__(cls, value)
         self.se = float(se)
         return self

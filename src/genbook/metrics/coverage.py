@@ -154,7 +154,8 @@ def _shares(
     x: Tensor, name: str, labeller: Callable[[Tensor], Tensor], classes: int
 ) -> tuple[Tensor, float]:
     """Return the share of each class among the labelled, and of the unlabelled."""
-    check_tensor(x, name, ("n", *("size" for _ in x.shape[1:])))
+    if check_tensor(x, name).ndim == 0:
+        raise ValueError(f"{name} must be (n, *event_shape), got ()")
     labels = labeller(x)
     labels = check_labels(labels, f"labeller({name})", classes, len(x), minimum=-1)
     counts = torch.bincount(labels.cpu() + 1, minlength=classes + 1).double()

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Discrete
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_seed
 
 #: The table of turns may have so many entries, each a small list.
 MOST_TURNS = 1_000_000
@@ -94,7 +94,7 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.int64, dict[str, Any]]:
         """Draw an observation and return its state and an empty dictionary."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_seed(seed))
         self._round = int(self.np_random.integers(len(self._states)))
         return self._states[self._round], {}
 

@@ -115,6 +115,11 @@ class Batches:
         size: The rows of a batch.
         seed: The seed of the shuffling, drawn on the CPU whatever the device of ``x``.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no rows, not as many conditions, or a number is out of
+            range.
+
     Example:
         >>> x = torch.arange(4.0)[:, None]
         >>> batch = Batches(x, None, 2, seed=0)
@@ -123,6 +128,12 @@ class Batches:
     """
 
     def __init__(self, x: Tensor, y: Tensor | None, size: int, seed: int) -> None:
+        for name, t in (("x", x), ("y", y)):
+            if t is not None and (not isinstance(t, Tensor) or not t.ndim):
+                raise TypeError(f"{name} must be a tensor of rows, got {t!r}")
+        if x is None or not len(x) or (y is not None and len(y) != len(x)):
+            rows = [None if t is None else len(t) for t in (x, y)]
+            raise ValueError(f"x and y must have as many rows, got {rows}")
         self.x, self.y, self.size = x, y, check_count(size, "size", 1)
         self.per_epoch = max(len(x) // size, 1)
         self.generator = torch.Generator().manual_seed(check_seed(seed))
