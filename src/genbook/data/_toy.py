@@ -47,6 +47,7 @@ class _Toy(KnownDensity):
             ValueError: If it has another shape, is empty, or is not finite.
 
         Example:
+            >>> from genbook.data.toy import Checkerboard
             >>> Checkerboard(cells=2).log_prob(torch.tensor([[0.5, 0.5]])).exp()
             tensor([0.5000])
         """

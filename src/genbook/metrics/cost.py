@@ -22,6 +22,7 @@ def nfe(model: GenerativeModel) -> int:
         TypeError: If the model cannot be sampled.
 
     Example:
+        >>> from genbook.models.flows.flow import Flow
         >>> nfe(Flow(2))
         1
     """
