@@ -26,8 +26,10 @@ from genbook._validate import check_integers, check_labels, check_tensor
 __all__ = ["check_condition", "describe", "drop", "null_condition"]
 
 
-_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32)
-_INTEGERS += (torch.uint16, torch.uint32, torch.uint64)
+_INTEGERS = (
+    *(torch.uint8, torch.int8, torch.int16, torch.int32),
+    *(torch.uint16, torch.uint32, torch.uint64),
+)
 
 
 def null_condition(network: nn.Module, classes: int = 0) -> Tensor | None:
