@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
+import signal
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,7 +193,7 @@ def test_example_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (args.seed, args.out, args.fast) == (0, Path("out/box"), False)
     args = parser.parse_args(["--seed", "7", "--out", "x/y", "--fast"])
     assert (args.seed, args.out, args.fast) == (7, Path("x/y"), True)
-    for seed in ("-1", "a", "1.5"):
+    for seed in ("-1", "a", "1.5", str(2**31), str(2**70)):
         with pytest.raises(SystemExit):
             parser.parse_args([f"--seed={seed}"])
         assert "invalid seed (a whole number" in capsys.readouterr().err
@@ -209,3 +212,119 @@ def test_example_parser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     spec.loader.exec_module(module)
     assert module.parser.parse_args([]).out == Path("out/lesson")
     assert module.parser.prog == "lesson"
+
+
+def test_a_folder_that_cannot_be_one_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("")
+    parser = cli.example_parser("Draw a box.", "box")
+
+    def refused(out: str | None, message: str) -> None:
+        with pytest.raises(SystemExit):
+            parser.parse_args([] if out is None else [f"--out={out}"])
+        assert message in capsys.readouterr().err
+
+    for out in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+        refused(str(out), f"argument --out: must be a folder, {tmp_path}/file is none")
+    refused("n" * 300 + "/a", "argument --out: ")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    refused(str(tmp_path / "a"), f"argument --out: {tmp_path} must be writable")
+    monkeypatch.undo()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    refused(None, "argument --out: [Errno 2] No such file or directory")
+
+
+def script(*args: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command, or a script, with pipes to its outputs."""
+    path = os.pathsep.join(sys.path)
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": ""}
+    environment |= options.pop("env", {})
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, *args], env=environment, **pipes, **options
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no broken pipes")
+@pytest.mark.parametrize("command", ["list", "run", "--help"])
+def test_a_reader_who_goes_away_is_no_error(clone: Path, command: str) -> None:
+    lesson = clone / "examples" / "lesson.py"
+    lesson.write_text(
+        "from genbook.cli import example_parser\n"
+        "example_parser('Doc.').parse_args()\n"
+        "for _ in range(100_000): print('a line')\n"
+    )
+    args = ["run", "lesson"] if command == "run" else [command]
+    main = (
+        "import sys; from genbook import cli;"
+        f"cli.__file__ = {cli.__file__!r}; sys.exit(cli.main({args}))"
+    )
+    with script("-c", main, cwd=clone) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_signs_that_an_output_lacks_stop_nobody(
+    clone: Path, encoding: str, by_hand: bool
+) -> None:
+    lesson = clone / "examples" / "lesson.py"
+    lesson.write_text(
+        "from genbook.cli import example_parser\n"
+        "example_parser('Doc.').parse_args()\n"
+        "print('1.4 → 0.6, 30 °, ☺')\n"
+    )
+    main = (
+        "import sys; from genbook import cli;"
+        f"cli.__file__ = {cli.__file__!r}; sys.exit(cli.main(['run', 'lesson']))"
+    )
+    args = [str(lesson)] if by_hand else ["-c", main]
+    with script(*args, cwd=clone, env={"PYTHONIOENCODING": encoding}) as process:
+        out, err = process.communicate()
+    assert err == b""
+    degree = "?" if encoding == "ascii" else "°"
+    assert out.decode(encoding).strip() == f"1.4 ? 0.6, 30 {degree}, ?"
+
+
+def test_descriptions_are_listed_on_any_output(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clone / "examples" / "arrow.py").write_text('"""From x → y."""', "utf-8")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert cli.main(["list"]) == 0
+    assert "From x ? y." in out.buffer.getvalue().decode("cp1252")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no folder in use can be deleted")
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("command", [["list"], ["run", "echo"]])
+def test_a_deleted_working_folder_is_said_in_a_sentence(
+    clone: Path,
+    installed: bool,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not installed:
+        monkeypatch.setattr(cli, "__file__", "/nowhere/site/genbook/cli.py")
+    gone = clone / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, listed = cli.main(command), command == ["list"] and installed
+    out, err = capsys.readouterr()
+    assert code == (0 if listed else 2)
+    assert ("echo" in out) == listed
+    sentence = "genbook: the working folder was deleted; change to one that exists\n"
+    assert err == ("" if listed else sentence)

@@ -14,10 +14,17 @@ from genbook._validate import (
     check_choice,
     check_corners,
     check_count,
+    check_dtype,
     check_fitted,
+    check_flag,
     check_generator,
+    check_integers,
     check_labels,
+    check_number,
     check_positive,
+    check_seed,
+    check_share,
+    check_sizes,
     check_tensor,
     check_unit_interval,
 )
@@ -35,7 +42,11 @@ X = torch.zeros(5, 2)
         (lambda v: check_tensor(v, "x", ("n", 2), allow_empty=True), X[:0]),
         (lambda v: check_tensor(v, "x", ()), torch.tensor(1.0)),
         (lambda v: check_labels(v, "y", 3), torch.tensor([0, 2])),
-        (lambda v: check_labels(v, "y", 3, 2), torch.tensor([0, 2], dtype=torch.int8)),
+        (lambda v: check_labels(v, "y"), torch.tensor([0, 2**40])),
+        (lambda v: check_labels(v, "y", 3, minimum=-1), torch.tensor([-1, 2])),
+        (lambda v: check_integers(v, "x"), torch.tensor([[0, -2]])),
+        (lambda v: check_dtype(v), torch.float64),
+        (lambda v: check_flag(v, "resume"), False),
         (lambda v: check_labels(v, "y", 3), torch.zeros(0, dtype=torch.long)),
         (lambda v: check_choice(v, "output", ("sigmoid", "linear")), "linear"),
         (lambda v: check_unit_interval(v, "x"), torch.tensor([0.0, 1.0])),
@@ -59,6 +70,28 @@ def test_numbers_come_back_as_floats(v: float) -> None:
     assert check_positive(v, "v") == v
     assert type(check_positive(v, "v")) is float
     assert check_positive(0, "v", zero=True) == 0
+
+
+@pytest.mark.parametrize("v", [0.5, np.float32(0.5), np.float64(0.5)])
+def test_numbers_of_numpy_come_back_as_plain_ones(v: float) -> None:
+    for check in (check_number, check_positive, check_share):
+        assert check(v, "v") == 0.5
+        assert type(check(v, "v")) is float
+    assert check_number(np.int8(-3), "v") == -3
+    assert check_flag(np.bool_(True), "v") is True
+    assert type(check_seed(np.uint64(2**62))) is int
+    assert check_sizes([np.int64(2), 3], "v") == (2, 3)
+    assert {type(size) for size in check_sizes([np.int64(2), 3], "v")} == {int}
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint64],
+)
+def test_labels_come_back_in_the_type_of_indices(dtype: torch.dtype) -> None:
+    y = torch.tensor([0, 2], dtype=dtype)
+    assert check_labels(y, "y", 3, 2).dtype == torch.int64
+    assert check_integers(y[None], "x").tolist() == [[0, 2]]
 
 
 def test_corners_come_back_as_copies() -> None:
@@ -201,6 +234,48 @@ def label(*values: float, **options: object) -> torch.Tensor:
             lambda: check_labels(label(0, -1), "y", 2),
             ValueError,
             "labels 0 to 1, got -1",
+        ),
+        (
+            lambda: check_labels(label(0, -2), "y", minimum=-1),
+            ValueError,
+            "y must hold labels -1 or above, got -2",
+        ),
+        (
+            lambda: check_integers(X, "x", "tokens"),
+            TypeError,
+            "x must hold integer tokens, got torch.float32",
+        ),
+        (
+            lambda: check_count(10**9, "n"),
+            ValueError,
+            "n must be at most 100,000,000, got 1000000000",
+        ),
+        (lambda: check_count(9, "n", 0, 8), ValueError, "n must be at most 8, got 9"),
+        (lambda: check_seed(-1), ValueError, "seed must be at least 0, got -1"),
+        (
+            lambda: check_seed(2**63, "s"),
+            ValueError,
+            "s must be at most 9,223,372,036,854,775,807, got",
+        ),
+        (lambda: check_number("1", "v"), TypeError, "v must be a number, got str '1'"),
+        (lambda: check_number(True, "v"), TypeError, "v must be a number, got bool"),
+        (lambda: check_number(math.nan, "v"), ValueError, "v must be finite, got nan"),
+        (lambda: check_number(-math.inf, "v"), ValueError, "v must be finite"),
+        (lambda: check_share(1, "v"), ValueError, "v must be between 0 and 1, got 1"),
+        (lambda: check_share(math.nan, "v"), ValueError, "between 0 and 1, got nan"),
+        (lambda: check_share(None, "v"), TypeError, "v must be a number, got NoneType"),
+        (lambda: check_flag("no", "v"), TypeError, "v must be True or False, got str"),
+        (lambda: check_flag(1, "v"), TypeError, "v must be True or False, got int 1"),
+        (
+            lambda: check_choice(["a"], "v", ("a", "b", "c")),
+            ValueError,
+            "v must be a, b or c, got ['a']",
+        ),
+        (lambda: check_choice("b", "v", ("a",)), ValueError, "v must be a, got 'b'"),
+        (
+            lambda: check_dtype("float32"),
+            TypeError,
+            "dtype must be torch.float32 or torch.float64, got 'float32'",
         ),
         (
             lambda: check_generator(0),

@@ -18,11 +18,13 @@ PACKAGE = ROOT / "src" / "genbook"
 
 Graph = dict[str, set[str]]  # a module, without "genbook.", and what it imports
 
-BELOW = ("_validate", "_files")
+BELOW = ("_validate", "_numbers", "_files", "_printing")
 #: The rooms from below, and which rooms each may import besides itself.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "_validate": (),
+    "_numbers": (),
+    "_validate": ("_numbers",),
     "_files": (),
+    "_printing": (),
     "data": BELOW,
     "models": BELOW,
     "training": (*BELOW, "models"),

@@ -9,6 +9,9 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import io
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +20,7 @@ from pathlib import Path
 from genbook import __version__
 
 INSTALLED = "_examples"  # the name of the folder within an installed package
+MOST_SEED = 2**31 - 1  # NumPy's old generators, scikit-learn's, take 32 bits
 
 __all__ = ["example_parser", "examples_folder", "list_examples", "main"]
 
@@ -24,7 +28,9 @@ __all__ = ["example_parser", "examples_folder", "list_examples", "main"]
 def example_parser(doc: str | None, name: str | None = None) -> argparse.ArgumentParser:
     """Return a parser with the options that every example script has.
 
-    They are ``--seed`` (0), ``--out`` (the folder ``out/NAME``) and ``--fast``.
+    They are ``--seed`` (0), ``--out`` (the folder ``out/NAME``) and ``--fast``. A
+    script that is being run gets an output that writes a question mark for a sign it
+    lacks, and ends quietly when nobody reads it any more, as with ``head``.
 
     Args:
         doc: The docstring of the script: ``__doc__``.
@@ -38,8 +44,15 @@ def example_parser(doc: str | None, name: str | None = None) -> argparse.Argumen
         >>> args.seed, args.out.as_posix(), args.fast
         (3, 'out/box', False)
     """
+    caller = first = sys._getframe(1)
     if name is None:
-        name = Path(sys._getframe(1).f_globals["__file__"]).stem
+        name = Path(caller.f_globals["__file__"]).stem
+    while first.f_back is not None:
+        first = first.f_back
+    if first.f_globals is caller.f_globals:  # this process runs that script alone
+        _print_anyway()
+        if hasattr(signal, "SIGPIPE"):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(
         prog=name,
         description=doc,
@@ -50,8 +63,8 @@ def example_parser(doc: str | None, name: str | None = None) -> argparse.Argumen
     )
     parser.add_argument(
         "--out",
-        type=Path,
-        default=Path("out") / name,
+        type=_folder,
+        default=str(Path("out") / name),
         metavar="FOLDER",
         help=f"where the figures go (default: out/{name})",
     )
@@ -61,14 +74,48 @@ def example_parser(doc: str | None, name: str | None = None) -> argparse.Argumen
     return parser
 
 
+def _print_anyway() -> None:
+    """Let the outputs write a question mark for a sign that they cannot show.
+
+    A file on Windows (cp1252) knows no arrow, ASCII no degree: Python would stop there.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _seed(text: str) -> int:
     seed = int(text)
-    if seed < 0:
+    if not 0 <= seed <= MOST_SEED:
         raise ValueError
     return seed
 
 
-_seed.__name__ = "seed (a whole number, zero or more)"  # argparse shows it
+_seed.__name__ = f"seed (a whole number, zero or more, at most {MOST_SEED})"  # shown
+
+
+def _folder(text: str) -> Path:
+    """Return a folder that is there or can be made."""
+    path = Path(text)
+    try:
+        there = path.absolute()
+        while not _is_there(there):
+            there = there.parent
+    except OSError as error:  # no working folder, or a name that is too long
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a folder, {there} is none")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{there} must be writable, it is not")
+    return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def examples_folder() -> Path | None:
@@ -79,12 +126,16 @@ def examples_folder() -> Path | None:
 
     Returns:
         The folder, or ``None``.
+
+    Raises:
+        FileNotFoundError: If there is neither, and the current folder was deleted.
     """
-    package, here = Path(__file__).parent, Path.cwd()
+    package = Path(__file__).parent
     if _is_clone(package.parents[1]):
         return package.parents[1] / "examples"
     if (package / INSTALLED).is_dir():
         return package / INSTALLED
+    here = Path.cwd()
     for root in (here, *here.parents):
         if _is_clone(root):
             return root / "examples"
@@ -121,9 +172,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process when ``None``.
 
     Returns:
-        The exit code, which is 0, that of the example, or 2 for a wrong name or no
-            examples.
+        The exit code, which is 0, that of the example, 2 for a wrong name, no examples
+            or no working folder, or 141 if nobody reads the output any more.
     """
+    _print_anyway()
+    try:
+        try:
+            return _main(argv)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # such as `genbook list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell says it
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="genbook", description="List and run the examples of the book genbook."
     )
@@ -145,7 +210,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
 
-    folder = examples_folder()
+    try:
+        if args.command == "run":
+            Path.cwd()  # where the example will write
+        folder = examples_folder()
+    except FileNotFoundError:
+        print(
+            "genbook: the working folder was deleted; change to one that exists",
+            file=sys.stderr,
+        )
+        return 2
     if folder is None:
         print(
             "genbook: the examples are not installed with the package; install its "

@@ -57,11 +57,55 @@ def test_failure_names_claim_value_and_band() -> None:
         ({"at_least": 0, "within": 1}, "stand beside equals"),
         ({"equals": 0, "within": -1}, "zero or positive"),
         ({"between": (2, 1)}, "is empty"),
+        ({"equals": 4, "within": math.inf}, "zero or positive, and finite, got inf"),
+        ({"equals": 4, "within": math.nan}, "within must be a number, got NaN"),
+        ({"equals": math.nan}, "equals must be a number, got NaN"),
+        ({"at_least": math.nan}, "the lower bound must be a number, got NaN"),
+        ({"at_least": -math.inf}, "holds every number"),
+        ({"at_most": math.inf}, "holds every number"),
+        ({"between": (-math.inf, math.inf)}, "holds every number"),
+        ({"between": (0, math.nan)}, "the upper bound must be a number, got NaN"),
     ],
 )
 def test_bad_bands(band: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check("a", 1.0, **band)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"equals": "4"}, "equals must be one number, got '4'"),
+        ({"equals": 4, "within": "1"}, "within must be one number, got '1'"),
+        ({"at_most": [1]}, r"the upper bound must be one number, got \[1\]"),
+        ({"between": 5}, r"between must be \(low, high\), got 5"),
+        ({"between": (1, 2, 3)}, r"between must be \(low, high\), got"),
+        ({"equals": 4, "says": 5}, "says must be a text, got int"),
+        ({"equals": 4, "unit": None}, "unit must be a text, got NoneType"),
+    ],
+)
+def test_bounds_and_texts_of_another_type(options: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        check("a", 4.0, **options)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, np.float32("nan")])
+def test_only_finite_numbers_stand_in_the_text(value: float) -> None:
+    with pytest.raises(ValueError, match="number 'a' must be finite, got"):
+        number("a", value)
+
+
+@pytest.mark.parametrize("fmt", ["zzz", "s", 5, None])
+def test_a_format_that_is_none(fmt: object) -> None:
+    with pytest.raises(ValueError, match=r"fmt must be like '.3g' or ',d', got"):
+        number("a", 1.5, fmt)  # type: ignore[arg-type]
+
+
+def test_infinite_ends() -> None:
+    assert check("a", 5, between=(1, math.inf)).band == "≥ 1"
+    assert check("a", -math.inf, between=(-math.inf, 2)).band == "≤ 2"
+    assert check("a", math.inf, between=(1, 2)).ok is False
+    assert check("a", True, equals=True).ok
 
 
 @pytest.mark.parametrize("name", ["", "Two Words", "under_score", "-a", 3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -117,3 +119,66 @@ def test_curve_is_averaged_in_place() -> None:
     assert np.allclose(line.get_xdata(), [1, 2, 3])
     assert line.get_color() == MODEL
     assert DATA != MODEL
+
+
+AX = plotting.subplots()[1]
+POINTS = np.zeros((3, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: plotting.world_axes(AX, labels="no"), TypeError, "labels must be Tr"),
+        (lambda: plotting.draw_land(AX, [POINTS], fill="no"), TypeError, "fill must b"),
+        (lambda: plotting.subplots(0), ValueError, "rows must be at least 1"),
+        (lambda: plotting.subplots(1, 10**6), ValueError, "columns must be at most"),
+        (lambda: plotting.subplots(height=-1), ValueError, "height must be positive"),
+        (lambda: plotting.subplots(width=[1]), ValueError, "width must be one of"),
+        (lambda: plotting.show_points(5, POINTS), TypeError, "ax must be axes of Mat"),
+        (lambda: plotting.show_points(AX, POINTS, [1]), ValueError, "source must be"),
+        (lambda: plotting.grid_points("ab", [1, 1]), ValueError, "low must be two num"),
+        (lambda: plotting.grid_points([0, 0], [1]), ValueError, "high must be two num"),
+        (
+            lambda: plotting.grid_points([0, 0], [1, 1], 10**9),
+            ValueError,
+            "resolution must be at most",
+        ),
+        (
+            lambda: plotting.show_images(AX, np.zeros((2, 4, 4)), columns=0),
+            ValueError,
+            "columns must be at least 1",
+        ),
+        (
+            lambda: plotting.show_images(AX, np.zeros((2, 4, 4)), vmax=0),
+            ValueError,
+            "vmax must be positive",
+        ),
+        (
+            lambda: plotting.show_curve(AX, [1.0], smooth=2),
+            ValueError,
+            r"y must be \(2",
+        ),
+        (lambda: plotting.show_curve(AX, [1.0], source="x"), ValueError, "source must"),
+        (lambda: plotting.show_curve(AX, "ab"), TypeError, "y must be numbers, got <U"),
+        (lambda: plotting.show_curve(AX, [1.0], label=5), TypeError, "label must be a"),
+        (lambda: plotting.show_points(AX, POINTS, size=-1), ValueError, "size must be"),
+        (
+            lambda: plotting.show_points(AX, POINTS, alpha=2),
+            ValueError,
+            "alpha must be",
+        ),
+        (lambda: plotting.show_points(AX, POINTS, colour=5), ValueError, "colour must"),
+        (
+            lambda: plotting.show_density(AX, None, [0, 0], [1, 1]),
+            TypeError,
+            "log_prob must be a model with a density or a function, got NoneType",
+        ),
+        (lambda: plotting.draw_land(AX, []), TypeError, "rings must be a list"),
+        (lambda: plotting.draw_land(AX, [[1]]), ValueError, "rings must be arrays"),
+        (lambda: plotting.subplots(height=1e9), ValueError, "height must be at most"),
+        (lambda: plotting.show_box(None, [0, 0], [1, 1]), TypeError, "ax must be axes"),
+    ],
+)
+def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from genbook.course import scoreboard, taxonomy
 from genbook.course.recipes import World, world_data
-from genbook.course.scoreboard import CANDIDATES, Candidate, TrainedModel
+from genbook.course.scoreboard import (
+    CANDIDATES,
+    Candidate,
+    TrainedModel,
+    estimate_log_prob,
+    evaluate,
+    train_all,
+)
 from genbook.metrics.cost import nfe
 from genbook.models.density.box import UniformBox
 from genbook.models.energy.network import EnergyNetwork
@@ -114,3 +121,24 @@ def test_evaluations_count_the_runs_of_a_network() -> None:
 
     assert nfe(Steps()) == 7
     assert nfe(UniformBox.from_corners([0, 0], [1, 1])) == 0
+
+
+def test_what_is_no_model_no_task_and_no_entry_is_refused() -> None:
+    x = torch.zeros(3, 2)
+    for model in (None, "abc", torch.nn.Linear(2, 2)):
+        with pytest.raises(TypeError, match="model must be a GenerativeModel, got"):
+            estimate_log_prob(model, x)  # type: ignore[arg-type]
+    box = UniformBox.from_corners([-1, -1], [1, 1])
+    with pytest.raises(ValueError, match=r"x must be \(n, 2\), got \(3,\)"):
+        estimate_log_prob(box, x[:, 0])
+    with pytest.raises(TypeError, match="generator must be a torch"):
+        estimate_log_prob(box, x, generator=0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="world must be a World, got NoneType"):
+        train_all(None)  # type: ignore[arg-type]
+    world = world_data(5, 5)
+    with pytest.raises(TypeError, match="candidates must be a list of Candidate, got"):
+        train_all(world, ["box"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="entry must be a TrainedModel of train_all"):
+        evaluate(box, world)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="world must be a World, got str"):
+        evaluate(TrainedModel("box", box, 0.0), "world")  # type: ignore[arg-type]

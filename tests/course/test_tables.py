@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 import torch
@@ -136,8 +137,31 @@ def test_tensors_and_missing_values():
         ([{"a": 1}], {"formats": {"b": ".2f"}}, r"formats must name .* got \['b'\]"),
         ([{"a": 1}], {"best": {"b": "low"}}, r"best must name columns .* got \['b'\]"),
         ([{"a": 1}], {"best": {"a": "most"}}, "'low' or 'high', got"),
+        ([{"a": 1.5}], {"formats": {"a": "zzz"}}, "formats must fit the numbers, got"),
     ],
 )
 def test_bad_input_is_refused(rows, options, message):
     with pytest.raises(ValueError, match=message):
+        table(rows, **options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ("abc", {}, "rows must be a list of records, got str"),
+        (5, {}, "rows must be a list of records, got int"),
+        ([5], {}, r"rows must be records \(dict\), got int"),
+        ([{"a": 1}], {"formats": "abc"}, "formats must be a dict, got str 'abc'"),
+        ([{"a": 1}], {"best": 5}, "best must be a dict, got int 5"),
+        ([{"a": 1}], {"caption": 5}, "caption must be a text, got int"),
+        ([{"a": 1}], {"label": None}, "label must be a text, got NoneType"),
+        (
+            [{"a": torch.zeros(2)}],
+            {},
+            "rows must hold one number in a cell, got Tensor",
+        ),
+    ],
+)
+def test_arguments_of_another_type(rows: Any, options: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         table(rows, **options)

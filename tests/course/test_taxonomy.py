@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -131,3 +132,20 @@ def test_chapters_are_in_the_syllabus(root: Path) -> None:
         whole_part = f"book/{member.chapter.split('/')[0]}/*"
         there = f"book/{member.chapter}" in syllabus or whole_part in syllabus
         assert there, member.name
+
+
+@pytest.mark.parametrize("cls", ["abc", None, 5, int, Gaussian(2)])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        taxonomy.approach,
+        taxonomy.sets,
+        taxonomy.has_density,
+        taxonomy.density_kind,
+        taxonomy.has_representation,
+        taxonomy.abilities,
+    ],
+)
+def test_what_is_no_class_of_models_is_refused(ask: Any, cls: object) -> None:
+    with pytest.raises(TypeError, match="cls must be a class of models, got"):
+        ask(cls)

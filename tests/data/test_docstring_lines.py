@@ -87,3 +87,12 @@ def test_bad_input_is_named() -> None:
         load_docstring_lines("all")
     with pytest.raises(ValueError, match="length must be at least 1"):
         load_docstring_lines(length=0)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="text must be a string, got int"):
+        label_lines(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="line must be a string, got NoneType"):
+        line_features(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"dtype must be torch\.float32 or"):
+        load_docstring_lines(dtype="float32")  # type: ignore[arg-type]

@@ -6,13 +6,23 @@ import ast
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from genbook._validate import check_dtype
 from genbook.data import wind, world
-from genbook.data._files import FOLDER, check_dtype, read_arrays
+from genbook.data._files import FOLDER, read_arrays
+from genbook.data.digits import load_digits
+from genbook.data.docstring_lines import load_docstring_lines
+from genbook.data.fruit import sample_fruit
+from genbook.data.paintings import sample_paintings
+from genbook.data.tins import sample_tins
+from genbook.data.toy import TwoMoons
+from genbook.data.wind import load_wind
+from genbook.data.world import WorldMap
 
 
 def test_reads_what_was_written(tmp_path: Path) -> None:
@@ -66,3 +76,22 @@ def test_imports_are_light(module: str) -> None:
         for name in names:
             top = name.partition(".")[0]
             assert top in {"torch", "numpy", "genbook"} | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("dtype", ["float32", torch.float16, torch.int64, None])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda dtype: sample_tins(2, dtype=dtype),
+        lambda dtype: sample_fruit(2, size=8, dtype=dtype),
+        lambda dtype: sample_paintings(2, dtype=dtype),
+        lambda dtype: load_docstring_lines(dtype=dtype),
+        lambda dtype: load_digits(dtype=dtype),
+        lambda dtype: load_wind(dtype=dtype),
+        lambda dtype: WorldMap().sample(2, dtype=dtype),
+        lambda dtype: TwoMoons().sample(2, dtype=dtype),
+    ],
+)
+def test_every_loader_refuses_other_dtypes(draw: Any, dtype: object) -> None:
+    with pytest.raises(TypeError, match=r"dtype must be torch\.float32 or"):
+        draw(dtype)

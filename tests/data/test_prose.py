@@ -8,13 +8,16 @@ import re
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from genbook.data import _docstrings as module
 from genbook.data import prose
 from genbook.data._docstrings import prose_of
 from genbook.data.prose import Prose, load_books, load_docstrings, load_topics
+from genbook.data.tokens import detokenise
 
 # Docstrings
 
@@ -273,7 +276,7 @@ def test_bad_arguments() -> None:
     prose = Prose(("a", "b"), ("A", "A"), ("x", "x"))
     with pytest.raises(ValueError, match=r"at least two sources.*A has only 'x'"):
         prose.split()
-    with pytest.raises(ValueError, match="held_out must lie between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match="held_out must be between 0 and 1, got 1"):
         prose.split(1)
     with pytest.raises(ValueError, match=r"author must be one of \['A'\], got 'B'"):
         prose.by("B")
@@ -369,3 +372,32 @@ def test_what_is_said_of_a_bad_folder(tmp_path: Path) -> None:
     (tmp_path / "austen.txt").write_text("")
     with pytest.raises(ValueError, match="austen has too little text"):
         load_books(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Prose("a", "b", "c"), TypeError, "texts must be a sequence of texts"),
+        (lambda: Prose((1,), ("A",), ("x",)), TypeError, "texts must hold texts only"),
+        (lambda: Prose(("a",), None, ("x",)), TypeError, "authors must be a sequence"),
+        (lambda: FEW.take(None), TypeError, "rows must be a list of integers"),
+        (lambda: FEW.take([0.5]), TypeError, "rows must be a list of integers"),
+        (lambda: FEW.take([2]), ValueError, "rows must be below 2, got 2 to 2"),
+        (lambda: FEW.split(seed=2**70), ValueError, "seed must be at most"),
+        (lambda: FEW.split("a"), TypeError, "held_out must be a number, got str"),
+        (lambda: load_docstrings(5), ValueError, "packages must be a list of some"),
+        (lambda: load_docstrings([[1]]), ValueError, "packages must be a list of some"),
+        (lambda: detokenise(torch.tensor([2]), ["a"]), ValueError, "labels 0 to 0"),
+        (lambda: detokenise([0], ["a"]), TypeError, "tokens must be a torch.Tensor"),
+        (lambda: detokenise(torch.tensor([0]), "ab"), TypeError, "vocabulary must be"),
+        (lambda: detokenise(torch.tensor([0]), [1]), TypeError, "must hold words only"),
+    ],
+)
+def test_arguments_of_another_type(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+FEW = Prose(("a", "b"), ("A", "A"), ("x", "y"))

@@ -134,7 +134,13 @@ def test_whose_docstring_is_it(seed: int) -> None:
 
 def test_bad_arguments() -> None:
     prose = made_up(24)
-    with pytest.raises(ValueError, match="kind must be 'all', 'style' or 'topic'"):
+    with pytest.raises(ValueError, match="kind must be all, style or topic, got 'abc'"):
+        tokens_of("a b", "abc")
+    with pytest.raises(TypeError, match="text must be a string, got int"):
+        tokens_of(5)
+    with pytest.raises(TypeError, match="prose must be a Prose, got str"):
+        AuthorClassifier().fit("a b", "A")
+    with pytest.raises(ValueError, match="kind must be all, style or topic"):
         AuthorClassifier("words")
     with pytest.raises(ValueError, match="c must be positive"):
         AuthorClassifier(c=0)

@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import pickle
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbook.data.base import KnownDensity
 from genbook.data.world import CONTINENTS, WorldMap
@@ -34,6 +35,7 @@ from genbook.metrics import (
     noise_floor,
     support_share,
 )
+from genbook.metrics.cost import nfe
 from genbook.models.base import TractableModel
 from genbook.models.density.box import UniformBox
 from genbook.models.density.gaussian import Gaussian
@@ -625,7 +627,7 @@ EMPTY = torch.zeros(0, 2)
         (
             lambda: coverage(X, lambda x: torch.full((40,), 2), 2),
             ValueError,
-            r"labeller\(samples\) \+ 1 must hold labels 0 to 2, got 3",
+            r"labeller\(samples\) must hold labels -1 to 1, got 2",
         ),
         (lambda: coverage(X, lambda x: x[:, 0], 2), TypeError, "integer labels"),
         (lambda: coverage(X, lambda x: LABELS, 4), ValueError, r"must be \(40,\)"),
@@ -685,6 +687,43 @@ EMPTY = torch.zeros(0, 2)
             ValueError,
             "labels must hold at least one",
         ),
+        (
+            lambda: clustering_accuracy(torch.arange(6000), torch.arange(6000)),
+            ValueError,
+            "at most 25,000,000 pairs, got 6,000 labels and 6,000 clusters",
+        ),
+        (
+            lambda: coverage(X, lambda x: torch.full((40,), -1), 2, data=X),
+            ValueError,
+            "data must hold some observations of a class, the labeller finds none for",
+        ),
+        (lambda: coverage(X, None, 2), TypeError, "labeller must be a function"),
+        (lambda: coverage(X, lambda x: [0] * 40, 2), TypeError, "must be a torch.Te"),
+        (lambda: coverage(X, lambda x: x[:, 0].long(), None), TypeError, "classes mu"),
+        (
+            lambda: energy_distance(X, Y, unbiased="no"),
+            TypeError,
+            "unbiased must be True or False, got str 'no'",
+        ),
+        (
+            lambda: energy_test(torch.tensor(1.0), X),
+            ValueError,
+            r"x must be \(n, \*event_shape\), got \(\)$",
+        ),
+        (
+            lambda: energy_test(X, Y, 10**12),
+            ValueError,
+            "permutations must be at most 100,000,000, got 1000000000000",
+        ),
+        (lambda: linear_probe_r2(X, X, held_out="a"), TypeError, "held_out must be a"),
+        (lambda: mean_log_prob(Gaussian(2), X, [0]), TypeError, "y must be a torch"),
+        (
+            lambda: mean_log_prob(Gaussian(2), torch.tensor(1.0)),
+            ValueError,
+            r"x must be \(n, size\), got \(\)",
+        ),
+        (lambda: nfe(5), TypeError, "module that can be sampled, got int"),
+        (lambda: nfe(nn.Linear(2, 2)), TypeError, "can be sampled, got Linear"),
     ],
 )
 def test_bad_input(
@@ -692,3 +731,23 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_clusters_far_apart_need_no_more_room() -> None:
+    """Labels 0 and 60000 are two labels, whatever lies between their numbers."""
+    labels = torch.tensor([0, 60_000, 60_000, 0, 2**40])
+    clusters = torch.tensor([2**50, 7, 7, 7, 3])
+    tracemalloc.start()
+    assert clustering_accuracy(labels, clusters) == 0.8
+    assert tracemalloc.get_traced_memory()[1] < 1e7
+    tracemalloc.stop()
+
+
+def test_unlabelled_samples_reach_nothing() -> None:
+    def none(x: Tensor) -> Tensor:
+        return torch.full((len(x),), -1)
+
+    found = coverage(X, none, 3)
+    assert found.reached == 0
+    assert found.unlabelled == 1
+    assert found.missed == ("0", "1", "2")

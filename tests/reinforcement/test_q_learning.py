@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from genbook.reinforcement.bandit import ClassificationBandit
 from genbook.reinforcement.q_learning import (
     TransitionTable,
     policy_value,
@@ -101,3 +102,48 @@ def test_bad_input_is_named(lake: TransitionTable) -> None:
         q_learning(env, episodes=1, epsilon=2.0)
     with pytest.raises(ValueError, match="lr must be positive"):
         q_learning(env, episodes=1, lr=0.0)
+    for name, value in {"seed": 2**70, "episodes": 10**12}.items():
+        with pytest.raises(ValueError, match=f"{name} must be at most"):
+            q_learning(env, **{"episodes": 1, name: value})
+    for name in ("optimism", "epsilon", "discount", "lr", "lr_end"):
+        with pytest.raises(TypeError, match=f"{name} must be a number, got str 'a'"):
+            q_learning(env, **{"episodes": 1, name: "a"})
+    with pytest.raises(ValueError, match="optimism must be finite"):
+        q_learning(env, episodes=1, optimism=np.nan)
+    with pytest.raises(TypeError, match="env must have a observation_space of numbers"):
+        q_learning(5, episodes=1)
+    for call in (value_iteration, lambda t, d: policy_value(t, np.zeros(16), d)):
+        with pytest.raises(TypeError, match="table must be a TransitionTable, got int"):
+            call(5, DISCOUNT)
+    with pytest.raises(TypeError, match="policy must hold integer actions"):
+        policy_value(lake, np.zeros(16), DISCOUNT)
+    with pytest.raises(ValueError, match="policy must hold actions 0 to 3, got -1 to"):
+        policy_value(lake, np.arange(16) % 4 - 1, DISCOUNT)
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.9, 0.99])
+def test_iteration_ends_whatever_is_asked(
+    lake: TransitionTable, discount: float
+) -> None:
+    """Below the rounding of the values nothing gets any better."""
+    exact = value_iteration(lake, discount)
+    assert np.allclose(value_iteration(lake, discount, tolerance=1e-300), exact)
+
+
+@pytest.mark.parametrize(
+    ("states", "labels"), [([0, 1], [0, 10**9]), ([10**9, 0], [0, 1])]
+)
+def test_a_game_that_would_not_fit_is_refused(
+    states: list[int], labels: list[int]
+) -> None:
+    with pytest.raises(ValueError, match="at most 1"):
+        ClassificationBandit(states, labels)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "uint64"])
+def test_a_game_takes_every_type_of_integers(dtype: str) -> None:
+    states, labels = np.array([0, 1, 1], dtype), np.array([1, 0, 1], dtype)
+    game = ClassificationBandit(states, labels)
+    assert game.P == ClassificationBandit([0, 1, 1], [1, 0, 1]).P
+    with pytest.raises(ValueError, match="action must be a label from 0 to 1, got a"):
+        game.step("a")

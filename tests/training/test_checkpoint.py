@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from genbook.models.base import Model
-from genbook.training import History, fit, isolated_rng, save
+from genbook.training import History, _files, fit, isolated_rng, save
 from tiny_models import RUN, Line, Noisy, points, weights
 
 
@@ -124,6 +126,7 @@ def test_resume_after_sigkill(tmp_path: Path, unbroken: tuple, where: str) -> No
     history = fit(model, points(), **RUN, x_val=points(20), checkpoint=path)
     check_same(model, history, unbroken)
     assert model.calls == RUN["steps"] - (21 if where == "in a step" else 14)
+    assert os.listdir(tmp_path) == ["run"]  # what the kill left is cleared away
 
 
 def test_a_finished_run_is_only_read(tmp_path: Path, unbroken: tuple) -> None:
@@ -187,9 +190,147 @@ def test_resume_refuses_another_model(tmp_path: Path) -> None:
         fit(Line(), points(), **RUN, checkpoint=path)
 
 
-def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A checkpoint of a run that was stopped after 21 steps of 40."""
+    path = tmp_path_factory.mktemp("begun") / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(Noisy(stop_at=23), points(), **RUN, x_val=points(20), checkpoint=path)
+    return path.read_bytes()
+
+
+def refused(path: Path, message: str) -> None:
+    """The run must not go on, and nothing may have changed: not even by half."""
+    model = Noisy()
+    before, kept = weights(model), path.read_bytes()
+    with pytest.raises(ValueError, match=message):
+        fit(model, points(), **RUN, x_val=points(20), checkpoint=path)
+    assert torch.equal(weights(model), before)
+    assert model.calls == 0
+    assert path.read_bytes() == kept
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, begun: bytes) -> None:
     path = tmp_path / "run"
-    fit(Noisy(), points(), **RUN, checkpoint=path)
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ValueError, match="damaged"):
-        fit(Noisy(), points(), **RUN, checkpoint=path)
+    path.write_bytes(begun[:-10])
+    refused(path, "damaged")
+    for text in (b"val_steps", b"seconds", b"history.loss", b'"dtype":"F64"'):
+        place = begun.index(text) + len(text) - 2
+        for bit in (1, 2, 4):
+            changed = bytes([begun[place] ^ bit])
+            path.write_bytes(begun[:place] + changed + begun[place + 1 :])
+            refused(path, "damaged")
+
+
+def test_one_bit_of_the_record_is_noticed(tmp_path: Path, begun: bytes) -> None:
+    """A step of the validation is a number like any other: only the digest knows."""
+    path = tmp_path / "run"
+    for step in (b"[4, 8,", b"[4, 9,"):
+        path.write_bytes(begun.replace(b"[4, 8,", step))
+        if step == b"[4, 9,":
+            refused(path, "its digest does not fit")
+        else:
+            fit(Noisy(), points(), **RUN, x_val=points(20), checkpoint=path)
+
+
+ODD = {  # tensors and metadata of a file whose digest is right, and the complaint
+    "losses-of-another-type": (
+        {"history.loss": lambda t: t.view(torch.int64)},
+        {},
+        "history.loss must be numbers in float64",
+    ),
+    "no-losses": ({"history.loss": None}, {}, "history.loss must be numbers"),
+    "fewer-rates": ({"history.lr": lambda t: t[1:]}, {}, "21 losses and 20 rates"),
+    "moments-of-another-shape": (
+        {"optimiser.0.exp_avg": lambda t: t[1:]},
+        {},
+        r"optimiser.0.exp_avg is \(torch.float32, .*7, 2",
+    ),
+    "moments-of-another-type": (
+        {"optimiser.1.exp_avg_sq": lambda t: t.double()},
+        {},
+        r"optimiser.1.exp_avg_sq is \(torch.float64",
+    ),
+    "no-moments": ({"optimiser.2.exp_avg": None}, {}, "exp_avg is None there"),
+    "no-weight-for-it": (
+        {"optimiser.9.step": lambda t: torch.zeros(())},
+        {},
+        "optimiser.9 is unknown",
+    ),
+    "no-state-of-the-noise": (
+        {"random.loss": None},
+        {},
+        "random.loss must be the state of a generator",
+    ),
+    "a-state-that-is-none": (
+        {"random.global": lambda t: t[:-1]},
+        {},
+        "random.global must be the state of a generator",
+    ),
+    "an-unknown-state": (
+        {"random.dice": lambda t: torch.zeros(1)},
+        {},
+        "random.dice is unknown",
+    ),
+    "a-weight-that-is-not-finite": (
+        {"model.net.0.bias": lambda t: t * math.nan},
+        {},
+        "must have finite parameters, net.0.bias holds 8 NaN or infinite of 8",
+    ),
+    "no-progress": ({}, {"progress": None}, "its progress is missing"),
+    "half-a-progress": ({}, {"progress": {"seconds": 1.0}}, "its progress is missing"),
+    "a-time-in-words": (
+        {},
+        {"progress": {"seconds": "1", "cpu_seconds": 1.0, "val_steps": []}},
+        "seconds must be a time",
+    ),
+    "steps-in-words": (
+        {},
+        {"progress": {"seconds": 1.0, "cpu_seconds": 1.0, "val_steps": ["4"]}},
+        "val_steps must be steps",
+    ),
+    "steps-out-of-order": (
+        {},
+        {"progress": {"seconds": 1.0, "cpu_seconds": 1.0, "val_steps": [8, 4, 9, 20]}},
+        "validation losses at steps",
+    ),
+    "a-run-in-words": ({}, {"run": "mine"}, "must hold a run of fit"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_resume_is_all_or_nothing(tmp_path: Path, begun: bytes, name: str) -> None:
+    path = tmp_path / "run"
+    path.write_bytes(begun)
+    tensors, meta = _files.read(path)
+    odd, more, message = ODD[name]
+    for key, change in odd.items():
+        if change is None:
+            del tensors[key]
+        else:
+            tensors[key] = change(tensors.get(key))
+    _files.write(path, tensors, meta | more)
+    refused(path, message)
+
+
+def test_numbers_of_numpy_are_kept_as_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    mine = {
+        "steps": np.int64(40),
+        "batch_size": np.int32(16),
+        "lr": np.float64(0.02),
+        "seed": np.uint8(3),
+        "checkpoint_every": np.int16(7),
+        "validate_every": np.int64(4),
+        "betas": (np.float64(0.9), 0.999),
+        "weight_decay": np.float32(0.5),
+        "grad_clip": np.float32(2),
+        "resume": np.bool_(True),
+        "progress": np.bool_(False),
+    }
+    x_val = points(20)
+    first = fit(Noisy(), points(), **mine, x_val=x_val, checkpoint=path)
+    plain = {k: v.item() for k, v in mine.items() if k != "betas"}
+    model = Noisy(stop_at=0)  # the same run, finished: it is only read
+    again = fit(model, points(), **plain, x_val=x_val, checkpoint=path)
+    assert again.loss == first.loss

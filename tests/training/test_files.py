@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -139,9 +141,9 @@ def test_every_damaged_byte_is_noticed(tmp_path: Path) -> None:
     for cut in (0, 5, len(good) // 2, len(good) - 1):
         path.write_bytes(good[:cut])
         refused(model, path, "damaged|not written by genbook")
-    for i in range(len(good) - 24, len(good), 5):  # the tensors stand at the end
-        path.write_bytes(good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :])
-        refused(model, path, "checksum")
+    for i in range(len(good)):  # the header and the metadata as well
+        path.write_bytes(good[:i] + bytes([good[i] ^ 1 << i % 8]) + good[i + 1 :])
+        refused(model, path, "damaged|not written by genbook|format")
     path.write_bytes(os.urandom(200))
     refused(model, path, "damaged")
 
@@ -152,14 +154,110 @@ def test_foreign_and_later_files_are_refused(
     path, model = tmp_path / "model", Gaussian(2)
     save_file(model.state_dict(), path)
     refused(model, path, "not written by genbook")
-    save_file(model.state_dict(), path, {"genbook": json.dumps({"format": 1})})
-    refused(model, path, "not written by genbook")
     save_file(model.state_dict(), path, {"genbook": "[1"})
     refused(model, path, "damaged")
+    was = {"format": 1, "checksum": 0, "class": "Gaussian", "config": {"dim": 2}}
+    save_file(model.state_dict(), path, {"genbook": json.dumps(was)})
+    refused(model, path, "has format 1, an earlier genbook's; this one reads format 2")
     with monkeypatch.context() as patch:
-        patch.setattr(_files, "FORMAT", 2)
+        patch.setattr(_files, "FORMAT", 3)
         save(model, path)
-    refused(model, path, "has format 2")
+    refused(model, path, "has format 3, a later genbook's; this one reads format 2")
+
+
+ODD_NOTES = [
+    *("[]", "5", "null", '"a"', "{}", "[" * 100_000),
+    *('{"format": "2"}', '{"format": true}', '{"format": 2.0}', '{"form": 2}'),
+    *('{"format": 2}', '{"format": 2, "digest": 5}', '{"format": 2, "digest": null}'),
+]
+
+
+@pytest.mark.parametrize("note", ODD_NOTES, ids=range(len(ODD_NOTES)))
+def test_odd_metadata_are_refused(tmp_path: Path, note: str) -> None:
+    path, model = tmp_path / "model", Gaussian(2)
+    save_file(model.state_dict(), path, {"genbook": note})
+    refused(model, path, "damaged|not written by genbook")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"class": 5}, {"class": None}, {"config": [2]}, {"config": "dim"}],
+    ids=str,
+)
+def test_metadata_of_another_type_are_refused(tmp_path: Path, change: dict) -> None:
+    """Even where somebody has made their digest right."""
+    path, model = tmp_path / "model", Gaussian(2)
+    tensors = _files.model_tensors(model)
+    _files.write(path, tensors, _files.identity(model) | change)
+    refused(model, path, "not written by genbook")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
+    path, model = tmp_path / "model", Line()
+    model.mu.data[1] = bad
+    message = r"must have finite parameters, mu holds 1 NaN or infinite of 2 values"
+    with pytest.raises(ValueError, match=rf"model {message}"):
+        save(model, path)
+    assert os.listdir(tmp_path) == []
+    _files.write(path, _files.model_tensors(model), _files.identity(model))
+    refused(Line(), path, message)
+
+
+def test_numbers_of_numpy_are_saved_as_numbers(tmp_path: Path) -> None:
+    path, model = tmp_path / "model", Gaussian(2)
+    model.config = {
+        "dim": np.int64(2),
+        "lr": np.float32(0.5),
+        "on": np.bool_(True),
+        "sizes": (np.int8(1), np.uint8(2)),
+        "corner": np.ones(2),
+    }
+    save(model, path)
+    twin = Gaussian(2)
+    twin.config = {
+        "dim": 2,
+        "lr": 0.5,
+        "on": True,
+        "sizes": [1, 2],
+        "corner": [1.0, 1.0],
+    }
+    assert load(twin, path) is twin
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    save(Gaussian(2), path)
+
+    def forbidden(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        load(Gaussian(2), path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO")
+def test_a_fifo_is_neither_replaced_nor_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="must be a regular file, it is a FIFO"):
+        save(Gaussian(2), path)
+    with pytest.raises(OSError, match="must be a regular file, it is a FIFO"):
+        fit(Line(), points(), steps=1, checkpoint=path)
+    refused(Gaussian(2), path, "must be a regular file to be loaded")
+    assert os.listdir(tmp_path) == ["pipe"]
+    assert path.is_fifo()
+
+
+def test_paths_and_models_of_another_type_are_refused(tmp_path: Path) -> None:
+    for call in (save, load):
+        with pytest.raises(TypeError, match="path must be a path, got int 5"):
+            call(Gaussian(2), 5)  # type: ignore[arg-type, type-var]
+        with pytest.raises(TypeError, match="model must be a module, got int"):
+            call(5, tmp_path / "model")  # type: ignore[arg-type, type-var]
 
 
 class Bomb:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 
 from genbook.training import Batches, History, fit
@@ -29,10 +32,83 @@ def test_rows_that_fill_no_batch_get_their_turn() -> None:
     assert all(len(batch(step)[0]) == 4 for step in range(20, 24))
 
 
-def test_a_batch_of_everything_is_the_data() -> None:
-    x = points(10)
-    assert Batches(x, None, 10, seed=0)(5)[0] is x
-    assert Batches(x, None, 512, seed=0)(0)[0] is x
+@pytest.mark.parametrize("size", [10, 512])
+def test_a_batch_of_everything_is_shuffled_at_every_step(size: int) -> None:
+    batch = Batches(torch.arange(10.0)[:, None], torch.arange(10), size, seed=0)
+    orders = []
+    for step in range(200):
+        x, y = batch(step)
+        assert torch.equal(x[:, 0].long(), y)
+        orders.append(y)
+    assert (torch.stack(orders).sort(1).values == torch.arange(10)).all()
+    first = torch.bincount(torch.stack(orders)[:, 0], minlength=10)
+    assert first.min() > 5  # 20 each: every row is the first of some batches
+
+
+class ByPlace(Line):
+    """One number for the first half of a batch, and one for the other half."""
+
+    def loss(self, x, y=None, *, generator=None):  # type: ignore[no-untyped-def]
+        place = (torch.arange(len(x)) >= len(x) / 2).long()
+        return (self.mu[place] - x[:, 0]).square().mean()
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    """A loss that treats rows by their place is told nothing by sorted data."""
+    x = torch.cat([-torch.ones(50, 2), torch.ones(50, 2)])
+    model = ByPlace()
+    fit(model, x, steps=300, lr=0.05)
+    assert model.mu.detach().abs().max() < 0.25  # and not -1 and 1
+
+
+def test_smaller_batches_follow_from_the_seed_as_they_always_did() -> None:
+    """Numbers of the book stand on this order: it may not change by accident."""
+    seen = []
+
+    class Watched(Line):
+        def loss(self, x, y=None, *, generator=None):  # type: ignore[no-untyped-def]
+            seen.append((x, torch.rand(2, generator=generator)))
+            return super().loss(x)
+
+    x, g = points(20), torch.Generator().manual_seed(5)
+    fit(Watched(), x, steps=5, batch_size=6, seed=5)
+    noise = torch.Generator().manual_seed(int(torch.randint(2**31, (), generator=g)))
+    orders = [torch.randperm(20, generator=g) for _ in range(2)]
+    for step, (rows, drawn) in enumerate(seen):
+        start = step % 3 * 6
+        assert torch.equal(rows, x[orders[step // 3][start : start + 6]])
+        assert torch.equal(drawn, torch.rand(2, generator=noise))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (None, None, ValueError, r"as many rows, got \[None, None\]"),
+        (5, None, TypeError, "x must be a tensor of rows, got 5"),
+        (torch.tensor(1.0), None, TypeError, "x must be a tensor of rows"),
+        (points(9), "abc", TypeError, "y must be a tensor of rows, got 'abc'"),
+        (points(9), torch.zeros(8), ValueError, r"as many rows, got \[9, 8\]"),
+        (points(0), None, ValueError, r"as many rows, got \[0, None\]"),
+    ],
+)
+def test_rows_of_another_kind(
+    x: Any, y: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Batches(x, y, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "seed", "message"),
+    [
+        (0, 0, "size must be at least 1"),
+        (2, -1, "seed must be at least 0"),
+        (2, 2**64, "seed must be at most"),
+    ],
+)
+def test_bad_batches(size: int, seed: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Batches(points(9), None, size, seed)
 
 
 def test_history_is_short_to_read() -> None:

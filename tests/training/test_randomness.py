@@ -33,6 +33,12 @@ def test_the_global_state_comes_back_even_after_an_error() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_other_seeds_are_refused(seed: int) -> None:
+    with pytest.raises(ValueError, match="seed must be at"), isolated_rng(seed):
+        pass
+
+
 def test_one_may_stand_in_another() -> None:
     with isolated_rng(1):
         straight = [draws(), draws()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -32,3 +34,22 @@ def test_one_cycle_of_one_step_is_finite() -> None:
 
 def test_constant_schedule() -> None:
     assert [constant(s, 5, 0.3) for s in range(5)] == [0.3] * 5
+
+
+@pytest.mark.parametrize("schedule", [constant, one_cycle])
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((10, 10, 1.0), ValueError, "step must be at most 9, got 10"),
+        ((-1, 10, 1.0), ValueError, "step must be at least 0"),
+        ((0.5, 10, 1.0), TypeError, "step must be an integer"),
+        ((0, 0, 1.0), ValueError, "steps must be at least 1"),
+        ((0, 10, -1.0), ValueError, "peak must be zero or positive"),
+        ((0, 10, "a"), TypeError, "peak must be a number"),
+    ],
+)
+def test_steps_that_there_are_not(
+    schedule: Any, arguments: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        schedule(*arguments)

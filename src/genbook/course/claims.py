@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from genbook._printing import printable
 from genbook.course.tex import escape
 
 MIME = "application/vnd.genbook.claim+json"
@@ -45,9 +46,9 @@ class Claim:
     ok: bool
 
     def line(self) -> str:
-        """Return the claim as one line of plain text."""
+        """Return the claim as one line of plain text that the output can show."""
         mark = "✓" if self.ok else "✗"
-        return f"{mark} {self.says}: {self._value()} (wanted {self.band})"
+        return printable(f"{mark} {self.says}: {self._value()} (wanted {self.band})")
 
     def _value(self) -> str:
         return f"{show(self.value)} {self.unit}".rstrip()
@@ -86,6 +87,7 @@ def show(value: float) -> str:
         >>> show(1.0), show(0.123456789), show(1.2e-12), show(50000)
         ('1', '0.123457', '1.2e-12', '50,000')
     """
+    value = _number(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e15:
@@ -125,9 +127,9 @@ def check(
         The claim, whether it holds or not.
 
     Raises:
-        TypeError: If ``value`` is not one number.
-        ValueError: If the name is not made of lower-case words joined by hyphens, or
-            if not exactly one kind of band is given.
+        TypeError: If ``value`` or a bound is not one number, or a text is none.
+        ValueError: If the name is not made of lower-case words joined by hyphens, if
+            not exactly one kind of band is given, or if every number lies in it.
 
     Example:
         >>> check("two-and-two", 2 + 2, equals=4).line()
@@ -137,7 +139,10 @@ def check(
         raise ValueError(
             f"name must be lower-case words joined by hyphens, got {name!r}"
         )
-    number_ = _number(value)
+    for text, called in ((says, "says"), (unit, "unit")):
+        if not isinstance(text, str):
+            raise TypeError(f"{called} must be a text, got {type(text).__name__}")
+    v = _number(value)
     kinds = [
         equals is not None,
         at_least is not None or at_most is not None,
@@ -148,25 +153,41 @@ def check(
             f"claim {name!r} needs one band: equals (and within), at_least and/or "
             f"at_most, or between; got {sum(kinds)}"
         )
-    if within is not None and (equals is None or not within >= 0):
-        raise ValueError(
-            f"claim {name!r}: within must be zero or positive and stand beside "
-            f"equals, got {within}"
-        )
+    if within is not None and equals is None:
+        raise ValueError(f"claim {name!r}: within must stand beside equals")
     if equals is not None:
-        tolerance = 0.0 if within is None else within
-        ok = abs(number_ - equals) <= tolerance or number_ == equals
-        band = show(equals) + (f" ± {show(tolerance)}" if tolerance else "")
+        ok, band = _near(name, v, equals, 0.0 if within is None else within)
     else:
-        low, high = between if between is not None else (at_least, at_most)
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"claim {name!r}: the band {low} to {high} is empty")
-        ok = (low is None or number_ >= low) and (high is None or number_ <= high)
-        bounds = [show(b) for b in (low, high) if b is not None]
-        sign = "≥ " if high is None else "≤ " if low is None else ""
-        band = sign + " to ".join(bounds)
+        ends = (at_least, at_most) if between is None else between
+        if not isinstance(ends, tuple | list) or len(ends) != 2:
+            raise TypeError(f"between must be (low, high), got {between!r}")
+        ok, band = _inside(name, v, *ends)
     says = says.rstrip(".:") or name.replace("-", " ").capitalize()
-    return Claim(name, says, number_, band, unit, bool(ok))
+    return Claim(name, says, v, band, unit, ok)
+
+
+def _near(name: str, v: float, equals: Any, within: Any) -> tuple[bool, str]:
+    """Return whether a number is near another, and the band in words."""
+    equals, within = _bound(equals, "equals"), _bound(within, "within")
+    if not 0 <= within < math.inf:
+        raise ValueError(
+            f"claim {name!r}: within must be zero or positive, and finite, got {within}"
+        )
+    ok = abs(v - equals) <= within or v == equals
+    return bool(ok), show(equals) + (f" ± {show(within)}" if within else "")
+
+
+def _inside(name: str, v: float, low: Any, high: Any) -> tuple[bool, str]:
+    """Return whether a number lies between two others, and the band in words."""
+    low = -math.inf if low is None else _bound(low, "the lower bound")
+    high = math.inf if high is None else _bound(high, "the upper bound")
+    if low > high:
+        raise ValueError(f"claim {name!r}: the band {low} to {high} is empty")
+    if low == -math.inf and high == math.inf:
+        raise ValueError(f"claim {name!r}: the band holds every number")
+    ends = [show(b) for b in (low, high) if math.isfinite(b)]
+    sign = "≥ " if high == math.inf else "≤ " if low == -math.inf else ""
+    return bool(low <= v <= high), sign + " to ".join(ends)
 
 
 def claim(name: str, value: Any, **band: Any) -> None:
@@ -205,7 +226,8 @@ def number(name: str, value: Any, fmt: str = ".3g") -> None:
 
     Raises:
         TypeError: If ``value`` is neither a string nor one number.
-        ValueError: If the name is not made of lower-case words joined by hyphens.
+        ValueError: If the name is not made of lower-case words joined by hyphens, the
+            number is NaN or infinite, or ``fmt`` is no format of a number.
 
     Example:
         >>> number("share", 0.281, ".1%")
@@ -218,7 +240,12 @@ def number(name: str, value: Any, fmt: str = ".3g") -> None:
         text = value
     else:
         v = _number(value)
-        text = format(int(v) if fmt.endswith("d") else v, fmt)
+        if not math.isfinite(v):
+            raise ValueError(f"number {name!r} must be finite, got {v}")
+        try:
+            text = format(int(v) if fmt.endswith("d") else v, fmt)
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"fmt must be like '.3g' or ',d', got {fmt!r}") from None
         text = "−" + text[1:] if text.startswith("-") else text
     prefix = GLUE_PREFIX
     _display(
@@ -236,6 +263,17 @@ def _number(value: Any) -> float:
     if isinstance(value, bool | int | float):
         return value if isinstance(value, int) else float(value)
     raise TypeError(f"value must be one number, got {type(value).__name__}")
+
+
+def _bound(value: Any, called: str) -> float:
+    """Return a bound of a band as a number that other numbers compare with."""
+    try:
+        bound = _number(value)
+    except TypeError:
+        raise TypeError(f"{called} must be one number, got {value!r}") from None
+    if math.isnan(bound):
+        raise ValueError(f"{called} must be a number, got NaN")
+    return bound
 
 
 def _display(bundle: dict, metadata: dict | None = None) -> None:

@@ -17,6 +17,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from genbook._validate import check_count, check_flag, check_positive
+from genbook.course._axes import (
+    COLOUR,
+    Source,
+    check_axes,
+    check_function,
+    check_inches,
+    check_label,
+    check_marks,
+    check_rings,
+    check_source,
+    corner,
+    grid_points,
+    to_numpy,
+)
 from genbook.course.style import (
     ACCENT,
     BAD,
@@ -68,8 +83,6 @@ __all__ = [
     "world_axes",
 ]
 
-Source = Literal["data", "model"]
-_COLOUR = {"data": DATA, "model": MODEL}
 _MARKER = {"data": "o", "model": "x"}
 _MANY = 2_500  # more points than this are drawn as pixels, not as vectors
 
@@ -94,14 +107,12 @@ def subplots(
     Raises:
         ValueError: If the width is unknown.
     """
-    if width not in WIDTH:
+    if not isinstance(width, str) or width not in WIDTH:
         raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
+    check_count(rows, "rows", 1, 100)
+    check_count(columns, "columns", 1, 100)
+    check_inches(height)
     return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
-
-
-def to_numpy(x: Any) -> np.ndarray:
-    """Return a tensor, on whatever device, as a NumPy array."""
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
 def show_points(
@@ -120,8 +131,9 @@ def show_points(
         ValueError: If ``source`` is neither ``"data"`` nor ``"model"``, or the points
             are not ``(n, 2)``.
     """
-    if source not in _COLOUR:
-        raise ValueError(f"source must be 'data' or 'model', got {source!r}")
+    check_axes(ax)
+    check_source(source)
+    check_marks(size, alpha, colour, label)
     p = to_numpy(x)
     if p.ndim != 2 or p.shape[1] != 2:
         raise ValueError(f"x must be (n, 2), got {p.shape}")
@@ -130,35 +142,12 @@ def show_points(
         p[:, 1],
         s=size if source == "data" else 1.6 * size,
         marker=_MARKER[source],
-        c=colour or _COLOUR[source],
+        c=colour or COLOUR[source],
         alpha=alpha,
         label=label,
         rasterized=len(p) > _MANY,
         linewidths=0.0 if source == "data" else 0.9,
     )
-
-
-def grid_points(
-    low: Sequence[float], high: Sequence[float], resolution: int = 200
-) -> tuple[np.ndarray, np.ndarray, Tensor]:
-    """Return a grid over a rectangle: edges in x, edges in y, and cell centres.
-
-    Args:
-        low: The lower left corner, ``(2,)``.
-        high: The upper right corner, ``(2,)``.
-        resolution: Cells along each axis.
-
-    Returns:
-        ``(resolution + 1,)``, ``(resolution + 1,)`` and a tensor
-        ``(resolution ** 2, 2)`` in which x varies fastest.
-    """
-    import torch
-
-    lo, hi = to_numpy(low).astype(float), to_numpy(high).astype(float)
-    ex, ey = (np.linspace(lo[i], hi[i], resolution + 1) for i in range(2))
-    cx, cy = (ex[:-1] + ex[1:]) / 2, (ey[:-1] + ey[1:]) / 2
-    gx, gy = np.meshgrid(cx, cy)
-    return ex, ey, torch.tensor(np.stack([gx.ravel(), gy.ravel()], 1))
 
 
 def show_density(
@@ -185,9 +174,12 @@ def show_density(
     """
     import torch
 
+    check_axes(ax)
     ex, ey, centres = grid_points(low, high, resolution)
     dtype = getattr(log_prob, "dtype", torch.float64)
-    function = getattr(log_prob, "log_prob", log_prob)
+    function = check_function(log_prob)
+    if ceiling is not None:
+        check_positive(ceiling, "ceiling")
     with torch.inference_mode():
         p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
     return ax.pcolormesh(
@@ -199,13 +191,16 @@ def show_box(
     ax: Axes, low: Sequence[float], high: Sequence[float], **style: Any
 ) -> None:
     """Draw the outline of a box from its lower left and upper right corners."""
-    lo, hi = to_numpy(low).astype(float), to_numpy(high).astype(float)
+    check_axes(ax)
+    lo, hi = corner(low, "low"), corner(high, "high")
     style = {"fill": False, "edgecolor": MODEL, "linewidth": 1.8, **style}
     ax.add_patch(Rectangle((lo[0], lo[1]), *(hi - lo), **style))
 
 
 def world_axes(ax: Axes, *, labels: bool = True) -> Axes:
     """Set up axes for the equal-area map: longitude / 180°, sine of latitude."""
+    check_axes(ax)
+    check_flag(labels, "labels")
     ax.set(xlim=(-1, 1), ylim=(-1, 1), aspect=0.5)
     lon, lat = np.array([-180, -90, 0, 90, 180]), np.array([-90, -45, 0, 45, 90])
     ax.set_xticks(lon / 180)
@@ -229,7 +224,9 @@ def draw_land(
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    vertices = np.concatenate([np.vstack([r, r[:1]]) for r in rings])
+    check_axes(ax)
+    check_flag(fill, "fill")
+    vertices = np.concatenate([np.vstack([r, r[:1]]) for r in check_rings(rings)])
     codes = np.concatenate(
         [[Path.MOVETO] + [Path.LINETO] * (len(r) - 1) + [Path.CLOSEPOLY] for r in rings]
     )
@@ -250,6 +247,9 @@ def show_images(
     Raises:
         ValueError: If ``x`` has another shape, or neither 1 nor 3 channels.
     """
+    check_axes(ax)
+    columns, gap = check_count(columns, "columns", 1), check_count(gap, "gap")
+    check_positive(vmax, "vmax")
     p = to_numpy(x)
     if p.ndim == 4 and p.shape[1] in (1, 3):
         p = p.transpose(0, 2, 3, 1)
@@ -284,9 +284,18 @@ def show_curve(
     **style: Any,
 ) -> None:
     """Draw a training curve, averaged over ``smooth`` steps."""
-    v = np.asarray(y, dtype=float)
+    check_axes(ax)
+    check_source(source)
+    check_label(label)
+    smooth = check_count(smooth, "smooth", 1)
+    v = to_numpy(y)
+    if v.dtype.kind not in "fiu":
+        raise TypeError(f"y must be numbers, got {v.dtype}")
+    v = v.astype(float)
+    if v.ndim != 1 or len(v) < smooth:
+        raise ValueError(f"y must be ({smooth} or more,), got {v.shape}")
     if smooth > 1:
         v = np.convolve(v, np.ones(smooth) / smooth, mode="valid")
     steps = np.arange(len(v)) + (len(y) - len(v)) / 2
-    ax.plot(steps, v, **{"color": _COLOUR[source], "label": label, **style})
+    ax.plot(steps, v, **{"color": COLOUR[source], "label": label, **style})
     ax.set_xlabel("step")

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from genbook import metrics
-from genbook._validate import check_count
+from genbook._validate import check_count, check_generator, check_tensor
 from genbook.course import taxonomy
 from genbook.course.recipes import World
 from genbook.course.recipes.adversarial import gan_world
@@ -126,13 +126,22 @@ def train_all(
     Returns:
         One entry for each contender.
 
+    Raises:
+        TypeError: If ``world`` is not a :class:`~genbook.course.recipes.World`, or a
+            candidate none.
+
     Example:
         >>> from genbook.course.recipes import world_data
         >>> train_all(world_data(100, 10), CANDIDATES[:1])[0].name
         'box'
     """
+    _check_world(world)
     entries = []
     for candidate in candidates:
+        if not isinstance(candidate, Candidate):
+            raise TypeError(
+                f"candidates must be a list of Candidate, got {candidate!r}"
+            )
         start = process_time()
         model, history = candidate.recipe(world.x, **options)
         seconds = process_time() - start if history is None else history.cpu_seconds
@@ -158,11 +167,20 @@ def estimate_log_prob(
     Returns:
         A tensor ``(n,)``, or ``None`` from a model without any density.
 
+    Raises:
+        TypeError: If ``model`` does not generate, or ``x`` is not a floating-point
+            tensor.
+        ValueError: If ``x`` has another shape, is empty, or is not finite.
+
     Example:
         >>> box = UniformBox.from_corners([-1, -1], [1, 1])
         >>> estimate_log_prob(box, torch.zeros(1, 2))
         tensor([-1.3863])
     """
+    if not isinstance(model, GenerativeModel):
+        raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
+    check_tensor(x, "x", ("n", *model.event_shape))
+    check_generator(generator)
     if isinstance(model, TractableModel):
         return torch.cat([model.log_prob(part) for part in x.split(1000)])
     if isinstance(model, VAE):
@@ -178,6 +196,12 @@ def estimate_log_prob(
     if isinstance(model, EnergyNetwork):
         return -model.energy(x) - model.log_partition()
     return None
+
+
+def _check_world(world: World) -> None:
+    """Refuse what is no task."""
+    if not isinstance(world, World):
+        raise TypeError(f"world must be a World, got {type(world).__name__}")
 
 
 class _Densities:
@@ -207,6 +231,10 @@ def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str,
         ``density``, what can be said of it; ``evaluations`` a sample; ``train``, the
         seconds of training; ``draw``, the seconds for 1,000 samples.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``n`` is below 1.
+
     Example:
         >>> from genbook.course.recipes import world_data
         >>> world = world_data(100, 50)
@@ -214,7 +242,12 @@ def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str,
         >>> round(evaluate(box, world, n=100)["land"], 1)
         0.3
     """
-    check_count(n, "n", minimum=1)
+    if not isinstance(entry, TrainedModel):
+        raise TypeError(
+            f"entry must be a TrainedModel of train_all, got {type(entry).__name__}"
+        )
+    _check_world(world)
+    n = check_count(n, "n", minimum=1)
     model, rule, x = entry.model, world.p_data, world.held_out
     g = torch.Generator().manual_seed(0)
     start = process_time()

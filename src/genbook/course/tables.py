@@ -10,9 +10,10 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from genbook._printing import printable
 from genbook.course.tex import escape
 
 MIME = "application/vnd.genbook.table+json"
@@ -122,8 +123,13 @@ class Table:
         return "\n".join([line(self.columns), rule, *(line(r) for r in self.rows)])
 
     def __str__(self) -> str:
-        """Return the table as aligned plain text."""
-        return self.to_text()
+        """Return the table as aligned plain text that the output can show."""
+        plain = replace(
+            self,
+            columns=tuple(map(printable, self.columns)),
+            rows=tuple(tuple(map(printable, row)) for row in self.rows),
+        )
+        return plain.to_text()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
         return {
@@ -165,8 +171,10 @@ def table(
         A table that shows itself.
 
     Raises:
+        TypeError: If ``rows`` are not records, or another argument has the wrong type.
         ValueError: If there are no rows, if their keys differ, if ``formats`` or
-            ``best`` name an unknown column, or if ``best`` asks for another order.
+            ``best`` name an unknown column, if ``best`` asks for another order, or a
+            format does not fit its numbers.
 
     Example:
         >>> rows = [{"model": "box", "on land": 0.28}]
@@ -175,7 +183,11 @@ def table(
         -----  -------
         box        28%
     """
-    formats, best = dict(formats or {}), dict(best or {})
+    for text, called in ((caption, "caption"), (label, "label")):
+        if not isinstance(text, str):
+            raise TypeError(f"{called} must be a text, got {type(text).__name__}")
+    formats, best = _by_column(formats, "formats"), _by_column(best, "best")
+    _check_records(rows)
     if not rows:
         raise ValueError("rows must hold at least one record, got none")
     columns = tuple(rows[0])
@@ -216,8 +228,30 @@ def table(
     return Table(columns, cells, numeric, frozenset(bold), caption, label)
 
 
+def _check_records(rows: Sequence[Mapping[str, Any]]) -> None:
+    if isinstance(rows, str) or not isinstance(rows, Sequence):
+        raise TypeError(f"rows must be a list of records, got {type(rows).__name__}")
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise TypeError(f"rows must be records (dict), got {type(row).__name__}")
+
+
+def _by_column(given: Mapping[str, str] | None, name: str) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a dict, got {type(given).__name__} {given!r}")
+    return dict(given or {})
+
+
 def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
+    if not hasattr(value, "item"):
+        return value
+    try:
+        return value.item()
+    except (RuntimeError, ValueError):  # of PyTorch, of NumPy
+        raise TypeError(
+            f"rows must hold one number in a cell, got {type(value).__name__} of shape "
+            f"{tuple(value.shape)}"
+        ) from None
 
 
 def _is_number(value: Any) -> bool:
@@ -235,7 +269,12 @@ def _cell(value: Any, fmt: str) -> str:
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = format(value, fmt)
+    try:
+        text = format(value, fmt)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"formats must fit the numbers, got {fmt!r} for {value}"
+        ) from None
     if not text.strip("-0.,%"):  # rounded to nothing, so without a sign
         text = text.removeprefix("-")
     return "−" + text[1:] if text.startswith("-") else text

@@ -266,6 +266,13 @@ MEMBERS: tuple[Member, ...] = (
 )
 
 
+def _checked(cls: type[Model]) -> type[Model]:
+    """Return a class; refuse what is no class of models, a name or a model itself."""
+    if not isinstance(cls, type) or not issubclass(cls, Model):
+        raise TypeError(f"cls must be a class of models, got {cls!r}")
+    return cls
+
+
 def approach(cls: type[Model]) -> str | None:
     """Return how a class deals with the density of its observations.
 
@@ -277,11 +284,14 @@ def approach(cls: type[Model]) -> str | None:
         to a constant, ``TRACTABLE`` if it evaluates it, ``IMPLICIT`` if it
         only draws from it, and ``None`` if it does not generate.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> approach(Gaussian)
         'explicit, tractable'
     """
-    if not issubclass(cls, GenerativeModel):
+    if not issubclass(_checked(cls), GenerativeModel):
         return None
     if issubclass(cls, VariationalModel | EnergyModel):
         return APPROXIMATE
@@ -309,7 +319,7 @@ def sets(cls: type[Model]) -> tuple[str, ...]:
         >>> sets(Gaussian)
         ('unsupervised models', 'generative models', 'probabilistic models')
     """
-    if not issubclass(cls, GenerativeModel):
+    if not issubclass(_checked(cls), GenerativeModel):
         return SETS[:1]
     if issubclass(cls, LatentVariableModel):
         return SETS
@@ -320,11 +330,14 @@ def sets(cls: type[Model]) -> tuple[str, ...]:
 def has_density(cls: type[Model]) -> bool:
     """Return whether a class evaluates its density exactly.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> has_density(Gaussian)
         True
     """
-    return issubclass(cls, TractableModel)
+    return issubclass(_checked(cls), TractableModel)
 
 
 def density_kind(cls: type[Model]) -> str:
@@ -335,6 +348,9 @@ def density_kind(cls: type[Model]) -> str:
 
     Returns:
         ``"exact"``, ``"bounded"`` from below, ``"up to a constant"`` or ``"none"``.
+
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
 
     Example:
         >>> density_kind(Gaussian), density_kind(GAN)
@@ -350,20 +366,27 @@ def density_kind(cls: type[Model]) -> str:
 def has_representation(cls: type[Model]) -> bool:
     """Return whether a class encodes observations, and decodes codes.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> has_representation(GaussianMixture), has_representation(Gaussian)
         (True, False)
     """
-    return issubclass(cls, RepresentationModel)
+    return issubclass(_checked(cls), RepresentationModel)
 
 
 def abilities(cls: type[Model]) -> tuple[str, ...]:
     """Return what a class can do: its public methods among ``ABILITIES``.
 
+    Raises:
+        TypeError: If ``cls`` is not a class of models.
+
     Example:
         >>> abilities(Gaussian)
         ('fit', 'loss', 'sample', 'log_prob')
     """
+    _checked(cls)
     return tuple(name for name in ABILITIES if callable(getattr(cls, name, None)))
 
 

@@ -24,9 +24,10 @@ def _paint(factors: Tensor, size: int, g: torch.Generator | None) -> Tensor:
     dtype = factors.dtype
 
     def share(f: Tensor) -> Tensor:  # mark this share of the strokes, at random
-        return torch.rand(n, k, generator=g).argsort(1) < f[:, None] * k
+        u = torch.rand(n, k, generator=g, dtype=torch.float32)
+        return u.argsort(1) < f[:, None] * k
 
-    order = torch.rand(n, k, generator=g).argsort(1)
+    order = torch.rand(n, k, generator=g, dtype=torch.float32).argsort(1)
     cell = torch.stack([order // across, order % across], 2)
     at = (cell + torch.rand(n, k, 2, generator=g, dtype=dtype)) * (
         size / across
@@ -49,8 +50,8 @@ def _paint(factors: Tensor, size: int, g: torch.Generator | None) -> Tensor:
     for i in range(k):
         corner = at[:, i].floor().long() + _REACH
         py, px = corner[:, :1] + near_y, corner[:, 1:] + near_x  # (n, window)
-        y = py + (0.5 - _REACH) - at[:, i, :1]
-        x = px + (0.5 - _REACH) - at[:, i, 1:]
+        y = py.to(dtype) + (0.5 - _REACH) - at[:, i, :1]
+        x = px.to(dtype) + (0.5 - _REACH) - at[:, i, 1:]
         cos, sin = angle[:, i : i + 1].cos(), angle[:, i : i + 1].sin()
         beyond = ((x * cos + y * sin).abs() - _HALF).clamp(min=0)
         distance = (beyond**2 + (y * cos - x * sin) ** 2).sqrt()
@@ -67,8 +68,8 @@ def _pick(
 ) -> Tensor:
     """Return k colours for each of n pictures, all from one palette a picture."""
     which = torch.randint(len(palettes), (n,), generator=g)
-    u = torch.rand(n, k, generator=g)
-    colours = torch.empty(n, k, 3)
+    u = torch.rand(n, k, generator=g, dtype=torch.float32)
+    colours = torch.empty(n, k, 3, dtype=torch.float32)
     for i, palette in enumerate(palettes):
         rows = which == i
         colours[rows] = palette[(u[rows] * len(palette)).long()]

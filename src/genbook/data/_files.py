@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-import torch
 
 FOLDER = Path(__file__).parent
 
@@ -32,18 +31,3 @@ def read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
-
-
-def check_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return ``dtype`` if it is ``torch.float32`` or ``torch.float64``.
-
-    Raises:
-        TypeError: If it is anything else.
-
-    Example:
-        >>> check_dtype(torch.float64)
-        torch.float64
-    """
-    if dtype not in (torch.float32, torch.float64):
-        raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
-    return dtype

@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator
-from genbook.data._files import check_dtype
+from genbook._validate import check_count, check_dtype, check_generator
 
 
 class KnownDensity(ABC):
@@ -52,7 +51,7 @@ class KnownDensity(ABC):
             >>> Rings().sample(3, dtype=torch.float64).shape
             torch.Size([3, 2])
         """
-        check_count(n, "n")
+        n = check_count(n, "n")
         check_generator(generator)
         return self._draw(n, generator, check_dtype(dtype))
 

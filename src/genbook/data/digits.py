@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count
-from genbook.data._files import check_dtype
+from genbook._validate import check_count, check_dtype
 
 SPLITS: tuple[str, ...] = ("train", "test")
 SIDE = 28

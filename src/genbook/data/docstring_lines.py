@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_dtype
 
 #: The labels, in their customary order.
 SECTIONS = (
@@ -102,7 +102,7 @@ def load_docstring_lines(
     Args:
         split: ``"train"`` or ``"test"``.
         length: Lines a piece.
-        dtype: The type of the features.
+        dtype: ``torch.float32`` or ``torch.float64``.
 
     Raises:
         ModuleNotFoundError: If NumPy is not installed.
@@ -115,7 +115,8 @@ def load_docstring_lines(
     """
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
-    check_count(length, "length", minimum=1)
+    length = check_count(length, "length", minimum=1)
+    check_dtype(dtype)
     lines: list[list[str]] = []
     labels: list[list[int]] = []
     names: list[str] = []
@@ -147,6 +148,8 @@ def label_lines(text: str) -> list[tuple[str, int]] | None:
         >>> label_lines("Add.\\n\\nReturns\\n-------\\nz : int\\n    The sum.")
         [('Add.', 0), ('z : int', 2), ('    The sum.', 2)]
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string, got {type(text).__name__}")
     lines = text.expandtabs().splitlines()
     labelled: list[tuple[str, int]] = []
     section = 0
@@ -168,6 +171,8 @@ def line_features(line: str) -> list[float]:
         >>> sum(line_features("    Summed over the last axis."))
         5.0
     """
+    if not isinstance(line, str):
+        raise TypeError(f"line must be a string, got {type(line).__name__}")
     return [float(bool(pattern.match(line))) for pattern in _PATTERNS]
 
 

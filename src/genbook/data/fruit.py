@@ -14,7 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from genbook._validate import check_count, check_generator, check_labels
+from genbook._validate import (
+    check_count,
+    check_dtype,
+    check_generator,
+    check_labels,
+)
 
 #: The kinds, in the order of their labels.
 FRUIT = ("apple", "banana", "cherry", "lemon", "lime", "orange", "pear", "plum")
@@ -66,13 +71,13 @@ def sample_fruit(
         y: The kinds wanted, ``(n,)``; drawn uniformly when ``None``.
         size: Pixels along each side.
         generator: The source of randomness; the global one when ``None``.
-        dtype: The type of the tensors.
+        dtype: ``torch.float32`` or ``torch.float64``.
 
     Returns:
         The images with their labels and rules.
 
     Raises:
-        TypeError: If ``y`` does not hold integers.
+        TypeError: If an argument has the wrong type.
         ValueError: If ``y`` has a label outside 0 to 7 or another length than ``n``.
 
     Example:
@@ -81,12 +86,13 @@ def sample_fruit(
         >>> apples.x.shape
         torch.Size([3, 3, 32, 32])
     """
-    check_count(n, "n")
+    n = check_count(n, "n")
     check_count(size, "size", minimum=8)
     check_generator(generator)
+    check_dtype(dtype)
     if y is None:
         y = torch.randint(len(FRUIT), (n,), generator=generator)
-    check_labels(y, "y", len(FRUIT), n)
+    y = check_labels(y, "y", len(FRUIT), n)
     u = torch.rand(n, 2, generator=generator, dtype=torch.float64)
     eps = torch.randn(n, generator=generator, dtype=torch.float64)
     hue = (torch.tensor(HUE, dtype=torch.float64)[y] + HUE_SPREAD * eps) % 360

@@ -23,7 +23,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import (
+    check_count,
+    check_dtype,
+    check_generator,
+    check_tensor,
+    check_unit_interval,
+)
 from genbook.data._brush import _paint
 from genbook.data.palettes import _HIS, _OTHERS
 
@@ -80,12 +86,13 @@ def sample_paintings(
         n: How many.
         size: Pixels along each side.
         generator: The source of randomness; the global one when ``None``.
-        dtype: The type of the tensors.
+        dtype: ``torch.float32`` or ``torch.float64``.
 
     Returns:
         The paintings with their painters, factors and probabilities.
 
     Raises:
+        TypeError: If an argument has the wrong type.
         ValueError: If ``n`` or ``size`` is too small.
 
     Example:
@@ -93,8 +100,10 @@ def sample_paintings(
         >>> p.x.shape, p.factors.shape
         (torch.Size([5, 3, 40, 40]), torch.Size([5, 3]))
     """
-    check_count(n, "n")
+    n = check_count(n, "n")
+    check_count(size, "size", minimum=16)
     check_generator(generator)
+    check_dtype(dtype)
     u = torch.rand(n, 3, generator=generator, dtype=torch.float64)
     factors = (torch.pi / 2 * u).sin().square()
     p = painter_probability(factors)
@@ -122,13 +131,13 @@ def bayes_accuracy(cells: int = 100) -> float:
     """Return the accuracy of one who knows every factor: the mean of max(p, 1 - p).
 
     Args:
-        cells: Points of the midpoint rule along each of the three angles.
+        cells: Points of the midpoint rule along each of the three angles, up to 500.
 
     Example:
         >>> round(bayes_accuracy(), 3)
         0.797
     """
-    check_count(cells, "cells", minimum=1)
+    check_count(cells, "cells", minimum=1, maximum=500)
     middle = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
     f = (torch.pi / 2 * middle).sin().square()
     p = painter_probability(torch.cartesian_prod(f, f, f))
@@ -158,11 +167,7 @@ def draw_paintings(
     check_tensor(factors, "factors", ("n", 3), allow_empty=True)
     check_count(size, "size", minimum=16)
     check_generator(generator)
-    if factors.numel() and (factors.min() < 0 or factors.max() > 1):
-        raise ValueError(
-            f"factors must lie in [0, 1], got {factors.min():.3g} to "
-            f"{factors.max():.3g}"
-        )
+    check_unit_interval(factors, "factors")
     parts = [factors.new_empty(0, 3, size, size)]  # small ones stay in the cache
     return torch.cat(
         [*parts, *(_paint(f, size, generator) for f in factors.split(250))]

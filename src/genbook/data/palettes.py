@@ -34,9 +34,8 @@ def palette_colours(*names: str) -> Tensor:
     if unknown := sorted(set(names) - set(PALETTES)):
         raise ValueError(f"names must be of {sorted(PALETTES)}, got {unknown}")
     codes = [code for name in names for code in PALETTES[name].split()]
-    return torch.tensor(
-        [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in codes]
-    )
+    shares = [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in codes]
+    return torch.tensor(shares, dtype=torch.float32)
 
 
 _HIS = tuple(palette_colours(f"VanGogh{i}") for i in (1, 2, 3))

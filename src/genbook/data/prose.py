@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_seed, check_share
 from genbook.data._books import _pieces
 from genbook.data._docstrings import PACKAGES, _objects, _paragraphs, _without_blocks
 
@@ -36,6 +36,12 @@ class Prose:
     sources: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        for name in ("texts", "authors", "sources"):
+            part = getattr(self, name)
+            if isinstance(part, str) or not isinstance(part, Sequence):
+                raise TypeError(f"{name} must be a sequence of texts, got {part!r}")
+            if wrong := [text for text in part if not isinstance(text, str)]:
+                raise TypeError(f"{name} must hold texts only, got {wrong[0]!r}")
         lengths = [len(self.texts), len(self.authors), len(self.sources)]
         if len(set(lengths)) != 1:
             raise ValueError(
@@ -62,12 +68,21 @@ class Prose:
         return np.array([a == author for a in self.authors])
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Prose:
-        """Return some of the passages, by their numbers."""
-        return Prose(
-            tuple(self.texts[i] for i in rows),
-            tuple(self.authors[i] for i in rows),
-            tuple(self.sources[i] for i in rows),
-        )
+        """Return some of the passages, by their numbers.
+
+        Raises:
+            TypeError: If ``rows`` are not integers.
+            ValueError: If there is no such passage.
+        """
+        chosen = np.asarray(rows)
+        if chosen.ndim != 1 or (len(chosen) and chosen.dtype.kind not in "iu"):
+            raise TypeError(f"rows must be a list of integers, got {rows!r}")
+        if len(chosen) and not -len(self) <= chosen.min() <= chosen.max() < len(self):
+            raise ValueError(
+                f"rows must be below {len(self)}, got {chosen.min()} to {chosen.max()}"
+            )
+        parts = (self.texts, self.authors, self.sources)
+        return Prose(*(tuple(part[i] for i in chosen.tolist()) for part in parts))
 
     def split(self, held_out: float = 0.25, *, seed: int = 0) -> tuple[Prose, Prose]:
         """Split into passages to learn from and passages held out, by whole sources.
@@ -91,10 +106,8 @@ class Prose:
             >>> [len(part) for part in prose.split(0.5)] in ([2, 1], [1, 2])
             True
         """
-        if not 0 < held_out < 1:
-            raise ValueError(f"held_out must lie between 0 and 1, got {held_out}")
-        check_count(seed, "seed")
-        rng = np.random.default_rng(seed)
+        held_out = check_share(held_out, "held_out")
+        rng = np.random.default_rng(check_seed(seed))
         wholes: dict[str, set[str]] = defaultdict(set)
         for author, source in zip(self.authors, self.sources, strict=True):
             wholes[author].add(source)
@@ -143,7 +156,10 @@ def load_docstrings(
         (['NumPy'], True)
     """
     check_count(words, "words", minimum=10)
-    if isinstance(packages, str) or not packages or set(packages) - set(PACKAGES):
+    known = isinstance(packages, list | tuple) and all(
+        isinstance(package, str) and package in PACKAGES for package in packages
+    )
+    if not known or not packages:
         raise ValueError(
             f"packages must be a list of some of {list(PACKAGES)}, got {packages!r}"
         )

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_dtype,
+    check_generator,
+    check_tensor,
+)
 
 #: Smallest and largest height; the image spans [-1, 1] both ways.
 HEIGHT = (0.3, 1.1)
@@ -60,12 +66,13 @@ def sample_tins(
             draws from it alone, ``"all"`` ignores it.
         size: Pixels along each side.
         generator: The source of randomness; the global one when ``None``.
-        dtype: The type of the tensors.
+        dtype: ``torch.float32`` or ``torch.float64``.
 
     Returns:
         The images and their factors.
 
     Raises:
+        TypeError: If an argument has the wrong type.
         ValueError: If ``region`` is unknown, or ``n`` or ``size`` too small.
 
     Example:
@@ -73,10 +80,11 @@ def sample_tins(
         >>> tins.x.shape, tins.factors.shape
         (torch.Size([5, 1, 32, 32]), torch.Size([5, 2]))
     """
-    check_count(n, "n")
+    n = check_count(n, "n")
+    check_count(size, "size", minimum=8)
+    check_choice(region, "region", ("seen", "held-out", "all"))
     check_generator(generator)
-    if region not in ("seen", "held-out", "all"):
-        raise ValueError(f"region must be seen, held-out or all, got {region!r}")
+    check_dtype(dtype)
     kept = torch.empty(0, 2, dtype=torch.float64)
     while len(kept) < n:
         u = torch.rand(2 * n, 2, generator=generator, dtype=torch.float64)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_labels
 from genbook.data._markup import UNK
 from genbook.data.prose import load_docstrings
 
@@ -66,16 +67,27 @@ def _split(text: str) -> list[str]:
     return re.findall(rf"[a-z]+(?:['’-][a-z]+)*|[.,;:!?()]|{UNK}", text.lower())
 
 
-def detokenise(tokens: Tensor, vocabulary: list[str]) -> str:
+def detokenise(tokens: Tensor, vocabulary: Sequence[str]) -> str:
     """Return numbered words as text.
 
     Args:
         tokens: The numbers of the words, ``(length,)``.
         vocabulary: The words.
 
+    Raises:
+        TypeError: If ``tokens`` are not integers, or ``vocabulary`` not words.
+        ValueError: If ``tokens`` have another shape, or there is no such word.
+
     Example:
         >>> detokenise(torch.tensor([1, 2, 0]), [".", "so", "it", "goes"])
         'so it.'
     """
+    if isinstance(vocabulary, str) or not isinstance(vocabulary, Sequence):
+        raise TypeError(
+            f"vocabulary must be a list of words, got {type(vocabulary).__name__}"
+        )
+    if wrong := [word for word in vocabulary if not isinstance(word, str)]:
+        raise TypeError(f"vocabulary must hold words only, got {wrong[0]!r}")
+    tokens = check_labels(tokens, "tokens", len(vocabulary))
     text = " ".join(vocabulary[i] for i in tokens.tolist())
     return re.sub(r"(?<=\() | (?=[.,;:!?)])", "", text)

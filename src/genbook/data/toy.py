@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_positive
+from genbook._validate import check_count, check_flag, check_positive
 from genbook.data._toy import CHUNK, REACH, _direction, _entropy, _Toy
 
 
@@ -56,7 +56,8 @@ class TwoMoons(_Toy):
     name = "two moons"
 
     def __init__(self, noise: float = 0.05, *, standardise: bool = True) -> None:
-        self.noise = check_positive(noise, "noise")
+        self.noise = noise = check_positive(noise, "noise")
+        check_flag(standardise, "standardise")
         if noise < 0.005:
             raise ValueError(f"noise must be at least 0.005, got {noise}")
         nodes, weights = np.polynomial.legendre.leggauss(max(64, math.ceil(20 / noise)))
@@ -143,9 +144,11 @@ class Rings(_Toy):
         if len(radii) == 0:
             raise ValueError("radii must hold at least one radius, got none")
         self.radii = tuple(check_positive(radius, "radii") for radius in radii)
-        self.noise = check_positive(noise, "noise")
+        self.noise = noise = check_positive(noise, "noise")
         self._radii = torch.tensor(self.radii, dtype=torch.float64)
-        self.high = torch.full((2,), max(self.radii) + REACH * noise)
+        self.high = torch.full(
+            (2,), max(self.radii) + REACH * noise, dtype=torch.float32
+        )
         self.low = -self.high
 
     @cached_property
@@ -209,10 +212,10 @@ class Checkerboard(_Toy):
     name = "checkerboard"
 
     def __init__(self, cells: int = 4) -> None:
-        self.cells = check_count(cells, "cells", 2)
+        self.cells = cells = check_count(cells, "cells", 2)
         if cells % 2:
             raise ValueError(f"cells must be even, got {cells}")
-        self.high = torch.full((2,), cells / 2)
+        self.high = torch.full((2,), cells / 2, dtype=torch.float32)
         self.low = -self.high
 
     @property

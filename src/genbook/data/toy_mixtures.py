@@ -144,9 +144,11 @@ class Pinwheel(_Toy):
         tangential_std: float = 0.1,
         rate: float = 1.0,
     ) -> None:
-        self.arms = check_count(arms, "arms", 1)
-        self.radial_std = check_positive(radial_std, "radial_std")
-        self.tangential_std = check_positive(tangential_std, "tangential_std")
+        self.arms = arms = check_count(arms, "arms", 1)
+        self.radial_std = radial_std = check_positive(radial_std, "radial_std")
+        self.tangential_std = tangential_std = check_positive(
+            tangential_std, "tangential_std"
+        )
         self.rate = check_positive(rate, "rate", zero=True)
         means = _direction(torch.arange(arms, dtype=torch.float64) * 2 * math.pi / arms)
         across = torch.stack([-means[:, 1], means[:, 0]], dim=1)
@@ -155,7 +157,8 @@ class Pinwheel(_Toy):
         self._arms = GaussianMixture2D(
             means=means, covariances=frames @ stds.square().diag() @ frames.mT
         )
-        self.high = torch.full((2,), 1 + REACH * max(radial_std, tangential_std))
+        reach = 1 + REACH * max(radial_std, tangential_std)
+        self.high = torch.full((2,), reach, dtype=torch.float32)
         self.low = -self.high
 
     @property

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbook._validate import check_generator
-from genbook.data._files import FOLDER, check_dtype, read_arrays
+from genbook._validate import check_dtype, check_generator
+from genbook.data._files import FOLDER, read_arrays
 
 SHA256 = "99aeaf2e16a500e990f3ad37a23b37bfa9637dda256fa0cbdf2ff49a55b61637"
 SITES: tuple[str, ...] = ("greensboro", "sand-point")

@@ -81,8 +81,8 @@ class WorldMap(KnownDensity):
             for name, outlines in _REGIONS.items()
         }
         self.land_area = self._land.area
-        self.low = torch.tensor([-1.0, -1.0])
-        self.high = torch.tensor([1.0, 1.0])
+        self.low = torch.tensor([-1.0, -1.0], dtype=torch.float32)
+        self.high = torch.tensor([1.0, 1.0], dtype=torch.float32)
 
     @property
     def entropy(self) -> float:

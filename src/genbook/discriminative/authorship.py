@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from genbook._validate import check_count, check_fitted, check_positive
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_fitted,
+    check_positive,
+)
 from genbook.data.prose import Prose
 
 _WORDS = """
@@ -41,6 +46,7 @@ FUNCTION_WORDS = frozenset(_WORDS.split())
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,;:!?()\"“”—–-]")
 
 Kind = Literal["all", "style", "topic"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def tokens_of(text: str, kind: Kind = "all") -> list[str]:
@@ -51,10 +57,17 @@ def tokens_of(text: str, kind: Kind = "all") -> list[str]:
         kind: ``"style"`` keeps function words and punctuation marks, ``"topic"`` all
             other words, ``"all"`` both. A pair needs two neighbours that are kept.
 
+    Raises:
+        TypeError: If ``text`` is not a string.
+        ValueError: If there is no such kind.
+
     Example:
         >>> tokens_of("The axis, if any.", "style")
         ['the', ',', 'if', 'any', '.', ', if', 'if any', 'any .']
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string, got {type(text).__name__}")
+    check_choice(kind, "kind", KINDS)
     found = _TOKEN.findall(text.lower())
     if kind == "all":
         kept = [True] * len(found)
@@ -119,8 +132,7 @@ class AuthorClassifier:
         folds: int = 3,
         min_count: int = 3,
     ) -> None:
-        if kind not in ("all", "style", "topic"):
-            raise ValueError(f"kind must be 'all', 'style' or 'topic', got {kind!r}")
+        check_choice(kind, "kind", KINDS)
         self.kind = kind
         self.c = check_positive(c, "c")
         self.folds = check_count(folds, "folds", minimum=2)
@@ -135,9 +147,12 @@ class AuthorClassifier:
             author: Whom to tell from the rest.
 
         Raises:
+            TypeError: If ``prose`` is not a :class:`~genbook.data.prose.Prose`.
             ValueError: If the author wrote none or all of the passages, or they come
                 from fewer sources than there are folds.
         """
+        if not isinstance(prose, Prose):
+            raise TypeError(f"prose must be a Prose, got {type(prose).__name__}")
         y = prose.by(author)
         if y.all():
             raise ValueError(f"prose must hold another author besides {author!r}")
@@ -182,6 +197,8 @@ class AuthorClassifier:
         check_fitted(self.author is not None, "AuthorClassifier")
         if isinstance(texts, str):
             raise TypeError("texts must be a list of passages, got one string")
+        if not isinstance(texts, Sequence):
+            raise TypeError(f"texts must be a list of passages, got {texts!r}")
         if not len(texts):
             return np.zeros(0)
         return self.vectors.transform(texts) @ self.weights + self.bias
@@ -205,6 +222,8 @@ class AuthorClassifier:
             the passage's log odds.
         """
         check_fitted(self.author is not None, "AuthorClassifier")
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a string, got {type(text).__name__}")
         x = self.vectors.transform([text]).tocoo()
         names = self.vectors.get_feature_names_out()
         parts = {

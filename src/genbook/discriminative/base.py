@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genbook._validate import check_labels, check_tensor
+from genbook._validate import check_generator, check_labels
 from genbook.models.base import Model
 from genbook.training import fit, isolated_rng
 
@@ -49,10 +49,10 @@ class Classifier(Model):
         """Return the mean of -log p(y | x) over the batch, in nats."""
         if y is None:
             raise ValueError("y must be the labels, (n,), got None")
-        check_tensor(x, "x")
-        logits = self.logits(x)
-        check_labels(y, "y", self.classes, len(x))
-        return cross_entropy(logits, y)
+        check_generator(generator)
+        self._check_x(x, allow_empty=False)
+        y = check_labels(y, "y", self.classes, len(x))
+        return cross_entropy(self.logits(x), y)
 
     @torch.no_grad()
     def predict_proba(self, x: Tensor) -> Tensor:
@@ -65,9 +65,9 @@ class Classifier(Model):
 
     def accuracy(self, x: Tensor, y: Tensor) -> float:
         """Return the share of images whose likeliest class is ``y``."""
-        check_tensor(x, "x")
-        check_labels(y, "y", self.classes, len(x))
-        return (self.predict(x) == y).double().mean().item()
+        found = self.predict(x)
+        y = check_labels(y, "y", self.classes, len(x))
+        return (found == y).double().mean().item()
 
 
 def train_classifier(

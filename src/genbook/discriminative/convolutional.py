@@ -21,6 +21,7 @@ from genbook._validate import (
     check_count,
     check_labels,
     check_positive,
+    check_seed,
     check_sizes,
     check_tensor,
 )
@@ -88,8 +89,8 @@ class ConvolutionalClassifier(Classifier):
                 f"a side or more, got {self.event_shape}"
             )
         self.classes = check_count(classes, "classes", minimum=1)
-        check_count(width, "width", minimum=1)
-        check_count(features, "features", minimum=1)
+        width = check_count(width, "width", minimum=1)
+        features = check_count(features, "features", minimum=1)
         self.augment = check_positive(augment, "augment", zero=True)
         self.config = {
             "event_shape": self.event_shape,
@@ -173,7 +174,7 @@ class ConvolutionalClassifier(Classifier):
         from scipy.optimize import minimize_scalar  # slow to import
 
         check_tensor(x, "x")
-        check_labels(y, "y", self.classes, len(x))
+        y = check_labels(y, "y", self.classes, len(x))
         logits, share = self.logits(x).double(), 1 / (len(x) + 1)
 
         def loss(log_t: float) -> float:
@@ -239,15 +240,16 @@ def train_convolutional_classifier(
         True
     """
     check_tensor(x, "x", ("n", "channels", "height", "width"))
-    check_labels(y, "y", classes, len(x))
-    check_positive(held_out, "held_out", zero=True)
+    y = check_labels(y, "y", classes, len(x))
+    held_out = check_positive(held_out, "held_out", zero=True)
     kept = round(held_out * len(x))
     if held_out and not 0 < kept < len(x):
         raise ValueError(
             f"held_out must keep back some of the {len(x)} images and leave some, got "
             f"{held_out}: {kept}"
         )
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    g = torch.Generator().manual_seed(check_seed(seed))
+    order = torch.randperm(len(x), generator=g)
     order = order.to(x.device)
     unseen, seen = order[:kept], order[kept:]
     classifier = train_classifier(

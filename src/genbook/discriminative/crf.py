@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from genbook._validate import (
     check_count,
+    check_generator,
+    check_integers,
     check_labels,
     check_positive,
     check_tensor,
@@ -47,8 +49,8 @@ class LinearChainCRF(nn.Module):
 
     def __init__(self, features: int, labels: int) -> None:
         super().__init__()
-        self.features = check_count(features, "features", minimum=1)
-        self.labels = check_count(labels, "labels", minimum=1)
+        self.features = features = check_count(features, "features", minimum=1)
+        self.labels = labels = check_count(labels, "labels", minimum=1)
         self.emission = nn.Linear(features, labels)
         self.transition = nn.Parameter(torch.zeros(labels, labels))
         nn.init.zeros_(self.emission.weight)
@@ -69,6 +71,7 @@ class LinearChainCRF(nn.Module):
             ValueError: If the shapes do not fit, or a label does not exist.
         """
         a = self._emissions(x)  # (n, T, K)
+        y = check_integers(y, "y", "labels")
         if y.shape != x.shape[:2]:
             raise ValueError(f"y must be {tuple(x.shape[:2])}, got {tuple(y.shape)}")
         check_labels(y.flatten(), "y", self.labels)
@@ -91,6 +94,7 @@ class LinearChainCRF(nn.Module):
         self, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return the mean negative conditional log-likelihood of a step, ``()``."""
+        check_generator(generator)
         return -self.log_conditional(x, y).mean() / x.shape[1]
 
     def fit(
@@ -107,8 +111,8 @@ class LinearChainCRF(nn.Module):
         Raises:
             ValueError: If the shapes do not fit, or a label does not exist.
         """
-        check_positive(l2, "l2", zero=True)
-        check_count(iterations, "iterations", minimum=1)
+        l2 = check_positive(l2, "l2", zero=True)
+        iterations = check_count(iterations, "iterations", minimum=1)
         self.loss(x, y)  # refuses bad data before a weight moves
         weights = list(self.parameters())
         search = torch.optim.LBFGS(
@@ -171,5 +175,6 @@ class LinearChainCRF(nn.Module):
         return torch.stack(beta[::-1], 1)  # (n, T, K)
 
     def _emissions(self, x: Tensor) -> Tensor:
-        check_tensor(x, "x", ("n", "T", self.features))
+        shape = ("n", "T", self.features)
+        check_tensor(x, "x", shape, dtype=self.transition.dtype)
         return self.emission(x)

@@ -18,7 +18,10 @@ from genbook._validate import (
     check_generator,
     check_labels,
     check_positive,
+    check_seed,
+    check_sizes,
     check_tensor,
+    check_unit_interval,
 )
 from genbook.discriminative.base import Classifier, train_classifier
 
@@ -48,19 +51,19 @@ class ImageClassifier(Classifier):
         self, event_shape: Sequence[int], classes: int, hidden: int = 128
     ) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.classes = check_count(classes, "classes", minimum=1)
-        check_count(hidden, "hidden", minimum=1)
+        hidden = check_count(hidden, "hidden", minimum=1)
         self.config = {
             "event_shape": self.event_shape,
-            "classes": classes,
+            "classes": self.classes,
             "hidden": hidden,
         }
         self.network = nn.Sequential(
             nn.Flatten(),
             nn.Linear(prod(self.event_shape), hidden),
             nn.ReLU(),
-            nn.Linear(hidden, classes),
+            nn.Linear(hidden, self.classes),
         )
 
 
@@ -95,8 +98,13 @@ def train_image_classifier(
         True
     """
     check_tensor(x, "x")
-    check_labels(y, "y", classes, len(x))
-    if check_positive(noise, "noise", zero=True):
+    if x.ndim < 2:
+        raise ValueError(f"x must be (n, *event_shape), got {tuple(x.shape)}")
+    classes = check_count(classes, "classes", minimum=1)
+    y = check_labels(y, "y", classes, len(x))
+    check_seed(seed)
+    noise = check_positive(noise, "noise", zero=True)
+    if noise:
         g = torch.Generator().manual_seed(seed)
         eps = torch.randn(x.shape, generator=g, dtype=x.dtype)
         noisy = (x + noise * eps).clamp(x.min(), x.max())
@@ -137,12 +145,9 @@ def negative_images(
         torch.Size([6, 1, 8, 8])
     """
     check_tensor(x, "x", ("m", "channels", "height", "width"))
-    check_count(n, "n")
+    n = check_count(n, "n")
     check_generator(generator)
-    if x.min() < 0 or x.max() > 1:
-        raise ValueError(
-            f"x must lie in [0, 1], got values from {x.min():.3g} to {x.max():.3g}"
-        )
+    check_unit_interval(x, "x")
     one, two = torch.randint(len(x), (2, n), generator=generator)
     u = torch.rand(n, *x.shape[1:], generator=generator, dtype=x.dtype)
     share = torch.rand(n, 1, 1, 1, generator=generator, dtype=x.dtype)

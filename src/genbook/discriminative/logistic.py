@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from genbook._validate import check_count, check_labels, check_positive, check_tensor
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_labels,
+    check_positive,
+    check_tensor,
+)
 
 
 class LogisticRegression(nn.Module):
@@ -40,7 +46,7 @@ class LogisticRegression(nn.Module):
 
     def __init__(self, features: int, *, l2: float = 0.0) -> None:
         super().__init__()
-        check_count(features, "features", minimum=1)
+        features = check_count(features, "features", minimum=1)
         self.l2 = check_positive(l2, "l2", zero=True)
         self.weight = nn.Parameter(torch.zeros(features))
         self.bias = nn.Parameter(torch.zeros(()))
@@ -77,8 +83,9 @@ class LogisticRegression(nn.Module):
         Raises:
             ValueError: If ``x`` is empty, or ``y`` has another length or other labels.
         """
-        check_tensor(x, "x")
-        check_labels(y, "y", 2, len(x))
+        check_generator(generator)
+        check_tensor(x, "x", ("n", len(self.weight)))
+        y = check_labels(y, "y", 2, len(x))
         fit = binary_cross_entropy_with_logits(self.logits(x), y.to(x.dtype))
         return fit + self.l2 / 2 * self.weight.square().sum()
 
@@ -94,7 +101,7 @@ class LogisticRegression(nn.Module):
             TypeError: If ``y`` does not hold integers.
             ValueError: If the shapes do not fit or a label is neither 0 nor 1.
         """
-        check_count(iterations, "iterations", minimum=1)
+        iterations = check_count(iterations, "iterations", minimum=1)
         self.loss(x, y)  # refuses bad data before a weight moves
         search = torch.optim.LBFGS(
             self.parameters(),

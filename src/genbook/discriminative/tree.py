@@ -18,7 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_labels, check_tensor
+from genbook._validate import check_choice, check_count, check_labels, check_tensor
+
+#: A split looks at so many labels of each observation and feature at once.
+MOST_LABELS = 1000
 
 
 @dataclass
@@ -73,8 +76,7 @@ class DecisionTree:
         criterion: Literal["gini", "entropy"] = "gini",
         min_samples_leaf: int = 1,
     ) -> None:
-        if criterion not in ("gini", "entropy"):
-            raise ValueError(f"criterion must be gini or entropy, got {criterion!r}")
+        check_choice(criterion, "criterion", ("gini", "entropy"))
         self.max_depth = check_count(max_depth, "max_depth", minimum=1)
         self.min_samples_leaf = check_count(
             min_samples_leaf, "min_samples_leaf", minimum=1
@@ -87,15 +89,15 @@ class DecisionTree:
 
         Args:
             x: Features, ``(n, features)``.
-            y: Labels from 0, ``(n,)``.
+            y: Labels from 0, ``(n,)``, below ``MOST_LABELS``.
 
         Raises:
             TypeError: If ``x`` is not floating point or ``y`` not integer.
-            ValueError: If the shapes do not fit.
+            ValueError: If the shapes do not fit, or a label is too large.
         """
         check_tensor(x, "x", ("n", "features"))
-        check_labels(y, "y", 1 << 16, len(x))
-        one_hot = torch.nn.functional.one_hot(y.long()).double()
+        y = check_labels(y, "y", MOST_LABELS, len(x))
+        one_hot = torch.nn.functional.one_hot(y).double()
         self.features = x.shape[1]
         self.root = self._grow(x, one_hot, self.max_depth)
         return self

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor
 
+from genbook._printing import printable
 from genbook._validate import check_count, check_generator, check_tensor
 from genbook.data.base import KnownDensity
 from genbook.models.base import TractableModel
@@ -29,6 +31,11 @@ class Estimate(float):
     se: float
 
     def __new__(cls, value: float, se: float) -> Estimate:
+        for v, name in ((value, "value"), (se, "se")):
+            if not isinstance(v, Real):
+                raise TypeError(f"{name} must be a number, got {type(v).__name__}")
+        if se < 0:
+            raise ValueError(f"se must be zero or positive, got {se}")
         self = super().__new__(cls, value)
         self.se = float(se)
         return self
@@ -37,7 +44,7 @@ class Estimate(float):
         return Estimate, (float(self), self.se)
 
     def __repr__(self) -> str:
-        return f"{float(self):.4f} ± {self.se:.4f}"
+        return printable(f"{float(self):.4f} ± {self.se:.4f}")
 
     __str__ = __repr__
 
@@ -115,7 +122,7 @@ def nats_above_entropy(
     if not isinstance(p_data, KnownDensity):
         raise TypeError(f"p_data must be a KnownDensity, got {type(p_data).__name__}")
     if not isinstance(x, Tensor):
-        check_count(x, "x", 1)
+        x = check_count(x, "x", 1)
         check_generator(generator)
         x = p_data.sample(x, generator=generator, dtype=_dtype_of(model))
     log_model = _log_probs(model, x, None, chunk)
@@ -142,11 +149,15 @@ def _log_probs(
         raise TypeError(
             f"model must have a log_prob, {type(model).__name__} has no exact density"
         )
-    check_count(chunk, "chunk", 1)
-    if not isinstance(x, Tensor) or len(x) == 0:
-        check_tensor(x, "x")
-    if y is not None and len(y) != len(x):
-        raise ValueError(f"y must have {len(x)} rows like x, got {len(y)}")
+    chunk = check_count(chunk, "chunk", 1)
+    if not isinstance(x, Tensor) or not x.ndim or len(x) == 0:
+        check_tensor(x, "x", ("n", "size"))
+    if y is not None and not isinstance(y, Tensor):
+        raise TypeError(f"y must be a torch.Tensor, got {type(y).__name__}")
+    if y is not None and (not y.ndim or len(y) != len(x)):
+        raise ValueError(
+            f"y must have {len(x)} rows like x, got shape {tuple(y.shape)}"
+        )
     parts = []
     for i in range(0, len(x), chunk):
         rows = slice(i, i + chunk)

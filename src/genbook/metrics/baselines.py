@@ -8,6 +8,7 @@ given range can pass.
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 from torch import Tensor
 
@@ -44,7 +45,7 @@ def best_constant(x: Tensor, low: float = -math.inf, high: float = math.inf) -> 
         >>> best_constant(x), best_constant(x, 0, 1)
         (tensor([-1.0000,  0.5000]), tensor([0.0000, 0.5000]))
     """
-    _check(x, low, high)
+    low, high = _check(x, low, high)
     return x.mean(0).clamp(low, high)
 
 
@@ -75,12 +76,18 @@ def clipping_error(x: Tensor, low: float, high: float) -> Tensor:
         >>> clipping_error(x, 0, 1), clipping_error(x, -1, 1)
         (tensor(0.2500), tensor(0.))
     """
-    _check(x, low, high)
+    low, high = _check(x, low, high)
     return (x - x.clamp(low, high)).square().mean()
 
 
-def _check(x: Tensor, low: float, high: float) -> None:
-    """Check observations and a range."""
+def _check(x: Tensor, low: float, high: float) -> tuple[float, float]:
+    """Check observations and a range, and return its ends."""
     check_tensor(x, "x")
+    for bound, name in ((low, "low"), (high, "high")):
+        if isinstance(bound, bool) or not isinstance(bound, Real):
+            raise TypeError(
+                f"{name} must be a number, got {type(bound).__name__} {bound!r}"
+            )
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}")
+    return float(low), float(high)

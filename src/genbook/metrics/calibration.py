@@ -43,7 +43,7 @@ def reliability(p: Tensor, y: Tensor, *, bins: int = 10) -> Reliability:
         Reliability(predicted=tensor([0.1000, 0.9000], dtype=torch.float64), \
 observed=tensor([0.5000, 1.0000], dtype=torch.float64), size=tensor([2, 1]))
     """
-    check_count(bins, "bins", 1)
+    bins = check_count(bins, "bins", 1, 1_000_000)
     p, hit = _forecast(p, y)
     place = (p * bins).long().clamp(max=bins - 1)
     count = torch.bincount(place, minlength=bins)
@@ -102,7 +102,7 @@ def brier_score(p: Tensor, y: Tensor) -> float:
 def _forecast(p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Check probabilities and labels; return both in double precision."""
     check_tensor(p, "p", ("n",))
-    check_labels(y, "y", 2, len(p))
+    y = check_labels(y, "y", 2, len(p))
     if p.min() < 0 or p.max() > 1:
         raise ValueError(f"p must lie in [0, 1], got {p.min():.3g} to {p.max():.3g}")
     return p.detach().double(), y.double()

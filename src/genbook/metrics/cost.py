@@ -18,11 +18,18 @@ def nfe(model: GenerativeModel) -> int:
     Args:
         model: The model, trained or not.
 
+    Raises:
+        TypeError: If the model cannot be sampled.
+
     Example:
         >>> from genbook.models.flows.flow import Flow
         >>> nfe(Flow(2))
         1
     """
+    if not isinstance(model, nn.Module) or not callable(getattr(model, "sample", None)):
+        raise TypeError(
+            f"model must be a module that can be sampled, got {type(model).__name__}"
+        )
     calls: Counter[nn.Module] = Counter()
     layers = [m for m in model.modules() if not any(True for _ in m.children())]
     hooks = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -105,7 +106,10 @@ def coverage(
         A :class:`Coverage`.
 
     Raises:
-        ValueError: If ``samples`` is empty or the labeller names an unknown class.
+        TypeError: If ``samples`` is not a floating-point tensor, or the labeller gives
+            no integers.
+        ValueError: If ``samples`` is empty, the labeller names an unknown class, or it
+            finds a class for none of the data.
 
     Example:
         >>> x = torch.tensor([[-2.0], [-1.0], [3.0]])
@@ -115,18 +119,18 @@ def coverage(
         >>> coverage(x, side, ["left", "right", "above"])
         Coverage(2 of 3 classes, missed above)
     """
-    if isinstance(classes, str) or not isinstance(classes, int | Sequence):
-        raise TypeError(f"classes must be names or a number, got {classes!r}")
-    if isinstance(classes, int):
-        check_count(classes, "classes", 1)
-        names = tuple(str(i) for i in range(classes))
-    else:
-        names = tuple(classes)
-        check_count(len(names), "the number of classes", 1)
+    if not callable(labeller):
+        raise TypeError(f"labeller must be a function, got {type(labeller).__name__}")
+    names = _names(classes)
     shares, unlabelled = _shares(samples, "samples", labeller, len(names))
     data_shares = None
     if data is not None:
         data_shares, _ = _shares(data, "data", labeller, len(names))
+        if not data_shares.any():
+            raise ValueError(
+                f"data must hold some observations of a class, the labeller finds none "
+                f"for any of the {len(data)}"
+            )
     expected = torch.ones(len(names)) if data_shares is None else data_shares
     missed = tuple(
         name
@@ -136,13 +140,24 @@ def coverage(
     return Coverage(names, shares, data_shares, unlabelled, missed)
 
 
+def _names(classes: int | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the classes."""
+    if isinstance(classes, str) or not isinstance(classes, Integral | Sequence):
+        raise TypeError(f"classes must be names or a number, got {classes!r}")
+    if not isinstance(classes, Sequence):
+        return tuple(str(i) for i in range(check_count(classes, "classes", 1)))
+    check_count(len(classes), "the number of classes", 1)
+    return tuple(classes)
+
+
 def _shares(
     x: Tensor, name: str, labeller: Callable[[Tensor], Tensor], classes: int
 ) -> tuple[Tensor, float]:
     """Return the share of each class among the labelled, and of the unlabelled."""
-    check_tensor(x, name)
+    if check_tensor(x, name).ndim == 0:
+        raise ValueError(f"{name} must be (n, *event_shape), got ()")
     labels = labeller(x)
-    check_labels(labels + 1, f"labeller({name}) + 1", classes + 1, len(x))
+    labels = check_labels(labels, f"labeller({name})", classes, len(x), minimum=-1)
     counts = torch.bincount(labels.cpu() + 1, minlength=classes + 1).double()
     labelled = counts[1:].sum().clamp(min=1)
     return counts[1:] / labelled, (counts[0] / len(x)).item()

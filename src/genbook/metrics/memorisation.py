@@ -89,7 +89,7 @@ def nearest_neighbour_memorisation(
         >>> nearest_neighbour_memorisation(copies, train, held_out, generator=g)
         Memorisation(share=1.0, expected=0.5, p_value=0.001, counted=100)
     """
-    check_count(permutations, "permutations", 1)
+    permutations = check_count(permutations, "permutations", 1)
     _check_ratio(ratio)
     check_generator(generator)
     flat, train = _pair(samples, train, ("samples", "train"), 1)

@@ -81,15 +81,15 @@ def noise_floor(
         True
     """
     check_tensor(real, "real")
-    check_count(n, "n", 1)
-    check_count(splits, "splits", 2)
+    n = check_count(n, "n", 1)
+    splits = check_count(splits, "splits", 2)
     check_generator(generator)
     if len(real) < 2 * n:
         raise ValueError(
             f"real must have {2 * n} observations for two sets of {n}, got {len(real)}"
         )
     if labels is not None:
-        check_labels(labels, "labels", 1 << 16, len(real))
+        labels = check_labels(labels, "labels", 1 << 16, len(real))
     values = []
     for _ in range(splits):
         rows = _permutation(len(real), generator)[: 2 * n].to(real.device)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genbook._validate import check_generator
+from genbook._validate import check_count, check_generator
 from genbook.metrics.two_sample import energy_test
 from genbook.models.gaussians import LOG_2PI, gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
@@ -100,9 +100,13 @@ def aggregated_posterior(
         torch.Size([3])
     """
     check_generator(generator)
+    if not isinstance(model, VAE):
+        raise TypeError(f"model must be a VAE, got {type(model).__name__}")
+    check_count(permutations, "permutations", 1)
+    x = model.check_observations(x)
     if len(x) < 2:
         raise ValueError(f"x must hold two observations or more, got {len(x)}")
-    mu, log_scale = model.posterior(model.check_observations(x), y)
+    mu, log_scale = model.posterior(x, y)
     z, prior = (torch.empty_like(mu).normal_(generator=generator) for _ in range(2))
     z = mu + log_scale.exp() * z
     zero = torch.zeros_like(mu)

@@ -82,7 +82,7 @@ def precision_recall(real: Tensor, drawn: Tensor, k: int = 5) -> PrecisionRecall
         >>> found.precision, found.recall
         (1.0, 0.6)
     """
-    check_count(k, "k", 1)
+    k = check_count(k, "k", 1)
     real, drawn = _features(real, drawn, ("real", "drawn"), k + 1)
     real_radius, drawn_radius = _radii(real, k), _radii(drawn, k)
     drawn_met = torch.zeros(len(drawn), dtype=torch.long, device=drawn.device)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
-from genbook._validate import check_generator, check_labels, check_tensor
+from genbook._validate import (
+    check_generator,
+    check_labels,
+    check_share,
+    check_tensor,
+)
 from genbook.metrics.two_sample import _permutation
 
 __all__ = ["clustering_accuracy", "linear_probe_r2"]
+
+#: A table of labels and clusters may have so many entries, and takes eight bytes each.
+MOST_PAIRS = 25_000_000
 
 
 def linear_probe_r2(
@@ -50,8 +60,7 @@ def linear_probe_r2(
     check_tensor(codes, "codes", ("n", "k"))
     n = len(codes)
     check_tensor(factors, "factors", (n, "f"))
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out must be between 0 and 1, got {held_out}")
+    held_out = check_share(held_out, "held_out")
     size = round(n * (1 - held_out))
     if size <= codes.shape[1] or n - size < 2:
         raise ValueError(
@@ -75,7 +84,8 @@ def clustering_accuracy(labels: Tensor, clusters: Tensor) -> float:
 
     Each cluster gets a label of its own (no two the same) so that as many observations
     as possible are right: an assignment problem, solved exactly by SciPy. Clusters
-    beyond the number of labels stay without one.
+    beyond the number of labels stay without one. Only which labels and clusters are
+    equal counts, not their numbers.
 
     Args:
         labels: The true labels, ``(n,)`` integers from 0.
@@ -86,7 +96,8 @@ def clustering_accuracy(labels: Tensor, clusters: Tensor) -> float:
 
     Raises:
         TypeError: If either is not an integer tensor.
-        ValueError: If the shapes differ or are empty.
+        ValueError: If the shapes differ or are empty, or there are more pairs of a
+            label and a cluster than ``MOST_PAIRS``.
 
     Reference:
         D. F. Crouse, "On implementing 2D rectangular assignment algorithms", 2016,
@@ -99,12 +110,19 @@ def clustering_accuracy(labels: Tensor, clusters: Tensor) -> float:
     """
     from scipy.optimize import linear_sum_assignment  # slow to import
 
-    check_labels(labels, "labels", 1 << 16)
-    check_labels(clusters, "clusters", 1 << 16, len(labels))
+    labels = check_labels(labels, "labels").cpu()
+    clusters = check_labels(clusters, "clusters", n=len(labels)).cpu()
     if len(labels) == 0:
         raise ValueError("labels must hold at least one observation, got none")
-    size = int(torch.maximum(labels.max(), clusters.max().to(labels.device))) + 1
-    pairs = clusters.cpu().long() * size + labels.cpu().long()
-    table = torch.bincount(pairs, minlength=size * size).view(size, size).numpy()
+    names, label = labels.unique(return_inverse=True)  # numbered without gaps
+    piles, cluster = clusters.unique(return_inverse=True)
+    shape = (len(piles), len(names))
+    if prod(shape) > MOST_PAIRS:
+        raise ValueError(
+            f"labels and clusters must make at most {MOST_PAIRS:,} pairs, got "
+            f"{len(names):,} labels and {len(piles):,} clusters"
+        )
+    pairs = cluster * len(names) + label
+    table = torch.bincount(pairs, minlength=prod(shape)).view(shape).numpy()
     hits = table[linear_sum_assignment(table, maximize=True)].sum().item()
     return hits / len(labels)

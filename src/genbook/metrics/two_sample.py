@@ -9,7 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import (
+    check_count,
+    check_flag,
+    check_generator,
+    check_tensor,
+)
 
 __all__ = [
     "TwoSampleTest",
@@ -63,6 +68,7 @@ def energy_distance(x: Tensor, y: Tensor, *, unbiased: bool = True) -> float:
         >>> energy_distance(x, x + 10), energy_distance(x, x, unbiased=False)
         (16.0, 0.0)
     """
+    unbiased = check_flag(unbiased, "unbiased")
     x, y = _pair(x, y, ("x", "y"), 2 if unbiased else 1)
     n, m = len(x), len(y)
     same = 1 if unbiased else 0
@@ -110,7 +116,7 @@ def energy_test(
         >>> energy_test(x, y + 1, generator=g).p_value
         0.005
     """
-    check_count(permutations, "permutations", 1)
+    permutations = check_count(permutations, "permutations", 1)
     check_generator(generator)
     x, y = _pair(x, y, ("x", "y"), 1)
     n, m = len(x), len(y)
@@ -142,9 +148,9 @@ def _pair(
     for name, t in zip(names, (x, y), strict=True):
         check_tensor(t, name)
         if t.ndim < 2:
+            hint = f"; for numbers, pass {name}[:, None]" if t.ndim else ""
             raise ValueError(
-                f"{name} must be (n, *event_shape), got ({len(t)},); for numbers, pass "
-                f"{name}[:, None]"
+                f"{name} must be (n, *event_shape), got {tuple(t.shape)}{hint}"
             )
         if len(t) < minimum:
             raise ValueError(f"{name} must have {minimum} points or more, got {len(t)}")
@@ -216,8 +222,8 @@ def classifier_two_sample_test(
     """
     from scipy.stats import binom  # slow to import
 
-    check_count(steps, "steps", 1)
-    check_count(hidden, "hidden", 1)
+    steps = check_count(steps, "steps", 1)
+    hidden = check_count(hidden, "hidden", 1)
     check_generator(generator)
     x, y = _pair(x, y, ("x", "y"), 4)
     n = min(len(x), len(y))
@@ -241,11 +247,15 @@ def _classifier(
     """Return the log odds of label 1, learned by a network of one hidden layer."""
     device = x.device if g is None else g.device
     d = x.shape[1]
-    w1 = torch.randn(d, hidden, generator=g, device=device) * math.sqrt(2 / d)
-    b1 = torch.randn(hidden, generator=g, device=device)
-    w2 = torch.randn(hidden, generator=g, device=device) / math.sqrt(hidden)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=g, device=device, dtype=x.dtype)
+
+    w1 = normal(d, hidden) * math.sqrt(2 / d)
+    b1 = normal(hidden)
+    w2 = normal(hidden) / math.sqrt(hidden)
     weights = [w.to(x.device).requires_grad_() for w in (w1, b1, w2)]
-    b2 = torch.zeros((), device=x.device, requires_grad=True)
+    b2 = torch.zeros((), device=x.device, dtype=x.dtype, requires_grad=True)
 
     def score(x: Tensor) -> Tensor:
         return (x @ weights[0] + weights[1]).relu() @ weights[2] + b2
@@ -259,7 +269,7 @@ def _classifier(
         else:
             rows = torch.arange(len(x), device=x.device)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            score(x[rows]), label[rows].float()
+            score(x[rows]), label[rows].to(x.dtype)
         )
         adam.zero_grad()
         loss.backward()

@@ -101,7 +101,7 @@ class Model(nn.Module, ABC):
             return None
         if y is None:
             raise ValueError(f"y must hold {n} labels, got None")
-        check_labels(y, "y", self.classes, n)
+        y = check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
 
     def _with_label(self, v: Tensor, y: Tensor | None) -> Tensor:
@@ -173,9 +173,11 @@ class TractableModel(GenerativeModel):
             A scalar tensor, ``()``.
 
         Raises:
+            TypeError: If ``x`` is not of the model's type, or ``generator`` is none.
             ValueError: If ``x`` is empty: a mean of nothing is not a number.
         """
         self._check_x(x, allow_empty=False)
+        check_generator(generator)
         return -self.log_prob(x, y).mean()
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Discrete
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_seed
+
+#: The table of turns may have so many entries, each a small list.
+MOST_TURNS = 1_000_000
 
 
 class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
@@ -35,7 +39,8 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
 
     Raises:
         TypeError: If the states or the labels are not integers.
-        ValueError: If there are none, their numbers differ, or one is out of range.
+        ValueError: If there are none, their numbers differ, one is out of range, or
+            the table of states and labels would have more than ``MOST_TURNS`` entries.
 
     Example:
         >>> game = ClassificationBandit([0, 0, 1], [2, 2, 0])
@@ -59,11 +64,17 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
             )
         if size is None:
             size = int(self._states.max()) + 1
-        if self._states.max() >= check_count(size, "size", minimum=1):
+        size = check_count(size, "size", minimum=1)
+        if self._states.max() >= size:
             raise ValueError(
                 f"states must be below size, which is {size}, got {self._states.max()}"
             )
         actions = int(self._labels.max()) + 1
+        if size * actions > MOST_TURNS:
+            raise ValueError(
+                f"states and labels must make a table of at most {MOST_TURNS:,} turns, "
+                f"got {size:,} states and {actions:,} labels"
+            )
         self.observation_space = Discrete(size)
         self.action_space = Discrete(actions)
         self._actions = actions
@@ -83,7 +94,7 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.int64, dict[str, Any]]:
         """Draw an observation and return its state and an empty dictionary."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_seed(seed))
         self._round = int(self.np_random.integers(len(self._states)))
         return self._states[self._round], {}
 
@@ -95,7 +106,7 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
         Raises:
             ValueError: If there is no such label.
         """
-        if not 0 <= action < self._actions:
+        if not isinstance(action, Integral) or not 0 <= action < self._actions:
             raise ValueError(
                 f"action must be a label from 0 to {self._actions - 1}, got {action}"
             )

@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from genbook._validate import check_count, check_positive
+from genbook._validate import (
+    check_count,
+    check_number,
+    check_positive,
+    check_seed,
+)
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,20 @@ def value_iteration(
 
     .. math:: Q(s, a) = r(s, a) + \gamma \sum_{s'} p(s' \mid s, a) \max_{a'} Q(s', a')
 
-    is repeated until nothing moves by more than ``tolerance``.
+    is repeated until nothing moves by more than ``tolerance``, or than its rounding.
 
     Raises:
-        ValueError: If ``discount`` is not in [0, 1).
+        TypeError: If ``table`` is not a :class:`TransitionTable`.
+        ValueError: If ``discount`` is not in [0, 1), or ``tolerance`` not positive.
 
     Reference:
         Bellman, "Dynamic Programming", 1957.
     """
+    _check_table(table)
     _check_discount(discount)
-    check_positive(tolerance, "tolerance")
+    tolerance = check_positive(tolerance, "tolerance")
+    largest = np.abs(table.reward).max() / (1 - discount)
+    tolerance = max(tolerance, 4 * np.finfo(np.float64).eps * largest)  # its rounding
     q = np.zeros_like(table.reward)
     while True:
         new = table.reward + discount * table.continues @ q.max(1)
@@ -136,13 +145,25 @@ def policy_value(
         discount: How much the next step's reward counts.
 
     Raises:
-        ValueError: If ``discount`` is not in [0, 1) or ``policy`` has another shape.
+        TypeError: If ``table`` is not a :class:`TransitionTable`, or ``policy`` holds
+            no integers.
+        ValueError: If ``discount`` is not in [0, 1), or ``policy`` has another shape
+            or an action that there is not.
     """
+    _check_table(table)
     _check_discount(discount)
     states = len(table.reward)
     policy = np.asarray(policy)
     if policy.shape != (states,):
         raise ValueError(f"policy must be ({states},), got {policy.shape}")
+    if not np.issubdtype(policy.dtype, np.integer):
+        raise TypeError(f"policy must hold integer actions, got {policy.dtype}")
+    actions = table.reward.shape[1]
+    if policy.min() < 0 or policy.max() >= actions:
+        raise ValueError(
+            f"policy must hold actions 0 to {actions - 1}, got {policy.min()} to "
+            f"{policy.max()}"
+        )
     rows = np.arange(states)
     future = np.eye(states) - discount * table.continues[rows, policy]
     return np.linalg.solve(future, table.reward[rows, policy])
@@ -181,20 +202,24 @@ def q_learning(
         The learned values and the course of learning.
 
     Raises:
+        TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range.
 
     Reference:
         Watkins and Dayan, "Q-learning", 1992, doi:10.1007/BF00992698.
     """
-    check_count(episodes, "episodes", minimum=1)
+    episodes = check_count(episodes, "episodes", minimum=1)
     _check_discount(discount)
-    check_positive(lr, "lr")
+    lr = check_positive(lr, "lr")
     lr_end = lr if lr_end is None else check_positive(lr_end, "lr_end")
-    if not 0 <= epsilon <= 1:
+    if not 0 <= check_number(epsilon, "epsilon") <= 1:
         raise ValueError(f"epsilon must be in [0, 1], got {epsilon}")
+    seed = check_seed(seed)
     rng = np.random.default_rng(seed)
-    states, actions = int(env.observation_space.n), int(env.action_space.n)
-    q = np.full((states, actions), float(optimism))
+    states, actions = (
+        _number_of(env, s) for s in ("observation_space", "action_space")
+    )
+    q = np.full((states, actions), check_number(optimism, "optimism"))
     out = QLearningResult(q)
     state, _ = env.reset(seed=seed)
     for episode in range(episodes):
@@ -219,6 +244,24 @@ def q_learning(
     return out
 
 
+def _number_of(env: Any, space: str) -> int:
+    """Return how many states or actions an environment has."""
+    n = getattr(getattr(env, space, None), "n", None)
+    if n is None:
+        raise TypeError(
+            f"env must have a {space} of numbers, a Discrete, got {type(env).__name__}"
+        )
+    return int(n)
+
+
+def _check_table(table: TransitionTable) -> None:
+    if not isinstance(table, TransitionTable):
+        raise TypeError(
+            f"table must be a TransitionTable, got {type(table).__name__}: see "
+            f"transition_table"
+        )
+
+
 def _check_discount(discount: float) -> None:
-    if not 0 <= discount < 1:
+    if not 0 <= check_number(discount, "discount") < 1:
         raise ValueError(f"discount must be in [0, 1), got {discount}")

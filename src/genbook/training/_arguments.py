@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_positive, check_tensor
+from genbook._validate import (
+    check_count,
+    check_number,
+    check_positive,
+    check_seed,
+    check_tensor,
+)
 from genbook.training.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a run beside the model and the data; see ``fit``."""
+    """What decides a run beside the model and the data; see ``fit``.
+
+    The numbers are Python's own, whatever was given, since a file must hold them.
+    """
 
     steps: int
     batch_size: int
@@ -25,19 +35,34 @@ class Settings:
     grad_clip: float | None
 
     def __post_init__(self) -> None:
-        check_count(self.steps, "steps", 1)
-        check_count(self.batch_size, "batch_size", 1)
-        check_positive(self.lr, "lr")
-        check_count(self.seed, "seed")
-        if self.schedule not in SCHEDULES:
+        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
             raise ValueError(
                 f"schedule must be one of {list(SCHEDULES)}, got {self.schedule!r}"
             )
-        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
-            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
-        check_positive(self.weight_decay, "weight_decay", zero=True)
-        if self.grad_clip is not None:
-            check_positive(self.grad_clip, "grad_clip")
+        clip = self.grad_clip
+        plain = {
+            "steps": check_count(self.steps, "steps", 1),
+            "batch_size": check_count(self.batch_size, "batch_size", 1),
+            "lr": check_positive(self.lr, "lr"),
+            "seed": check_seed(self.seed),
+            "betas": _check_betas(self.betas),
+            "weight_decay": check_positive(
+                self.weight_decay, "weight_decay", zero=True
+            ),
+            "grad_clip": None if clip is None else check_positive(clip, "grad_clip"),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+
+def _check_betas(betas: tuple[float, float]) -> tuple[float, float]:
+    """Return Adam's two decay rates as Python's numbers."""
+    if isinstance(betas, str) or not isinstance(betas, Sequence):
+        raise TypeError(f"betas must be two numbers in [0, 1), got {betas!r}")
+    plain = tuple(check_number(b, f"betas[{i}]") for i, b in enumerate(betas))
+    if len(plain) != 2 or not all(0 <= b < 1 for b in plain):
+        raise ValueError(f"betas must be two numbers in [0, 1), got {betas}")
+    return plain
 
 
 class Data(NamedTuple):

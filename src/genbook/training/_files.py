@@ -1,7 +1,8 @@
 """Files that hold tensors: replaced whole, checked byte for byte, never executed.
 
 A file is safetensors with one metadata entry, JSON, that says what the tensors are: the
-class of the model, the arguments that made it, and for a checkpoint the run.
+class of the model, the arguments that made it, and for a checkpoint the run. One digest
+covers that entry and every tensor with its name, type and shape.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
+import stat
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genbook._files import replacing
 
-FORMAT = 1  # raised when an older reader would misread the files
+FORMAT = 2  # raised when an older reader would misread the files
 
 
 def identity(model: nn.Module) -> dict[str, Any]:
@@ -32,9 +35,15 @@ def identity(model: nn.Module) -> dict[str, Any]:
 
 def _plainly(value: Any, name: str) -> Any:
     """Return a value as JSON would give it back."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, Tensor):
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, Tensor | np.ndarray):
         return value.tolist()
     if isinstance(value, torch.dtype | torch.device | torch.Size | os.PathLike):
         return str(value)
@@ -70,20 +79,14 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    crc = 0
+def _digest(tensors: dict[str, Tensor], note: dict[str, Any]) -> str:
+    """Return a short text that changes with anything that a file holds."""
+    digest = hashlib.blake2b(json.dumps(note, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
-        crc = zlib.crc32(name.encode(), crc)
-        crc = zlib.crc32(_bytes(tensors[name]), crc)
-    return crc
-
-
-def check_folder(path: Path) -> None:
-    """Refuse a path where no file can stand."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder of {path} must exist, it does not")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} must be a file, it is a folder")
+        t = tensors[name]
+        digest.update(f"\n{name} {t.dtype} {list(t.shape)}\n".encode())
+        digest.update(_bytes(t))
+    return digest.hexdigest()
 
 
 def write(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
@@ -95,39 +98,74 @@ def write(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         k: t.detach().cpu().clone(memory_format=torch.contiguous_format)
         for k, t in tensors.items()
     }
-    note = {"format": FORMAT, "checksum": _checksum(copies), **meta}
+    note = {"format": FORMAT, **meta}
+    note["digest"] = _digest(copies, note)
     data = to_bytes(copies, {"genbook": json.dumps(note, sort_keys=True)})
-    check_folder(path)
     with replacing(path) as partial:
         partial.write_bytes(data)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the metadata of a file, checked byte for byte."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
 
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path} to load")
+    data = _read_bytes(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            note = (file.metadata() or {}).get("genbook")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        meta = None if note is None else json.loads(note)
-    except (SafetensorError, ValueError) as error:
+        tensors = from_bytes(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        text = header.get("__metadata__", {}).get("genbook")
+        note = None if text is None else json.loads(text)
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or not safetensors: {error}") from error
-    if meta is None or not {"format", "checksum", "class", "config"} <= set(meta):
+    if not isinstance(note, dict) or type(note.get("format")) is not int:
         raise ValueError(f"{path} was not written by genbook")
-    if meta["format"] > FORMAT:
+    if note["format"] != FORMAT:
+        age = "a later" if note["format"] > FORMAT else "an earlier"
         raise ValueError(
-            f"{path} has format {meta['format']}, this genbook reads up to {FORMAT}"
+            f"{path} has format {note['format']}, {age} genbook's; this one reads "
+            f"format {FORMAT}"
         )
-    if meta["checksum"] != _checksum(tensors):
-        raise ValueError(f"{path} is damaged: its checksum does not fit its tensors")
-    return tensors, meta
+    if note.pop("digest", None) != _digest(tensors, note):
+        raise ValueError(f"{path} is damaged: its digest does not fit what it holds")
+    if type(note.get("class")) is not str or not isinstance(
+        note.get("config", 0), dict | None
+    ):
+        raise ValueError(f"{path} was not written by genbook")
+    return tensors, note
 
 
-def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Copy tensors into a model, or say every mismatch and change nothing."""
+def _read_bytes(path: Path) -> bytes:
+    """Return what a file holds; say plainly that there is none, or why not."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    if mode is None or stat.S_ISDIR(mode):
+        raise FileNotFoundError(f"there is no file {path} to load")
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path} must be a regular file to be loaded, it is none")
+    return path.read_bytes()
+
+
+def check_finite(tensors: dict[str, Tensor], names: set[str], where: str) -> None:
+    """Refuse parameters that are not finite: a model that has them is broken."""
+    for name in sorted(names & tensors.keys()):
+        bad = int((~torch.isfinite(tensors[name])).sum())
+        if bad:
+            raise ValueError(
+                f"{where} must have finite parameters, {name} holds {bad} NaN or "
+                f"infinite of {tensors[name].numel()} values"
+            )
+
+
+def parameter_names(model: nn.Module) -> set[str]:
+    """Return the names of a model's parameters, of shared ones each."""
+    return {name for name, _ in model.named_parameters(remove_duplicate=False)}
+
+
+def check_fits(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> set[str]:
+    """Say every mismatch of a file and a model; return which buffers are resized."""
     state = model.state_dict()
     empty = {n for n in tensors.keys() - state.keys() if _buffer(model, n)}
     missing = sorted(state.keys() - tensors.keys())
@@ -147,6 +185,12 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
                 wrong.append(f"{name} is {shapes}")
     if wrong:
         raise ValueError(f"model does not fit {path}: {'; '.join(wrong)}")
+    check_finite(tensors, parameter_names(model), str(path))
+    return resized
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], resized: set[str]) -> None:
+    """Copy tensors into a model; :func:`check_fits` has said that they fit."""
     like = next((t for t in (*model.parameters(), *model.buffers())), torch.empty(0))
     for name in resized:
         owner, _, leaf = name.rpartition(".")

@@ -6,6 +6,7 @@ or not at all.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from genbook._files import check_path, check_place
 from genbook.training import _files
 from genbook.training.loop import TrainState
 
@@ -26,7 +28,7 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write a model's parameters and buffers to a file, whole or not at all.
 
     The file is safetensors; its metadata name the model's class and, where the model
-    has a ``config``, the arguments that made it.
+    has a ``config``, the arguments that made it. A symbolic link is followed.
 
     Args:
         model: The model.
@@ -34,7 +36,9 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: If the model is not a module, or holds a state that is not a tensor.
-        OSError: If the file cannot be written; an older one then stands unharmed.
+        ValueError: If a parameter is NaN or infinite.
+        OSError: If the file cannot be written, or is a FIFO or a device; an older one
+            then stands unharmed.
 
     Example:
         >>> import tempfile
@@ -45,7 +49,11 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
         >>> torch.equal(twin.weight, model.weight)
         True
     """
-    _files.write(Path(path), _files.model_tensors(model), _files.identity(model))
+    path = check_path(path, "path")
+    tensors = _files.model_tensors(model)
+    own = _files.part(tensors, "model.")
+    _files.check_finite(own, _files.parameter_names(model), "model")
+    _files.write(path, tensors, _files.identity(model))
 
 
 def load(model: M, path: str | os.PathLike[str]) -> M:
@@ -64,12 +72,15 @@ def load(model: M, path: str | os.PathLike[str]) -> M:
         The same model.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, was not written by :func:`save` or
-            :func:`~genbook.training.fit.fit`, or holds another class, other arguments,
-            other names, shapes or types; the message names them.
+        TypeError: If ``model`` is not a module, or ``path`` not a path.
+        OSError: If there is no such file, or it cannot be read.
+        ValueError: If the file is damaged, was not written by this version's
+            :func:`save` or :func:`~genbook.training.fit.fit`, holds another class,
+            other arguments, other names, shapes or types, or a parameter that is NaN
+            or infinite; the message names them.
     """
-    path = Path(path)
+    path = check_path(path, "path")
+    _files.model_tensors(model)  # refuses what is no module
     tensors, meta = _files.read(path)
     wanted = _files.identity(model)
     if meta["class"] != wanted["class"]:
@@ -81,7 +92,8 @@ def load(model: M, path: str | os.PathLike[str]) -> M:
         raise ValueError(
             f"model must be made with the arguments in {path}, got others: {differs}"
         )
-    _files.fill(model, _files.part(tensors, "model."), path)
+    state = _files.part(tensors, "model.")
+    _files.fill(model, state, _files.check_fits(model, state, path))
     return model
 
 
@@ -98,10 +110,15 @@ class Checkpoint:
 
     @classmethod
     def of(
-        cls, model: nn.Module, path: Path, every: int, run: dict[str, Any]
+        cls,
+        model: nn.Module,
+        checkpoint: str | os.PathLike[str],
+        every: int,
+        run: dict[str, Any],
     ) -> Checkpoint:
         """Return where a run is kept; refuse now what could not be written later."""
-        _files.check_folder(path)
+        path = check_path(checkpoint, "checkpoint")
+        check_place(path)
         _files.model_tensors(model)
         return cls(path, every, _files.identity(model) | run)
 
@@ -125,8 +142,8 @@ def save_checkpoint(
     if device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(device)
     progress = {
-        "seconds": history.seconds,
-        "cpu_seconds": history.cpu_seconds,
+        "seconds": float(history.seconds),
+        "cpu_seconds": float(history.cpu_seconds),
         "val_steps": history.val_steps,
     }
     run = {"run": checkpoint.identity, "progress": progress}
@@ -139,7 +156,7 @@ def load_checkpoint(
     """Put a run back where its file left it; check everything before."""
     path, identity = checkpoint.path, checkpoint.identity
     tensors, meta = _files.read(path)
-    if "run" not in meta:
+    if not isinstance(meta.get("run"), dict):
         raise ValueError(
             f"checkpoint must hold a run of fit, {path} holds a saved model; give "
             f"another file, or pass resume=False to replace it"
@@ -150,25 +167,41 @@ def load_checkpoint(
             f"{_files.differences(meta['run'], identity)}; give another file, or pass "
             f"resume=False to start again"
         )
-    _files.fill(model, _files.part(tensors, "model."), path)
-    weights = [p for group in state.optimiser.param_groups for p in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, t in _files.part(tensors, "optimiser.").items():
-        index, key = name.split(".")
-        weight = weights[int(index)]
-        moments.setdefault(int(index), {})[key] = _laid_out_like(weight, t)
+    weights = _files.part(tensors, "model.")
+    resized = _files.check_fits(model, weights, path)
+    moments = _moments(_files.part(tensors, "optimiser."))
+    progress: Any = meta.get("progress")
+    wrong = [
+        *_wrong_moments(moments, state.optimiser),
+        *_wrong_history(_files.part(tensors, "history."), progress, state.steps),
+        *_wrong_random(_files.part(tensors, "random."), state.generator.device),
+    ]
+    if wrong:
+        raise ValueError(f"checkpoint {path} is no whole run: {'; '.join(wrong)}")
+    _files.fill(model, weights, resized)
+    moments = _laid_out(moments, state.optimiser)
     groups = state.optimiser.state_dict()["param_groups"]
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
     for key, t in _files.part(tensors, "history.").items():
         setattr(state.history, key, t.tolist())
-    state.history.val_steps = meta["progress"]["val_steps"]
-    state.history.seconds = meta["progress"]["seconds"]
-    state.history.cpu_seconds = meta["progress"].get("cpu_seconds", 0.0)
+    for key, value in progress.items():
+        setattr(state.history, key, value)
     state.batch.generator.set_state(tensors["random.batches"])
     state.generator.set_state(tensors["random.loss"])
     torch.set_rng_state(tensors["random.global"])
     if "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"], state.generator.device)
+
+
+def _laid_out(
+    moments: dict[Any, dict[str, Tensor]], optimiser: torch.optim.Optimizer
+) -> dict[Any, dict[str, Tensor]]:
+    """Return moments in their weights' order of memory, in which fused Adam reads."""
+    weights = [p for group in optimiser.param_groups for p in group["params"]]
+    return {
+        i: {key: _laid_out_like(weights[i], t) for key, t in found.items()}
+        for i, found in moments.items()
+    }
 
 
 def _laid_out_like(weight: Tensor, moment: Tensor) -> Tensor:
@@ -177,3 +210,87 @@ def _laid_out_like(weight: Tensor, moment: Tensor) -> Tensor:
         return moment
     like = torch.empty_like(weight, dtype=moment.dtype, device=moment.device)
     return like.copy_(moment)
+
+
+# --- what a run must hold, or nothing is put back -------------------------------------
+
+
+def _moments(tensors: dict[str, Tensor]) -> dict[Any, dict[str, Tensor]]:
+    """Return the state of the optimiser by parameter: ``3.exp_avg`` under 3."""
+    moments: dict[Any, dict[str, Tensor]] = {}
+    for name, t in tensors.items():
+        index, _, key = name.partition(".")
+        moments.setdefault(int(index) if index.isdecimal() else index, {})[key] = t
+    return moments
+
+
+def _wrong_moments(
+    moments: dict[Any, dict[str, Tensor]], optimiser: torch.optim.Optimizer
+) -> list[str]:
+    """Say what of Adam's state does not fit its weights."""
+    weights = [p for group in optimiser.param_groups for p in group["params"]]
+    wrong = []
+    for i, found in moments.items():
+        if i not in range(len(weights)):
+            wrong.append(f"optimiser.{i} is unknown")
+            continue
+        p = weights[i]
+        step = found.get("step", torch.zeros(()))
+        wanted = {
+            "step": (step.dtype if step.is_floating_point() else float, torch.Size()),
+            "exp_avg": (p.dtype, p.shape),
+            "exp_avg_sq": (p.dtype, p.shape),
+        }
+        got = {key: (t.dtype, t.shape) for key, t in found.items()}
+        wrong += [
+            f"optimiser.{i}.{key} is {got.get(key)} there and {wanted.get(key)} here"
+            for key in sorted(wanted.keys() | got.keys())
+            if wanted.get(key) != got.get(key)
+        ]
+    return wrong
+
+
+def _wrong_history(tensors: dict[str, Tensor], progress: Any, steps: int) -> list[str]:
+    """Say what of the record is missing, of another type, or of another length."""
+    curves = ("loss", "lr", "val_loss")
+    wrong = [
+        f"history.{key} must be numbers in float64"
+        for key in curves
+        if key not in tensors
+        or tensors[key].dtype != torch.float64
+        or tensors[key].ndim != 1
+    ]
+    times = ("seconds", "cpu_seconds")
+    if not isinstance(progress, dict) or progress.keys() != {*times, "val_steps"}:
+        return [*wrong, "its progress is missing"]
+    wrong += [
+        f"{key} must be a time"
+        for key in times
+        if type(progress[key]) is not float or not 0 <= progress[key] < math.inf
+    ]
+    at = progress["val_steps"]
+    if not isinstance(at, list) or any(type(step) is not int for step in at):
+        return [*wrong, "val_steps must be steps"]
+    if wrong:
+        return wrong
+    done = len(tensors["loss"])
+    if not 0 < done <= steps or len(tensors["lr"]) != done:
+        wrong.append(f"{done} losses and {len(tensors['lr'])} rates of {steps} steps")
+    if len(tensors["val_loss"]) != len(at) or at != sorted({*at} & {*range(done + 1)}):
+        wrong.append(f"{len(tensors['val_loss'])} validation losses at steps {at}")
+    return wrong
+
+
+def _wrong_random(tensors: dict[str, Tensor], device: torch.device) -> list[str]:
+    """Say which state of a generator is missing or is none."""
+    wanted = {"batches": torch.device("cpu"), "loss": device}
+    wanted["global"] = wanted["batches"]
+    if device.type == "cuda":
+        wanted["cuda"] = device
+    wrong = [f"random.{key} is unknown" for key in tensors.keys() - wanted.keys()]
+    for key, where in wanted.items():
+        try:
+            torch.Generator(where).set_state(tensors[key])
+        except (KeyError, TypeError, RuntimeError):
+            wrong.append(f"random.{key} must be the state of a generator")
+    return wrong

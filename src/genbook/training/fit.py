@@ -31,13 +31,12 @@ import os
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_flag
 from genbook.models.base import Model
 from genbook.training import _files
 from genbook.training._arguments import Data, Settings, check_data
@@ -82,7 +81,7 @@ def fit(
         x: Observations, ``(n, *event_shape)``, of the model's type and on its device.
         y: Conditions, ``(n, ...)``, for models that take them.
         steps: How many updates.
-        batch_size: Observations a step; all of them when it is ``n`` or more.
+        batch_size: Observations a step, in random order; all when it is ``n`` or more.
         lr: The learning rate, the peak of the one-cycle schedule.
         seed: Decides the batches and the randomness of the loss.
         schedule: ``"one-cycle"`` (see :func:`.one_cycle`) or ``"constant"``.
@@ -112,14 +111,15 @@ def fit(
         steps, batch_size, lr, seed, schedule, betas, weight_decay, grad_clip
     )
     if validate_every is None:
-        validate_every = max(steps // 10, 1)
-    check_count(validate_every, "validate_every", 1)
-    check_count(checkpoint_every, "checkpoint_every", 1)
+        validate_every = max(settings.steps // 10, 1)
+    validate_every = check_count(validate_every, "validate_every", 1)
+    checkpoint_every = check_count(checkpoint_every, "checkpoint_every", 1)
+    check_flag(resume, "resume")
     state = _set_up(model, data, settings)
     kept = None
     if checkpoint is not None:
         run = _what_decides(data, settings, validate_every)
-        kept = Checkpoint.of(model, Path(checkpoint), checkpoint_every, run)
+        kept = Checkpoint.of(model, checkpoint, checkpoint_every, run)
     watch = _Watch(model, state, data, validate_every, kept, progress)
     with isolated_rng(state.generator.initial_seed(), data.x.device):
         if kept is not None and resume and kept.path.exists():
@@ -131,7 +131,7 @@ def fit(
 
 def _set_up(model: Model, data: Data, settings: Settings) -> TrainState:
     """Return what the loop needs before its first step."""
-    batch = Batches(data.x, data.y, settings.batch_size, int(settings.seed))
+    batch = Batches(data.x, data.y, settings.batch_size, settings.seed)
     noise_seed = int(torch.randint(2**31, (), generator=batch.generator))
     return TrainState(
         batch,
@@ -183,6 +183,8 @@ class _Watch:
         kept: Checkpoint | None,
         progress: bool | None,
     ) -> None:
+        if progress is not None:
+            check_flag(progress, "progress")
         self.model, self.state, self.data = model, state, data
         self.validate_every, self.kept, self.progress = validate_every, kept, progress
         self.seed = state.generator.initial_seed()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from genbook._printing import printable
+from genbook._validate import check_count, check_seed
 from genbook.models.base import Model
 from genbook.training.schedules import Schedule
 
@@ -49,7 +51,8 @@ class History:
             return "History(0 steps)"
         ends = f"{self.loss[0]:.4g} → {self.loss[-1]:.4g}"
         val = f", validation {self.val_loss[-1]:.4g}" if self.val_loss else ""
-        return f"History({self.steps} steps, loss {ends}{val}, {self.seconds:.1f} s)"
+        text = f"History({self.steps} steps, loss {ends}{val}, {self.seconds:.1f} s)"
+        return printable(text)
 
 
 @dataclass
@@ -103,13 +106,19 @@ class Batches:
     """The rows of each step: shuffled anew every epoch, and redrawn at will.
 
     The rows that do not fill a last batch wait for another epoch's shuffle. When one
-    batch holds all rows, each step gets the data as they are.
+    batch holds all rows, every step is an epoch, and shuffled too: a loss may treat the
+    first row of a batch otherwise than the last, and must not learn from the order.
 
     Args:
         x: Observations, ``(n, *event_shape)``.
         y: Conditions, ``(n, ...)``, or ``None``.
         size: The rows of a batch.
         seed: The seed of the shuffling, drawn on the CPU whatever the device of ``x``.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no rows, not as many conditions, or a number is out of
+            range.
 
     Example:
         >>> x = torch.arange(4.0)[:, None]
@@ -119,15 +128,19 @@ class Batches:
     """
 
     def __init__(self, x: Tensor, y: Tensor | None, size: int, seed: int) -> None:
-        self.x, self.y, self.size = x, y, size
+        for name, t in (("x", x), ("y", y)):
+            if t is not None and (not isinstance(t, Tensor) or not t.ndim):
+                raise TypeError(f"{name} must be a tensor of rows, got {t!r}")
+        if x is None or not len(x) or (y is not None and len(y) != len(x)):
+            rows = [None if t is None else len(t) for t in (x, y)]
+            raise ValueError(f"x and y must have as many rows, got {rows}")
+        self.x, self.y, self.size = x, y, check_count(size, "size", 1)
         self.per_epoch = max(len(x) // size, 1)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(check_seed(seed))
         self.order: Tensor | None = None
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor | None]:
         """Return the observations and the conditions of a step."""
-        if self.size >= len(self.x):
-            return self.x, self.y
         k = step % self.per_epoch
         if self.order is None or k == 0:
             self.epoch_state = self.generator.get_state()

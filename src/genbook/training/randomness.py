@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from genbook._validate import check_seed
+
 __all__ = ["isolated_rng"]
 
 
@@ -21,6 +23,10 @@ def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None
         seed: Decides every draw inside.
         device: A CUDA device whose global state is lent too; otherwise only the CPU's.
 
+    Raises:
+        TypeError: If ``seed`` is not an integer.
+        ValueError: If ``seed`` is negative or does not fit into 63 bits.
+
     Example:
         >>> with isolated_rng(0):
         ...     a = torch.rand(2)
@@ -29,6 +35,7 @@ def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None
         >>> torch.equal(a, b)
         True
     """
+    seed = check_seed(seed)
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.random.default_generator.manual_seed(seed)

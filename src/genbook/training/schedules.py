@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from genbook._validate import check_count, check_positive
+
 __all__ = ["constant", "one_cycle"]
 
 #: Gives the learning rate from the step, the number of steps and the peak.
@@ -22,10 +24,15 @@ def constant(step: int, steps: int, peak: float) -> float:
     Returns:
         ``peak``.
 
+    Raises:
+        TypeError: If an argument is not a number.
+        ValueError: If the run has no such step, or ``peak`` is negative.
+
     Example:
         >>> constant(5, 10, 0.01)
         0.01
     """
+    _check(step, steps, peak)
     return peak
 
 
@@ -45,6 +52,10 @@ def one_cycle(step: int, steps: int, peak: float) -> float:
     Returns:
         The learning rate of this step.
 
+    Raises:
+        TypeError: If an argument is not a number.
+        ValueError: If the run has no such step, or ``peak`` is negative.
+
     Reference:
         L. N. Smith and N. Topin, "Super-Convergence", 2018, arXiv:1708.07120.
 
@@ -52,12 +63,19 @@ def one_cycle(step: int, steps: int, peak: float) -> float:
         >>> [round(one_cycle(step, 10, 1.0), 3) for step in range(10)]
         [0.04, 0.52, 1.0, 0.95, 0.812, 0.611, 0.389, 0.188, 0.05, 0.0]
     """
+    _check(step, steps, peak)
     top, last = 0.3 * steps - 1, steps - 1
     if step <= top:
         t, start, end = step / top, peak / 25, peak
     else:
         t, start, end = (step - top) / (last - top), peak, peak / 250_000
     return start + (end - start) * (1 - math.cos(math.pi * t)) / 2
+
+
+def _check(step: int, steps: int, peak: float) -> None:
+    """Refuse a step that the run does not have, and a rate that is none."""
+    check_count(step, "step", 0, check_count(steps, "steps", 1) - 1)
+    check_positive(peak, "peak", zero=True)
 
 
 SCHEDULES: dict[str, Schedule] = {"one-cycle": one_cycle, "constant": constant}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genbook._validate import check_count, check_positive
+from genbook._validate import check_count, check_integers, check_positive
 from genbook.models._categorical import inverse_cdf
 from genbook.models.base import TractableModel
 from genbook.models.networks.attention import Block
@@ -85,6 +85,7 @@ class Transformer(TractableModel):
             tokens: Integers, ``(n, T)`` with ``T`` up to ``context_length``; the row of
                 token ``t`` depends on tokens ``0 … t`` alone.
         """
+        tokens = check_integers(tokens, "tokens", "tokens")
         positions = self.position_embedding[: tokens.shape[1]]  # (T, width)
         h = self.token_embedding(tokens) + positions  # (n, T, width)
         for block in self.blocks:
@@ -100,7 +101,7 @@ class Transformer(TractableModel):
         Returns:
             A tensor ``(n, context_length - 1)``.
         """
-        self._check_tokens(tokens)
+        tokens = self._check_tokens(tokens)
         out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
         target = tokens[:, 1:]  # (n, context_length - 1)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
@@ -165,19 +166,16 @@ class Transformer(TractableModel):
                 f"prompt must hold 1 to {length} tokens, got {len(prompt)}"
             )
         start = torch.tensor(list(prompt), device=self.device)
-        x = start.expand(check_count(n, "n"), -1)
-        self._check_tokens(x, full=False)
+        x = self._check_tokens(start.expand(check_count(n, "n"), -1), full=False)
         u = self._uniform(n, length, 1, generator=generator)
         for t in range(len(prompt), length):
             p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (10.3)
             x = torch.cat([x, inverse_cdf(p.cumsum(1), u[:, t])], 1)  # (n, t + 1)
         return x
 
-    def _check_tokens(self, x: Tensor, *, full: bool = True) -> None:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
-        if x.is_floating_point():
-            raise TypeError(f"x must hold integer tokens, got {x.dtype}")
+    def _check_tokens(self, x: Tensor, *, full: bool = True) -> Tensor:
+        """Return tokens in ``torch.int64``, checked."""
+        x = check_integers(x, "x", "tokens")
         if x.ndim != 2 or (full and x.shape[1] != self.context_length):
             raise ValueError(
                 f"x must be (n, {self.context_length}), got {tuple(x.shape)}"
@@ -187,3 +185,4 @@ class Transformer(TractableModel):
                 f"x must hold tokens 0 to {self.vocab_size - 1}, got "
                 f"{int(x.min())} to {int(x.max())}"
             )
+        return x

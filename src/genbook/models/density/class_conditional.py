@@ -111,7 +111,7 @@ class ClassConditional(TractableModel):
                 observations or one observation over and over.
         """
         self._check_x(x, allow_empty=False)
-        check_labels(y, "y", self.classes, len(x))
+        y = check_labels(y, "y", self.classes, len(x))
         check_count(iterations, "iterations")
         check_generator(generator)
         counts = torch.bincount(y, minlength=self.classes)
@@ -142,7 +142,7 @@ class ClassConditional(TractableModel):
         self._check_x(x)
         if y is None:
             return self.log_joint(x).logsumexp(dim=1)
-        check_labels(y, "y", self.classes, len(x))
+        y = check_labels(y, "y", self.classes, len(x))
         log_p = torch.stack(
             [self._each()[j].log_prob(x) for j in range(self.classes)], 1
         )
@@ -172,7 +172,7 @@ class ClassConditional(TractableModel):
         if y is None:
             u = torch.rand(n, generator=generator, device=self.device)
             y = inverse_cdf(self.class_prior.float().cumsum(0), u)
-        check_labels(y, "y", self.classes, n)
+        y = check_labels(y, "y", self.classes, n)
         x = torch.empty(n, *self.event_shape, dtype=self.dtype, device=self.device)
         for j in y.unique().tolist():
             own = y == j

@@ -21,9 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_labels, check_tensor
+from genbook._validate import check_integers, check_labels, check_tensor
 
 __all__ = ["check_condition", "describe", "drop", "null_condition"]
+
+
+_INTEGERS = (
+    *(torch.uint8, torch.int8, torch.int16, torch.int32),
+    *(torch.uint16, torch.uint32, torch.uint64),
+)
 
 
 def null_condition(network: nn.Module, classes: int = 0) -> Tensor | None:
@@ -80,6 +86,8 @@ def check_condition(y: Tensor, null: Tensor, n: int, classes: int = 0) -> Tensor
     """
     if classes:
         return check_labels(y, "y", classes, n)
+    if null.dtype == torch.int64 and isinstance(y, Tensor) and y.dtype in _INTEGERS:
+        y = check_integers(y, "y", "tokens")
     got = y.dtype if isinstance(y, Tensor) else type(y).__name__
     if got != null.dtype:
         raise TypeError(

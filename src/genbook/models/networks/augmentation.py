@@ -48,7 +48,7 @@ def random_affine(
         torch.Size([5, 1, 28, 28])
     """
     check_tensor(x, "x", ("n", "channels", "height", "width"), finite=False)
-    check_positive(strength, "strength", zero=True)
+    strength = check_positive(strength, "strength", zero=True)
     check_choice(padding, "padding", ("zeros", "border"))
     check_generator(generator)
     noise = torch.empty(len(x), 2, 3, dtype=x.dtype, device=x.device)

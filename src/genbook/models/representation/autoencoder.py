@@ -18,6 +18,7 @@ from genbook._validate import (
     check_choice,
     check_count,
     check_positive,
+    check_sizes,
     check_tensor,
     check_unit_interval,
 )
@@ -82,7 +83,7 @@ class Autoencoder(RepresentationModel):
             raise ValueError(
                 f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}"
             )
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
         self.standardise_code = standardise_code
         self.latent_noise = check_positive(latent_noise, "latent_noise", zero=True)
