@@ -128,9 +128,9 @@ class PiecewiseConstant(TractableModel):
         self._refuse_condition(y)
         n = check_count(n, "n")
         check_generator(generator)
-        cumulative = self.log_mass().double().exp().cumsum(dim=0)  # (cells,)
+        mass = self.log_mass().double().exp()  # (cells,)
         u = torch.rand(n, generator=generator, dtype=torch.float64, device=self.device)
-        cell = inverse_cdf(cumulative, u * cumulative[-1])  # (n,)
+        cell = inverse_cdf(mass, u * mass.sum())  # (n,)
         corner = torch.stack(torch.unravel_index(cell, self.bins), dim=1)
         u = self._uniform(*corner.shape, generator=generator)
         x = self.low + (corner + u) * self.width
