@@ -67,7 +67,10 @@ def cholesky(covariance: Tensor, name: str) -> Tensor:
         tensor([[2., 0.],
                 [0., 2.]])
     """
-    if not torch.allclose(covariance, covariance.mT, rtol=1e-4, atol=1e-8):
+    sd = covariance.diagonal(dim1=-2, dim2=-1).abs().sqrt()
+    unit = sd[..., :, None] * sd[..., None, :]  # what an entry is large or small beside
+    skew = (covariance - covariance.mT).abs()
+    if not (skew <= 1e-4 * covariance.abs() + 1e-8 * unit).all():
         raise ValueError(f"{name} must be symmetric, got one that is not")
     tril, info = torch.linalg.cholesky_ex(covariance)
     # What is left of each variance once the earlier columns have explained their part.
@@ -84,10 +87,10 @@ def cholesky(covariance: Tensor, name: str) -> Tensor:
 
 
 def variance_floor(x: Tensor, min_variance: float) -> float:
-    """Return the smallest variance that a component fitted to ``x`` may have.
+    """Return the smallest variance that round noise around ``x`` may have.
 
     Without a bound the likelihood could rise for ever, as a component shrinks onto a
-    single point.
+    single point. The noise is the same along every column, so the bound is, too.
 
     Args:
         x: Observations, ``(n, d)``.
@@ -98,7 +101,8 @@ def variance_floor(x: Tensor, min_variance: float) -> float:
 
     Raises:
         TypeError: If ``min_variance`` is not a number.
-        ValueError: If it is not positive, or ``x`` is one point over and over.
+        ValueError: If it is not positive, ``x`` is one point over and over, or the
+            squares of ``x`` leave its floating-point type.
 
     Example:
         >>> variance_floor(torch.tensor([[-2.0], [2.0]]), 0.25)
@@ -107,7 +111,32 @@ def variance_floor(x: Tensor, min_variance: float) -> float:
     check_positive(min_variance, "min_variance")
     if (x == x[0]).all():
         raise ValueError(f"x must not be constant, got {len(x)} times one point")
-    return min_variance * (x - x.mean(dim=0)).square().mean().item()
+    mean = x.double().mean(dim=0)
+    variance = (x.double() - mean).square().mean().item()
+    limits = torch.finfo(x.dtype)
+    if not limits.tiny / limits.eps < variance < limits.max * limits.eps:
+        raise ValueError(
+            f"x must have variances that {x.dtype} can hold, got {variance:.3g} in the "
+            f"mean: give x in another unit"
+        )
+    return min_variance * variance
+
+
+def power_of_two(x: Tensor) -> Tensor:
+    """Return a power of two for each column that brings it near 1, ``(d,)``.
+
+    Dividing by it is exact: it changes no digit, and squares stay within the type.
+
+    Args:
+        x: Observations, ``(n, d)``.
+
+    Example:
+        >>> power_of_two(torch.tensor([[3.0, -1e30], [0.5, 0.0]]))
+        tensor([4.0000e+00, 1.2677e+30])
+    """
+    _, exponent = torch.frexp(x.abs().amax(dim=0))
+    most = math.frexp(torch.finfo(x.dtype).max)[1] - 2  # its inverse is a number, too
+    return torch.ldexp(torch.ones_like(x[0]), exponent.clamp(-most, most))
 
 
 def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
