@@ -47,6 +47,7 @@ def log_prob_by_quadrature(
         A tensor ``(n,)``, in nats.
 
     Raises:
+        TypeError: If an argument has the wrong type.
         ValueError: If the code is longer than two, or ``nodes`` or ``limit`` is not
             positive.
 
@@ -55,10 +56,11 @@ def log_prob_by_quadrature(
         >>> log_prob_by_quadrature(model, torch.zeros(3, 2)).shape
         torch.Size([3])
     """
+    _check_kind(model, "model", VAE)
     k = model.latent_dim
     if k > 2:
         raise ValueError(f"model must have a code of 1 or 2 numbers, got {k}")
-    check_count(nodes, "nodes", minimum=1)
+    nodes = check_count(nodes, "nodes", minimum=1)
     h = 2 * check_positive(limit, "limit") / nodes
     model.check_observations(x)
     side = h * (torch.arange(nodes, dtype=model.dtype, device=model.device) + 0.5)
@@ -94,6 +96,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         plane: A fitted model; the columns of its ``W`` are at right angles then.
 
     Raises:
+        TypeError: If ``plane`` is no :class:`ProbabilisticPCA`.
         ValueError: If they are not: the true posterior has correlations that the
             encoder cannot say.
 
@@ -108,6 +111,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         >>> torch.allclose(model.elbo(x, k=2), plane.log_prob(x))
         True
     """
+    _check_kind(plane, "plane", ProbabilisticPCA)
     W, variance = plane.W, plane.log_variance.exp()
     features, q = W.shape
     precision = W.T @ W
@@ -134,6 +138,7 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         model: A model without conditions and octaves, with a Bernoulli likelihood.
 
     Raises:
+        TypeError: If ``model`` is no :class:`VAE`.
         ValueError: If the model is of another kind.
 
     Example:
@@ -142,6 +147,7 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         >>> torch.allclose(twin.decode(z), model.decode(z))
         True
     """
+    _check_kind(model, "model", VAE)
     if model.classes or model.frequencies or model.likelihood != "bernoulli":
         raise ValueError(
             "model must have a Bernoulli likelihood, no classes and no frequencies, "
@@ -159,3 +165,8 @@ def to_autoencoder(model: VAE) -> Autoencoder:
 
 def _linear(network: nn.Module) -> list[nn.Linear]:
     return [m for m in network.modules() if isinstance(m, nn.Linear)]
+
+
+def _check_kind(model: object, name: str, kind: type) -> None:
+    if not isinstance(model, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(model).__name__}")

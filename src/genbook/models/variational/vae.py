@@ -96,17 +96,19 @@ class VAE(VariationalModel, LatentVariableModel):
         self.free_nats = check_positive(free_nats, "free_nats", zero=True)
         self.frequencies = check_count(frequencies, "frequencies")
         self.classes = check_count(classes, "classes")
+        hidden = check_sizes(hidden, "hidden", empty=True)
+        latent_dim, classes = self.latent_dim, self.classes
         self.config = {
             "event_shape": list(self.event_shape),
             "latent_dim": latent_dim,
-            "hidden": list(check_sizes(hidden, "hidden", empty=True)),
+            "hidden": list(hidden),
             "likelihood": likelihood,
-            "beta": beta,
-            "free_nats": free_nats,
-            "frequencies": frequencies,
+            "beta": self.beta,
+            "free_nats": self.free_nats,
+            "frequencies": self.frequencies,
             "classes": classes,
         }
-        features, seen = prod(self.event_shape), 1 + 2 * frequencies
+        features, seen = prod(self.event_shape), 1 + 2 * self.frequencies
         params = features * (2 if likelihood == "gaussian" else 1)
         encoder_sizes = features * seen + classes, *hidden, 2 * latent_dim
         decoder_sizes = latent_dim * seen + classes, *hidden[::-1], params
@@ -118,6 +120,7 @@ class VAE(VariationalModel, LatentVariableModel):
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent_dim)``."""
+        x = self.check_observations(x)
         seen = fourier_features(x.flatten(1), self.frequencies)
         mu, log_scale = self.encoder(self._with_label(seen, y)).chunk(2, dim=1)
         return mu, log_scale.clamp(*LOG_STD_RANGE)
@@ -143,11 +146,14 @@ class VAE(VariationalModel, LatentVariableModel):
             A tensor ``(n, 2 * features)``, the means and the logarithms of the
             standard deviations, or ``(n, features)``, the log-odds of black.
         """
+        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
         return self.decoder(self._with_label(fourier_features(z, self.frequencies), y))
 
     def likelihood_log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """Return the log-likelihood of observations under such parameters, ``(n,)``."""
-        flat = x.flatten(1)  # (n, features)
+        flat = self.check_observations(x).flatten(1)  # (n, features)
+        shape = len(x), flat.shape[1] * (2 if self.likelihood == "gaussian" else 1)
+        check_tensor(params, "params", shape, dtype=self.dtype, allow_empty=True)
         if self.likelihood == "bernoulli":
             loss = binary_cross_entropy_with_logits(params, flat, reduction="none")
             return -loss.sum(1)
@@ -204,7 +210,6 @@ class VAE(VariationalModel, LatentVariableModel):
             Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
             autoencoders", 2016, arXiv:1509.00519.
         """
-        self.check_observations(x)
         check_count(k, "k", minimum=1)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         if k == 1:
@@ -231,7 +236,6 @@ class VAE(VariationalModel, LatentVariableModel):
             k: How many codes are drawn for each observation.
             generator: The source of the codes' noise.
         """
-        self.check_observations(x)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         zero, weights = torch.zeros_like(mu), []
         for _ in range(check_count(k, "k", minimum=1)):
@@ -243,11 +247,10 @@ class VAE(VariationalModel, LatentVariableModel):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean of the code of each observation, ``(n, latent_dim)``."""
-        return self.posterior(self.check_observations(x), y)[0]
+        return self.posterior(x, y)[0]
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean observation of each code, ``(n, *event_shape)``."""
-        check_tensor(z, "z", ("n", self.latent_dim), dtype=self.dtype, allow_empty=True)
         out = self.likelihood_params(z, y)
         mean = out.sigmoid() if self.likelihood == "bernoulli" else out.chunk(2, 1)[0]
         return mean.unflatten(1, self.event_shape)
