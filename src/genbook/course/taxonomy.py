@@ -266,10 +266,11 @@ MEMBERS: tuple[Member, ...] = (
 )
 
 
-def _check_class(cls: type[Model]) -> None:
-    """Refuse what is no class of models, such as a name or a model itself."""
+def _checked(cls: type[Model]) -> type[Model]:
+    """Return a class; refuse what is no class of models, a name or a model itself."""
     if not isinstance(cls, type) or not issubclass(cls, Model):
         raise TypeError(f"cls must be a class of models, got {cls!r}")
+    return cls
 
 
 def approach(cls: type[Model]) -> str | None:
@@ -290,8 +291,7 @@ def approach(cls: type[Model]) -> str | None:
         >>> approach(Gaussian)
         'explicit, tractable'
     """
-    _check_class(cls)
-    if not issubclass(cls, GenerativeModel):
+    if not issubclass(_checked(cls), GenerativeModel):
         return None
     if issubclass(cls, VariationalModel | EnergyModel):
         return APPROXIMATE
@@ -315,15 +315,11 @@ def sets(cls: type[Model]) -> tuple[str, ...]:
     Returns:
         The first few of ``SETS``.
 
-    Raises:
-        TypeError: If ``cls`` is not a class of models.
-
     Example:
         >>> sets(Gaussian)
         ('unsupervised models', 'generative models', 'probabilistic models')
     """
-    _check_class(cls)
-    if not issubclass(cls, GenerativeModel):
+    if not issubclass(_checked(cls), GenerativeModel):
         return SETS[:1]
     if issubclass(cls, LatentVariableModel):
         return SETS
@@ -341,8 +337,7 @@ def has_density(cls: type[Model]) -> bool:
         >>> has_density(Gaussian)
         True
     """
-    _check_class(cls)
-    return issubclass(cls, TractableModel)
+    return issubclass(_checked(cls), TractableModel)
 
 
 def density_kind(cls: type[Model]) -> str:
@@ -361,7 +356,6 @@ def density_kind(cls: type[Model]) -> str:
         >>> density_kind(Gaussian), density_kind(GAN)
         ('exact', 'none')
     """
-    _check_class(cls)
     if has_density(cls):
         return "exact"
     if issubclass(cls, VariationalModel):
@@ -379,8 +373,7 @@ def has_representation(cls: type[Model]) -> bool:
         >>> has_representation(GaussianMixture), has_representation(Gaussian)
         (True, False)
     """
-    _check_class(cls)
-    return issubclass(cls, RepresentationModel)
+    return issubclass(_checked(cls), RepresentationModel)
 
 
 def abilities(cls: type[Model]) -> tuple[str, ...]:
@@ -393,7 +386,7 @@ def abilities(cls: type[Model]) -> tuple[str, ...]:
         >>> abilities(Gaussian)
         ('fit', 'loss', 'sample', 'log_prob')
     """
-    _check_class(cls)
+    _checked(cls)
     return tuple(name for name in ABILITIES if callable(getattr(cls, name, None)))
 
 

@@ -110,8 +110,7 @@ def value_iteration(
 
     .. math:: Q(s, a) = r(s, a) + \gamma \sum_{s'} p(s' \mid s, a) \max_{a'} Q(s', a')
 
-    is repeated until nothing moves by more than ``tolerance``, or
-    less and less no longer.
+    is repeated until nothing moves by more than ``tolerance``, or than its rounding.
 
     Raises:
         TypeError: If ``table`` is not a :class:`TransitionTable`.
@@ -122,16 +121,15 @@ def value_iteration(
     """
     _check_table(table)
     _check_discount(discount)
-    check_positive(tolerance, "tolerance")
+    tolerance = check_positive(tolerance, "tolerance")
+    largest = np.abs(table.reward).max() / (1 - discount)
+    tolerance = max(tolerance, 4 * np.finfo(np.float64).eps * largest)  # its rounding
     q = np.zeros_like(table.reward)
-    least, stalled = np.inf, 0
     while True:
         new = table.reward + discount * table.continues @ q.max(1)
-        change = np.abs(new - q).max()
-        if change <= tolerance or stalled == 100:
+        if np.abs(new - q).max() <= tolerance:
             return new
-        stalled = 0 if change < least else stalled + 1  # all that moves is rounding
-        q, least = new, min(least, change)
+        q = new
 
 
 def policy_value(
