@@ -190,7 +190,7 @@ def test_the_average_draws_and_the_generator_plays() -> None:
     ("call", "error", "message"),
     [
         (lambda m, x: m.loss(x, generator=0), TypeError, "generator must be a torch"),
-        (lambda m, x: m.generator_loss(x * torch.nan), ValueError, "x must be finite"),
+        (lambda m, x: m.generator_loss(x * torch.nan), ValueError, "fake must be fin"),
         (lambda m, x: m.discriminate(x[0]), ValueError, r"x must be \(n, 2\)"),
         (lambda m, x: m.generate(x[0]), ValueError, r"z must be \(n, 2\)"),
         (lambda m, x: gan(lipschitz="no"), TypeError, "lipschitz must be a number"),

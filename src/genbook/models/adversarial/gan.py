@@ -176,6 +176,7 @@ class GAN(GenerativeModel):
         self, x: Tensor, fake: Tensor, y: Tensor | None = None
     ) -> Tensor:
         """Return how badly the discriminator tells ``x`` from what was made."""
+        self._check_fake(fake)
         if self.r1_weight and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
         d_real = self.discriminate(x, y)  # (n,)
@@ -189,6 +190,7 @@ class GAN(GenerativeModel):
 
     def generator_loss(self, fake: Tensor, y: Tensor | None = None) -> Tensor:
         """Return how well the discriminator sees through what was made."""
+        self._check_fake(fake)
         weights = self.D.state_dict(keep_vars=True)
         fixed = {name: w.detach() for name, w in weights.items()}
         d_fake = functional_call(self.D, fixed, (self._embed(fake, y),))  # (n, 1)
@@ -222,6 +224,10 @@ class GAN(GenerativeModel):
     def _make(self, G: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
         """Return what a generator makes of noise."""
         return G(self._with_label(z, y)).unflatten(1, self.event_shape)
+
+    def _check_fake(self, fake: Tensor) -> None:
+        shape: tuple[int | str, ...] = "n", *self.event_shape
+        check_tensor(fake, "fake", shape, dtype=self.dtype, allow_empty=True)
 
     def _embed(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return what the discriminator sees, ``(n, features)``."""

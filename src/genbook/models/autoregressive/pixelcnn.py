@@ -159,7 +159,11 @@ class PixelCNN(TractableModel):
         )
 
     def quantise(self, x: Tensor) -> Tensor:
-        """Return the nearest level of each pixel as a value in [0, 1]."""
+        """Return the nearest level of each pixel as a value in [0, 1].
+
+        Args:
+            x: Ink of any shape; what is below 0 or above 1 counts as that.
+        """
         check_tensor(x, "x", allow_empty=True)
         return (x.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
 

@@ -103,7 +103,7 @@ class Transformer(TractableModel):
         Returns:
             A tensor ``(n, context_length - 1)``.
         """
-        tokens = self._check_tokens(tokens, "x")
+        tokens = self._check_tokens(tokens, "tokens")
         out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
         target = tokens[:, 1:]  # (n, context_length - 1)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
@@ -119,7 +119,7 @@ class Transformer(TractableModel):
             y: Must be ``None``.
         """
         self._refuse_condition(y)
-        return self.token_log_probs(x).sum(1)  # (10.1)
+        return self.token_log_probs(self._check_tokens(x, "x")).sum(1)  # (10.1)
 
     def loss(
         self,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -20,7 +22,6 @@ def row_order(x: Tensor) -> Tensor:
         Row numbers, ``(n,)``: by the first column, then by the second, and so on.
 
     Example:
-        >>> import torch
         >>> row_order(torch.tensor([[3.0, 0.0], [1.0, 9.0], [1.0, 2.0]]))
         tensor([2, 1, 0])
     """
@@ -47,7 +48,6 @@ def column_units(x: Tensor) -> Units:
         ValueError: If a column holds one value over and over: it has no unit.
 
     Example:
-        >>> import torch
         >>> column_units(torch.tensor([[0.0, 1e30], [2.0, -1e30]]))
         Units(centre=tensor([1., 0.], dtype=torch.float64), \
 scale=tensor([1.0000e+00, 1.0000e+30], dtype=torch.float64))
@@ -66,3 +66,20 @@ scale=tensor([1.0000e+00, 1.0000e+30], dtype=torch.float64))
     far = (x - centre).abs().amax(dim=0)  # so that squares stay within the type
     scale = far * ((x - centre) / far).square().mean(dim=0).sqrt()
     return Units(centre, scale)
+
+
+def power_of_two(x: Tensor) -> Tensor:
+    """Return a power of two for each column that brings it near 1, ``(d,)``.
+
+    Dividing by it is exact: it changes no digit, and squares stay within the type.
+
+    Args:
+        x: Observations, ``(n, d)``.
+
+    Example:
+        >>> power_of_two(torch.tensor([[3.0, -1e30], [0.5, 0.0]]))
+        tensor([4.0000e+00, 1.2677e+30])
+    """
+    _, exponent = torch.frexp(x.abs().amax(dim=0))
+    most = math.frexp(torch.finfo(x.dtype).max)[1] - 2  # its inverse is a number, too
+    return torch.ldexp(torch.ones_like(x[0]), exponent.clamp(-most, most))

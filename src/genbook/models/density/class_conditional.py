@@ -23,6 +23,7 @@ class ClassConditional(TractableModel):
 
     Each :math:`p(\mathbf x \mid y)` is a mixture of probabilistic PCAs. With a
     condition the methods speak of that density, without one of :math:`p(\mathbf x)`.
+    Columns of different units want a common scale first, as for each of the mixtures.
 
     Args:
         event_shape: The shape of one observation.

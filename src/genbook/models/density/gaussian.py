@@ -11,13 +11,9 @@ from torch import Tensor, nn
 
 from genbook._validate import check_count, check_tensor
 from genbook.models.base import TractableModel
-from genbook.models.gaussians import (
-    LOG_2PI,
-    cholesky,
-    from_tril,
-    power_of_two,
-    to_tril,
-)
+from genbook.models.density._covariance import cholesky
+from genbook.models.density._rows import power_of_two
+from genbook.models.gaussians import LOG_2PI, from_tril, to_tril
 
 
 class Gaussian(TractableModel):

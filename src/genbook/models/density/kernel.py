@@ -22,8 +22,8 @@ from genbook._validate import (
 from genbook.models.base import TractableModel
 from genbook.models.density._kernel_gradient import differentiable_logsumexp
 from genbook.models.density._kernel_sums import gaussian_kernel_logsumexp
-from genbook.models.density._rows import row_order
-from genbook.models.gaussians import LOG_2PI, power_of_two
+from genbook.models.density._rows import power_of_two, row_order
+from genbook.models.gaussians import LOG_2PI
 
 
 class KernelDensity(TractableModel):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genbook._validate import check_count, check_generator, check_tensor
 from genbook.models._categorical import inverse_cdf
-from genbook.models.gaussians import power_of_two
+from genbook.models.density._rows import power_of_two
 
 
 def kmeans_plusplus(

@@ -18,9 +18,10 @@ from genbook._validate import (
 )
 from genbook.models._categorical import inverse_cdf
 from genbook.models.base import LatentVariableModel, TractableModel
+from genbook.models.density._covariance import cholesky
 from genbook.models.density._em import Theta, climb, initialise
 from genbook.models.density._rows import Units, column_units, row_order
-from genbook.models.gaussians import LOG_2PI, cholesky, from_tril, to_tril
+from genbook.models.gaussians import LOG_2PI, from_tril, to_tril
 
 SMALLEST = 1e-12  # share of a column's variance that sums in float64 can still tell
 
@@ -33,7 +34,8 @@ class GaussianMixture(TractableModel, LatentVariableModel):
         p_\theta(\mathbf x) = \sum_{j=1}^k \pi_j\,
         \mathcal N(\mathbf x \mid \boldsymbol\mu_j, L_j L_j^\top)
 
-    A new model has equal weights, unit covariances and random means.
+    A new model has equal weights, unit covariances and random means. ``fit`` does not
+    depend on the columns' units, nor on the order of the rows.
 
     Args:
         dim: The dimension of an observation.

@@ -18,6 +18,7 @@ from genbook._validate import (
 )
 from genbook.models._categorical import inverse_cdf
 from genbook.models.base import LatentVariableModel, TractableModel
+from genbook.models.density._covariance import variance_floor
 from genbook.models.density._low_rank_gaussian import (
     Plane,
     fit_plane,
@@ -27,7 +28,6 @@ from genbook.models.density._low_rank_gaussian import (
 )
 from genbook.models.density._rows import row_order
 from genbook.models.density.kmeans import k_means
-from genbook.models.gaussians import variance_floor
 
 RARE = 1e-12  # responsibilities below this are left out of an M-step
 
@@ -41,6 +41,8 @@ class PPCAMixture(TractableModel, LatentVariableModel):
         \boldsymbol\mu_j,\; W_j W_j^\top + \sigma_j^2 I\bigr)
 
     A curved set of images is covered by flat pieces, as a disco ball covers a sphere.
+    The noise of a plane is as wide along one feature as along another: bring columns of
+    different units to a common scale first. Which one it is changes nothing.
 
     Args:
         event_shape: The shape of one observation; ``D`` features in all.

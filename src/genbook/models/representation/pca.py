@@ -18,7 +18,8 @@ class PCA(RepresentationModel):
     .. math:: \mathbf z = V^\top(\mathbf x - \boldsymbol\mu), \qquad
               \hat{\mathbf x} = V\mathbf z + \boldsymbol\mu,
 
-    where the columns of :math:`V` are the directions of largest variance.
+    where the columns of :math:`V` are the directions of largest variance. A column of
+    small unit has a large variance: bring different units to a common scale first.
 
     Args:
         event_shape: The shape of one observation.

@@ -11,11 +11,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_positive
+from genbook._validate import check_count, check_labels, check_positive
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.gaussians import gaussian_log_prob
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.variational.vae import VAE
+
+FARTHEST = 1000  # standard deviations, beyond which no code of any use lies
 
 
 @torch.no_grad()
@@ -61,8 +63,14 @@ def log_prob_by_quadrature(
     if k > 2:
         raise ValueError(f"model must have a code of 1 or 2 numbers, got {k}")
     nodes = check_count(nodes, "nodes", minimum=1)
-    h = 2 * check_positive(limit, "limit") / nodes
+    if check_positive(limit, "limit") > FARTHEST:
+        raise ValueError(f"limit must be at most {FARTHEST}, got {limit:g}")
+    h = 2 * limit / nodes
     model.check_observations(x)
+    if model.classes and y is not None:
+        y = check_labels(y, "y", model.classes, len(x))
+    elif model.classes or y is not None:
+        raise ValueError("y must be labels for a model with classes, None for another")
     side = h * (torch.arange(nodes, dtype=model.dtype, device=model.device) + 0.5)
     axes = torch.meshgrid([side - limit] * k, indexing="ij")
     z = torch.stack(axes, -1).reshape(-1, k)  # (nodes ** k, k)
