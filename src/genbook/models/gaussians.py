@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
-from genbook._validate import check_positive
+from genbook._validate import check_tensor
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -18,16 +17,21 @@ def to_tril(raw_tril: Tensor) -> Tensor:
     Args:
         raw_tril: Any numbers, ``(..., dim, dim)``. Below the diagonal they are the
             factor's own; on the diagonal they are its logarithms; above, they are not
-            used.
+            used. NaN and infinite ones stay so.
 
     Returns:
         A lower-triangular factor with a positive diagonal, ``(..., dim, dim)``.
+
+    Raises:
+        TypeError: If ``raw_tril`` is not a floating-point tensor.
+        ValueError: If its matrices are not square.
 
     Example:
         >>> to_tril(torch.zeros(2, 2))
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    _check_square(raw_tril, "raw_tril", finite=False)
     return raw_tril.tril(-1) + raw_tril.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
 
 
@@ -40,74 +44,20 @@ def from_tril(tril: Tensor) -> Tensor:
     Returns:
         The inverse of :func:`to_tril`, ``(..., dim, dim)``.
 
+    Raises:
+        TypeError: If ``tril`` is not a floating-point tensor.
+        ValueError: If its matrices are not square, or a number on a diagonal is not
+            positive and finite.
+
     Example:
         >>> from_tril(torch.eye(2))
         tensor([[0., 0.],
                 [0., 0.]])
     """
+    _check_square(tril, "tril")
+    if not (tril.diagonal(dim1=-2, dim2=-1) > 0).all():
+        raise ValueError("tril must have a positive diagonal, got one that has not")
     return tril.tril(-1) + tril.diagonal(dim1=-2, dim2=-1).log().diag_embed()
-
-
-def cholesky(covariance: Tensor, name: str) -> Tensor:
-    """Return the Cholesky factor of a covariance that is one, up to rounding.
-
-    Args:
-        covariance: Symmetric matrices, ``(..., dim, dim)``.
-        name: What to call them in the message.
-
-    Returns:
-        Lower-triangular factors, ``(..., dim, dim)``.
-
-    Raises:
-        ValueError: If a matrix is not symmetric, or not positive definite beyond the
-            rounding of its floating-point type.
-
-    Example:
-        >>> cholesky(4 * torch.eye(2), "covariance")
-        tensor([[2., 0.],
-                [0., 2.]])
-    """
-    if not torch.allclose(covariance, covariance.mT, rtol=1e-4, atol=1e-8):
-        raise ValueError(f"{name} must be symmetric, got one that is not")
-    tril, info = torch.linalg.cholesky_ex(covariance)
-    # What is left of each variance once the earlier columns have explained their part.
-    left = tril.diagonal(dim1=-2, dim2=-1).square()
-    variance = covariance.diagonal(dim1=-2, dim2=-1)
-    rounding = 10 * covariance.shape[-1] * torch.finfo(covariance.dtype).eps
-    if info.any() or not (left > rounding * variance).all():
-        raise ValueError(
-            f"{name} must be positive definite, got one without width in some "
-            f"direction: are there too few different points, or a column that the "
-            f"others determine?"
-        )
-    return tril
-
-
-def variance_floor(x: Tensor, min_variance: float) -> float:
-    """Return the smallest variance that a component fitted to ``x`` may have.
-
-    Without a bound the likelihood could rise for ever, as a component shrinks onto a
-    single point.
-
-    Args:
-        x: Observations, ``(n, d)``.
-        min_variance: The bound, as a share of the mean variance of the columns.
-
-    Returns:
-        The bound in the data's units squared.
-
-    Raises:
-        TypeError: If ``min_variance`` is not a number.
-        ValueError: If it is not positive, or ``x`` is one point over and over.
-
-    Example:
-        >>> variance_floor(torch.tensor([[-2.0], [2.0]]), 0.25)
-        1.0
-    """
-    check_positive(min_variance, "min_variance")
-    if (x == x[0]).all():
-        raise ValueError(f"x must not be constant, got {len(x)} times one point")
-    return min_variance * (x - x.mean(dim=0)).square().mean().item()
 
 
 def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
@@ -119,16 +69,22 @@ def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
     Equation :eq:`eq-vae-kl`.
 
     Args:
-        mu: Means, ``(n, k)``.
-        log_scale: Logarithms of the standard deviations, ``(n, k)``.
+        mu: Means, ``(n, k)``; NaN or infinite ones give NaN or infinity.
+        log_scale: Logarithms of the standard deviations, ``(n, k)``; NaN or infinite
+            ones give NaN or infinity.
 
     Returns:
         A tensor ``(n,)``, never negative.
+
+    Raises:
+        TypeError: If they are not floating-point tensors of one type.
+        ValueError: If they are not both ``(n, k)``.
 
     Example:
         >>> gaussian_kl(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.])
     """
+    _check_alike(mu=mu, log_scale=log_scale)
     each = mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale  # (n, k)
     return 0.5 * each.sum(1)  # (12.7)
 
@@ -137,13 +93,36 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
     """Return the log density of diagonal Gaussians, ``(n,)``, in nats.
 
     Args:
-        x: Where, ``(n, k)``.
-        mu: Means, ``(n, k)``.
-        log_scale: Logarithms of the standard deviations, ``(n, k)``.
+        x: Where, ``(n, k)``; NaN or infinity gives NaN or infinity.
+        mu: Means, ``(n, k)``; NaN or infinite ones give NaN or infinity.
+        log_scale: Logarithms of the standard deviations, ``(n, k)``; NaN or infinite
+            ones give NaN or infinity.
+
+    Raises:
+        TypeError: If they are not floating-point tensors of one type.
+        ValueError: If they are not all ``(n, k)``.
 
     Example:
         >>> gaussian_log_prob(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1))
         tensor([-0.9189])
     """
+    _check_alike(x=x, mu=mu, log_scale=log_scale)
     z = (x - mu) * (-log_scale).exp()  # (n, k)
     return (-0.5 * z.square() - log_scale - 0.5 * LOG_2PI).sum(1)
+
+
+def _check_square(matrix: Tensor, name: str, *, finite: bool = True) -> None:
+    """Check square matrices ``(..., dim, dim)``."""
+    check_tensor(matrix, name, finite=finite, allow_empty=True)
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ValueError(f"{name} must be (..., dim, dim), got {tuple(matrix.shape)}")
+
+
+def _check_alike(**tensors: Tensor) -> None:
+    """Check tensors that are ``(n, k)`` and of one type, whatever they hold."""
+    first = next(iter(tensors.values()))
+    for name, t in tensors.items():
+        check_tensor(t, name, ("n", "k"), finite=False, allow_empty=True)
+        check_tensor(
+            t, name, first.shape, dtype=first.dtype, finite=False, allow_empty=True
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -180,3 +182,23 @@ def test_the_average_draws_and_the_generator_plays() -> None:
     assert model.loss(x, generator=seeded(1)).item() < 20  # 100 and more if it played
     with pytest.raises(ValueError, match="ema_decay must be below 1, got 1"):
         gan(ema_decay=1.0)
+    with pytest.raises(ValueError, match="ema_decay must be above 0 for an averaged"):
+        gan().update_ema()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, x: m.loss(x, generator=0), TypeError, "generator must be a torch"),
+        (lambda m, x: m.generator_loss(x * torch.nan), ValueError, "fake must be fin"),
+        (lambda m, x: m.discriminate(x[0]), ValueError, r"x must be \(n, 2\)"),
+        (lambda m, x: m.generate(x[0]), ValueError, r"z must be \(n, 2\)"),
+        (lambda m, x: gan(lipschitz="no"), TypeError, "lipschitz must be a number"),
+        (lambda m, x: GAN((2,), hidden=()), ValueError, "hidden must hold at least"),
+    ],
+)
+def test_bad_values_are_refused(
+    x: Tensor, call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(gan(), x)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from genbook.models.autoregressive.made import MADE
+from genbook.models.autoregressive.made import MADE, MaskedLinear
 from seeding import seeded
+
+ONE = 1 - 2**-24  # the largest number below one in float32
 
 
 def made(dim: int = 3, **config: object) -> MADE:
@@ -136,3 +139,77 @@ def test_labels_reach_the_first_coordinate_too() -> None:
 def test_samples_stay_in_the_box() -> None:
     x: Tensor = made().sample(3000, generator=seeded(4))
     assert ((x >= 0) & (x <= 1)).all()
+
+
+def some_bins(low: float = 0.0, high: float = 1.0) -> MADE:
+    """Return a density of one coordinate that is zero in three of its six bins."""
+    model = MADE([low], [high], bins=6, hidden=(4,), frequencies=0)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+        last = model.nets[0][-1]
+        assert isinstance(last, MaskedLinear)
+        last.bias[:] = torch.tensor([-1e4, 0.3, -1e4, 0.1, 0.0, -1e4])
+    return model
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1000.0, -999.9), (0.1, 0.3)])
+def test_nothing_is_drawn_where_no_mass_is(
+    monkeypatch: pytest.MonkeyPatch, low: float, high: float
+) -> None:
+    model = some_bins(low, high)
+    there = model.log_mass(torch.full((1, 1), low))[0, 0].exp()
+    edges = there.cumsum(0)  # and the numbers next to them, and next to one
+    u = torch.cat([edges, edges.nextafter(torch.zeros(1)), torch.tensor([0.0])])
+    u = torch.cat([u, edges.nextafter(torch.ones(1)), torch.tensor([ONE])])
+    u = torch.cat([u, torch.rand(5000, generator=seeded(9))])[:, None].clamp(max=ONE)
+
+    def uniform(*shape: int, generator: object) -> Tensor:
+        return u if len(shape) == 2 else u[:, 0]
+
+    monkeypatch.setattr(model, "_uniform", uniform)
+    for temperature in (1.0, 0.05, 1e-300):
+        x = model.sample(len(u), temperature=temperature)
+        assert x.isfinite().all()
+        assert (model.log_prob(x) > -50).all()
+
+
+def test_first_weights_are_those_of_a_layer_of_what_is_seen() -> None:
+    # A dense layer of k inputs starts within 1 / sqrt(k): so does each masked unit.
+    degrees = torch.arange(1, 41)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = MaskedLinear(degrees, degrees.repeat(50))
+    seen = layer.mask.sum(1)
+    assert torch.equal(seen, degrees.repeat(50).float())
+    scaled = layer.weight.detach() * layer.mask * seen.sqrt()[:, None]
+    assert scaled.abs().max() <= 1 + 1e-5
+    # Uniform in (-1, 1): a third of variance, for many seen as for few.
+    for rows in (seen < 10, seen > 30):
+        spread = scaled[rows].square().sum() / layer.mask[rows].sum()
+        assert spread.item() == pytest.approx(1 / 3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, x: m.loss(x, generator=0), TypeError, "generator must be a torch"),
+        (lambda m, x: m.log_mass(x[:, 1:]), ValueError, r"x must be \(n, 3\)"),
+        (lambda m, x: m.log_mass(x, net=1), ValueError, "net must be below 1, got 1"),
+        (lambda m, x: m.log_mass(x, net=-1), ValueError, "net must be at least 0"),
+        (lambda m, x: m.sample(2, temperature="a"), TypeError, "temperature must be a"),
+        (lambda m, x: made(orders=[[0, 1, 2.5]]), TypeError, "orders must be an int"),
+        (lambda m, x: made(orders=["012"]), TypeError, "orders must be a sequence"),
+        (lambda m, x: MaskedLinear(x, x), TypeError, "inputs must hold integer"),
+        (
+            lambda m, x: MaskedLinear(torch.arange(0), torch.arange(2)),
+            ValueError,
+            "inputs and outputs must hold a degree at least",
+        ),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Callable[[MADE, Tensor], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(made(), torch.rand(4, 3, generator=seeded(0)).double())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -85,3 +86,66 @@ def test_a_place_keeps_what_its_label_gives_it() -> None:
     model.position_bias[1, :, 4, 5] += 1
     moved = (model.logits(x, y) != before).any(1)
     assert moved.nonzero().tolist() == [[1, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "error", "message"),
+    [
+        (torch.nan * torch.zeros(3, 1, 2, 6), ValueError, "prefix must be finite"),
+        (torch.zeros(3, 1, 6, 6), ValueError, "prefix must have at most 5 rows, got 6"),
+        (torch.zeros(3, 1, 2, 5), ValueError, r"prefix must be \(3, 1, rows, 6\)"),
+        (torch.zeros(2, 1, 2, 6), ValueError, r"prefix must be \(3, 1, rows, 6\)"),
+        (torch.full((3, 1, 2, 6), 1.5), ValueError, r"prefix must lie in \[0, 1\]"),
+        ([[0.0]], TypeError, "prefix must be a torch.Tensor, got list"),
+    ],
+)
+def test_a_bad_upper_part_is_refused(
+    prefix: Any, error: type[Exception], message: str
+) -> None:
+    prefix = prefix.double() if isinstance(prefix, torch.Tensor) else prefix
+    with pytest.raises(error, match=message):
+        pixel_cnn().sample(3, prefix=prefix, generator=seeded(4))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1e-300])
+def test_a_level_without_mass_is_not_drawn(
+    monkeypatch: pytest.MonkeyPatch, temperature: float
+) -> None:
+    model = pixel_cnn((1, 2, 2), levels=4).float()
+    last = model.head[-1]
+    assert isinstance(last, torch.nn.Conv2d)
+    last.weight.zero_()
+    assert last.bias is not None
+    last.bias[:] = torch.tensor([0.2, -1e4, 0.1, -1e4])
+    monkeypatch.setattr(
+        model, "_uniform", lambda *shape, generator: torch.full(shape, 1 - 2**-24)
+    )
+    wanted = 0.0 if temperature < 1 else 2 / 3
+    assert torch.allclose(
+        model.sample(5, temperature=temperature), torch.tensor(wanted)
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda m: m.loss(torch.zeros(2, 1, 5, 6).double(), generator=0),
+            TypeError,
+            "g",
+        ),
+        (lambda m: m.logits(torch.zeros(2, 1, 5, 4).double()), ValueError, "x must be"),
+        (lambda m: m.quantise([0.5]), TypeError, "x must be a torch.Tensor"),
+        (
+            lambda m: m.quantise(torch.full((1,), torch.nan)),
+            ValueError,
+            "x must be fin",
+        ),
+        (lambda m: m.sample(1, temperature=0), ValueError, "temperature must be pos"),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(pixel_cnn())

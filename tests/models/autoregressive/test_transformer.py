@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -84,3 +85,68 @@ def test_bad_tokens_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         transformer().loss(tokens)
+
+
+def test_a_text_begins_with_token_zero_unless_told_otherwise() -> None:
+    model = transformer()
+    x = model.sample(50, generator=seeded(5))
+    assert torch.equal(x, model.sample(50, prompt=[0], generator=seeded(5)))
+    assert (x[:, 0] == 0).all()
+    assert len(x[:, 1].unique()) > 1  # and the rest is drawn
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_tokens_may_be_integers_of_any_type(dtype: torch.dtype) -> None:
+    model = transformer()
+    x = torch.randint(5, (3, 6), generator=seeded(6))
+    assert torch.equal(model.log_prob(x.to(dtype)), model.log_prob(x))
+    assert torch.equal(model.logits(x.to(dtype)), model.logits(x))
+    again = model.sample(2, prompt=x[0].to(dtype)[:4], generator=seeded(7))
+    assert torch.equal(again[:, :4], x[:1, :4].expand(2, -1))
+
+
+def test_the_coldest_temperature_takes_the_likeliest_token() -> None:
+    model = transformer().requires_grad_(False)
+    x = model.sample(20, temperature=1e-300, generator=seeded(8))
+    best = model.logits(x)[:, :-1].argmax(2)
+    assert torch.equal(x[:, 1:], best)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error", "message"),
+    [
+        ([], ValueError, "prompt must hold 1 to 6 tokens, got 0"),
+        ([0] * 7, ValueError, "prompt must hold 1 to 6 tokens, got 7"),
+        ([5], ValueError, "prompt must hold tokens 0 to 4, got 5"),
+        ([-1], ValueError, "each token of prompt must be at least 0"),
+        ([0.5], TypeError, "each token of prompt must be an integer"),
+        ("01", TypeError, "prompt must be a sequence of tokens, got str"),
+        (3, TypeError, "prompt must be a sequence of tokens, got int"),
+    ],
+)
+def test_bad_prompts_are_refused(
+    prompt: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        transformer().sample(2, prompt=prompt)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, x: m.loss(x, generator=0), TypeError, "generator must be a torch"),
+        (
+            lambda m, x: m.logits(x.repeat(1, 2)),
+            ValueError,
+            r"tokens must be \(n, 1 to",
+        ),
+        (lambda m, x: m.logits(x + 5), ValueError, "tokens must hold tokens 0 to 4"),
+        (lambda m, x: m.sample(1, temperature=None), TypeError, "temperature must be"),
+        (lambda m, x: Transformer(5, 6, heads="2"), TypeError, "heads must be an int"),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(transformer(), torch.zeros(2, 6).long())

@@ -40,6 +40,25 @@ def test_fit_equals_numpy() -> None:
     assert np.allclose(model.covariance, np.cov(x.numpy().T, ddof=0), atol=1e-12)
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1e-15, 1e15, 1e30])
+def test_float32_fits_units_whose_squares_it_cannot_hold(unit: float) -> None:
+    x = data() * torch.tensor([1.0, unit, 1 / unit]).double()
+    single, double = Gaussian(3).fit(x.float()), Gaussian(3).double().fit(x)
+    log_p, wanted = single.log_prob(x.float()), double.log_prob(x)
+    assert torch.allclose(log_p.double(), wanted, rtol=0, atol=1e-3)
+
+
+def test_a_skew_covariance_is_refused_whatever_its_unit() -> None:
+    skew = torch.tensor([[1.0, 0.5], [0.0, 1.0]]).double()
+    for unit in (1e-12, 1.0, 1e12):
+        with pytest.raises(ValueError, match="covariance must be symmetric"):
+            Gaussian.from_moments(torch.zeros(2).double(), unit * skew)
+        good = Gaussian.from_moments(torch.zeros(2).double(), unit * skew @ skew.mT)
+        assert torch.allclose(
+            good.covariance, unit * skew @ skew.mT, rtol=1e-12, atol=0
+        )
+
+
 def test_float32_is_accurate_far_from_the_origin() -> None:
     x = data() + 1000.0
     single, double = Gaussian(3).fit(x.float()), Gaussian(3).double().fit(x)

@@ -52,6 +52,21 @@ def test_upper_side_belongs_to_the_last_cell() -> None:
     assert model.cell(x).tolist() == [0, 1, 3, -1, -1]
 
 
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (None, TypeError, "x must be a torch.Tensor"),
+        (torch.full((2, 1), torch.nan), ValueError, "x must be finite"),
+        (torch.zeros(3), ValueError, r"x must be \(n, 1\)"),
+    ],
+)
+def test_only_points_lie_in_a_cell(
+    x: Tensor, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Histogram([0.0], [1.0], 4).cell(x)
+
+
 def test_no_histogram_of_the_grid_is_likelier() -> None:
     x = torch.rand(100, 1, generator=seeded(1)) ** 2
     model = Histogram([0.0], [1.0], 5).fit(x)

@@ -13,8 +13,10 @@ from scipy import stats
 from scipy.special import logsumexp
 from sklearn.neighbors import KernelDensity as Sklearn
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genbook.data.toy import TwoMoons
+from genbook.models.density._kernel_gradient import PAIRS
 from genbook.models.density._kernel_sums import gaussian_kernel_logsumexp
 from genbook.models.density.kernel import (
     KernelDensity,
@@ -161,6 +163,26 @@ def test_bandwidth_needs_no_more_than_some_queries() -> None:
     )
 
 
+def test_bandwidth_does_not_depend_on_the_order_of_rows() -> None:
+    x = torch.cat([0.1 * points(1500), 5 + points(1500, seed=1)])  # two halves
+    h = select_bandwidth(x, queries=100)
+    for seed in range(3):
+        order = torch.randperm(3000, generator=seeded(seed))
+        assert select_bandwidth(x[order], queries=100) == pytest.approx(h, rel=1e-9)
+    assert h == pytest.approx(select_bandwidth(x, queries=3000), rel=0.3)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-20, 1e20, 1e30])
+@pytest.mark.parametrize("rule", [None, "scott"])
+def test_float32_takes_units_whose_squares_it_cannot_hold(
+    unit: float, rule: str | None
+) -> None:
+    x = points(300).float()
+    here = KernelDensity(2, rule).fit(x).log_prob(x)
+    there = KernelDensity(2, rule).fit(unit * x).log_prob(unit * x)
+    assert torch.allclose(there + 2 * math.log(unit), here, atol=1e-3)
+
+
 def test_rounded_data_are_refused() -> None:
     x = points(2000).round()
     with pytest.raises(ValueError, match="x must hold few equal points"):
@@ -189,6 +211,90 @@ def test_score_points_to_the_data() -> None:
     x = points(5).requires_grad_()
     (score,) = torch.autograd.grad(model.log_prob(x).sum(), x)
     assert torch.allclose(score, -x.detach() / 0.25)
+
+
+def dense(model: KernelDensity, q: Tensor) -> Tensor:
+    """Return the log density from all pairs at once, differentiable."""
+    m, d = model.points.shape
+    z = (q[:, None] - model.points) / model.h
+    constant = math.log(m) + d * (model.h.log() + 0.5 * math.log(2 * math.pi))
+    return (-0.5 * z.square().sum(2)).logsumexp(1) - constant
+
+
+@pytest.mark.parametrize("h", [0.05, 0.3, 3.0])
+def test_derivatives_equal_those_of_all_pairs(h: float) -> None:
+    model = KernelDensity(2, h).double().fit(points(700))
+    q = torch.cat([points(90, seed=1), 40 * points(10, seed=2)]).requires_grad_()
+    weights = points(100, 1, seed=3)[:, 0]
+
+    def derivatives(log_p: Tensor) -> list[Tensor]:
+        (first,) = torch.autograd.grad((weights * log_p).sum(), q, create_graph=True)
+        (second,) = torch.autograd.grad(first.sin().sum(), q, create_graph=True)
+        (third,) = torch.autograd.grad(second.tanh().sum(), q)
+        return [first, second, third]
+
+    ours, wanted = derivatives(model.log_prob(q)), derivatives(dense(model, q))
+    for a, b in zip(ours, wanted, strict=True):
+        assert torch.allclose(a, b, rtol=1e-8, atol=1e-8 * b.abs().max().item())
+
+
+def test_hessian_is_that_of_one_kernel() -> None:
+    model = KernelDensity(3, 0.5).double().fit(torch.zeros(1, 3).double())
+    hessian = torch.autograd.functional.hessian(
+        lambda v: model.log_prob(v[None])[0], points(1, 3)[0]
+    )
+    assert torch.allclose(hessian, -4 * torch.eye(3).double())
+    assert torch.autograd.gradgradcheck(
+        KernelDensity(2, 0.5).double().fit(points(9)).log_prob,
+        points(4, seed=1).requires_grad_(),
+    )
+
+
+def test_gradient_of_float32_is_float32() -> None:
+    model = KernelDensity(2, 0.3).fit(points(500).float())
+    q = points(50, seed=1).float().requires_grad_()
+    log_p = model.log_prob(q)
+    assert torch.equal(log_p, model.log_prob(q.detach()))
+    (score,) = torch.autograd.grad(log_p.sum(), q)
+    (wanted,) = torch.autograd.grad(dense(model, q).sum(), q)
+    assert score.dtype == torch.float32
+    assert torch.allclose(score, wanted, atol=1e-4)
+    nothing = model.log_prob(q[:0])
+    assert nothing.shape == (0,)
+    assert torch.autograd.grad(nothing.sum(), q)[0].eq(0).all()
+
+
+class Largest(TorchDispatchMode):
+    """Note the most numbers that any tensor of a computation has."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, Tensor):
+            self.numbers = max(self.numbers, found.numel())
+        return found
+
+
+@pytest.mark.parametrize("h", [0.1, 10.0])
+def test_derivatives_never_hold_all_pairs(h: float) -> None:
+    n, m = 600, 3000
+    model = KernelDensity(2, h).fit(points(m).float())
+    q = points(n, seed=1).float().requires_grad_()
+    kept = 0
+
+    def keep(t: Tensor) -> Tensor:
+        nonlocal kept
+        kept += t.numel()
+        return t
+
+    with Largest() as largest:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+            log_p = model.log_prob(q)
+        (first,) = torch.autograd.grad(log_p.sum(), q, create_graph=True)
+        torch.autograd.grad(first.square().sum(), q)
+    assert kept < 50 * n
+    assert largest.numbers <= PAIRS < n * m
 
 
 def test_state_carries_the_points() -> None:

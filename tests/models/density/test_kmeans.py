@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import pytest
 import torch
 
 from genbook.models.density.kmeans import k_means, kmeans_plusplus
@@ -28,6 +32,45 @@ def test_points_are_drawn_by_their_squared_distance() -> None:
             second += (x == centres[1]).flatten()
     share, n = second[2] / second.sum(), second.sum()
     assert (share - 0.9).abs() < 4 * (0.9 * 0.1 / n).sqrt()
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e20, 1e37])
+def test_units_whose_squares_float32_cannot_hold_change_nothing(unit: float) -> None:
+    x = torch.randn(100, 2, generator=seeded(0))
+    x[:50] += 9
+    unit = 2.0 ** round(math.log2(unit))  # of two, so that no digit changes
+    assert torch.equal(
+        k_means(unit * x, 3, generator=seeded(1)), k_means(x, 3, generator=seeded(1))
+    )
+    far, _ = kmeans_plusplus(unit * x, 3, generator=seeded(1))
+    assert torch.equal(far, unit * kmeans_plusplus(x, 3, generator=seeded(1))[0])
+
+
+def test_groups_far_from_the_origin_are_told_apart() -> None:
+    x = 0.01 * torch.rand(60, 1, generator=seeded(1))
+    x[30:] += 1
+    found = k_means(3e4 + x, 2, generator=seeded(0)).view(2, 30)
+    assert (found == found[:, :1]).all()
+    assert found[0, 0] != found[1, 0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: k_means(x, 0), ValueError, "k must be at least 1"),
+        (lambda x: k_means(x, 99), ValueError, "k must be at most the 5 points"),
+        (lambda x: k_means(x, 2, iterations=-1), ValueError, "iterations must be at"),
+        (lambda x: k_means(x[0], 2), ValueError, r"x must be \(n, d\)"),
+        (lambda x: kmeans_plusplus(x.tolist(), 2), TypeError, "x must be a torch"),
+        (lambda x: kmeans_plusplus(x * torch.nan, 2), ValueError, "x must be finite"),
+        (lambda x: kmeans_plusplus(x, 2, generator=0), TypeError, "generator must be"),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(torch.rand(5, 2, generator=seeded(0)))
 
 
 def test_k_means_separates_what_is_apart() -> None:

@@ -114,9 +114,50 @@ def test_variance_stays_above_its_bound() -> None:
     x = torch.cat([moons(300), torch.full((20, 2), 1.5).double()])
     model = GaussianMixture(2, 10).double()
     model.fit(x, iterations=200, generator=seeded(5), min_variance=1e-3)
-    smallest = torch.linalg.eigvalsh(model.covariances).min().item()
-    bound = 1e-3 * (x - x.mean(0)).square().mean().item()
-    assert smallest == pytest.approx(bound, rel=1e-6)
+    unit = x.std(0, correction=0)  # in which each column has variance 1
+    smallest = torch.linalg.eigvalsh(model.covariances / unit.outer(unit)).min().item()
+    assert smallest == pytest.approx(1e-3, rel=1e-6)
+
+
+def test_columns_of_small_unit_keep_their_width() -> None:
+    # A floor for all columns alike would blur the second, whose clusters would vanish.
+    x = torch.randn(4000, 2, generator=seeded(0)).double()
+    x[:2000, 1] += 20
+    x = x * torch.tensor([1e4, 0.1]).double()
+    one = GaussianMixture(2, 1).double().fit(x)
+    assert one.covariances[0].diagonal().sqrt().tolist() == pytest.approx(
+        x.std(0, correction=0).tolist()
+    )
+    two = GaussianMixture(2, 2).double().fit(x, generator=seeded(1))
+    twin = Sklearn(2, reg_covar=0, random_state=0).fit(x / x.std(0))
+    theirs = twin.score(x / x.std(0)) - x.std(0).log().sum().item()
+    assert two.history[-1] == pytest.approx(theirs, abs=1e-3)
+    assert torch.allclose(
+        two.covariances[:, 1, 1].sqrt(), torch.tensor(0.1).double(), rtol=0.05
+    )
+
+
+def test_a_constant_column_is_named() -> None:
+    x = moons()
+    x[:, 1] = 7.0
+    model = GaussianMixture(2, 3).double()
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ValueError, match="got only 7 in column 1"):
+        model.fit(x)
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_float32_climbs_as_float64_does(seed: int) -> None:
+    # Features that are all zero or one in a component lie at the bound, where float32
+    # sums are wrong by as much as the bound: the likelihood fell, and EM stopped.
+    x = (torch.rand(2000, 10, generator=seeded(seed)) < 0.3).float()
+    single = GaussianMixture(10, 8).fit(x, tolerance=1e-9, generator=seeded(1))
+    double = GaussianMixture(10, 8).double()
+    double.fit(x.double(), tolerance=1e-9, generator=seeded(1))
+    assert min(b - a for a, b in pairwise(single.history)) > -1e-9
+    assert single.history == pytest.approx(double.history, abs=1e-9)
+    assert single.history[-1] == pytest.approx(-single.loss(x).item(), abs=1e-3)
 
 
 def test_one_component_is_the_gaussian() -> None:
@@ -217,6 +258,8 @@ def test_decode_gives_the_means() -> None:
         ({"tolerance": -1.0}, ValueError, "tolerance must be zero or positive"),
         ({"restarts": 0}, ValueError, "restarts must be at least 1"),
         ({"min_variance": 0.0}, ValueError, "min_variance must be positive"),
+        ({"min_variance": 1e-20}, ValueError, "min_variance must be at least 1e-12"),
+        ({"warm_start": "no"}, TypeError, "warm_start must be True or False"),
         ({"generator": 0}, TypeError, "generator must be a torch.Generator"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from scipy import stats
 from sklearn.decomposition import PCA as Sklearn
 from torch import Tensor
 
-from genbook.data.digits import load_digits
 from genbook.models.density.ppca import ProbabilisticPCA
 from seeding import seeded
 
@@ -109,13 +109,45 @@ def test_data_on_a_plane_keep_a_finite_density() -> None:
     assert model.log_prob(x).isfinite().all()
 
 
-def test_tiny_noise_does_not_break_float32() -> None:
-    x = load_digits("test", size=14).x
-    single = ProbabilisticPCA((1, 14, 14), 100).fit(x)
-    double = ProbabilisticPCA((1, 14, 14), 100).double().fit(x.double())
+@pytest.mark.parametrize("noise", [0.3, 0.02])
+def test_sigma_is_the_deviation_of_the_noise(noise: float) -> None:
+    g = seeded(0)
+    plane = torch.randn(4000, 2, generator=g) @ torch.randn(2, 8, generator=g)
+    x = plane + noise * torch.randn(4000, 8, generator=g)
+    model = ProbabilisticPCA((8,), 2).fit(x)
+    assert model.sigma == pytest.approx(noise, rel=0.02)
+    assert model.sigma**2 == pytest.approx(model.log_variance.exp().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.02])
+def test_tiny_noise_does_not_break_float32(noise: float) -> None:
+    # A density of so little noise is a sum of large numbers: of 100 directions, and of
+    # distances over 0.02 squared. Rounding moves it by a thousandth of a nat of 190.
+    g = seeded(0)
+    spread = torch.linspace(1, 0.05, 100)
+    plane = (spread * torch.randn(900, 100, generator=g)) @ torch.linalg.qr(
+        torch.randn(196, 100, generator=g)
+    ).Q.mT
+    x = plane + noise * torch.randn(900, 196, generator=g)
+    single = ProbabilisticPCA((196,), 100).fit(x)
+    double = ProbabilisticPCA((196,), 100).double().fit(x.double())
+    assert double.sigma < noise
     assert single.loss(x).item() == pytest.approx(
         double.loss(x.double()).item(), abs=0.05
     )
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e20])
+def test_units_whose_squares_the_type_cannot_hold_are_refused(unit: float) -> None:
+    x = unit * data().float()
+    model = ProbabilisticPCA((6,), 2)
+    with pytest.raises(ValueError, match=r"variances that torch\.float32 can"):
+        model.fit(x)
+    assert (model.mu == 0).all()
+    here = ProbabilisticPCA((6,), 2).double().fit(data())
+    there = ProbabilisticPCA((6,), 2).double().fit(unit * data())
+    moved = there.log_prob(unit * data()) + 6 * math.log(unit)
+    assert torch.allclose(moved, here.log_prob(data()), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +157,8 @@ def test_tiny_noise_does_not_break_float32() -> None:
         (((4,), -1), ValueError, "components must be at least 0"),
         (((4,), 1.0), TypeError, "components must be an integer"),
         (((0,), 1), ValueError, "event_shape must be at least 1"),
-        ((4, 1), TypeError, "event_shape must be a sequence of sizes, got 4"),
-        (("ab", 1), TypeError, "event_shape must be a sequence of sizes"),
+        ((4, 1), TypeError, "event_shape must be a sequence of integers, got int 4"),
+        (("ab", 1), TypeError, "event_shape must be a sequence of integers"),
     ],
 )
 def test_bad_sizes_are_refused(

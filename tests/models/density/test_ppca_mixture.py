@@ -11,7 +11,7 @@ import torch
 from sklearn.mixture import GaussianMixture as Sklearn
 from torch import Tensor
 
-from genbook.data.digits import load_digits
+from genbook.data.tins import sample_tins
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.density.ppca_mixture import PPCAMixture
 from seeding import seeded
@@ -72,12 +72,36 @@ def test_decoding_a_code_gives_the_mean_of_what_made_it() -> None:
 
 @pytest.mark.parametrize("q", [0, 1, 4])
 def test_likelihood_never_falls(q: int) -> None:
-    x = load_digits("test", size=14, dtype=torch.float64).x[:400]
+    x = sample_tins(400, size=14, generator=seeded(0)).x.double()
     model = PPCAMixture((1, 14, 14), 6, q).double()
     model.fit(x, iterations=25, tolerance=0, generator=seeded(2))
     assert min(b - a for a, b in pairwise(model.history)) > -1e-8
     assert model.history[-1] == pytest.approx(-model.loss(x).item(), abs=1e-8)
     assert model.history[-1] > model.history[0]
+
+
+def test_history_is_the_mean_before_each_step_and_after_the_last() -> None:
+    x = data().float()
+    whole = PPCAMixture((6,), 4, 2).fit(
+        x, iterations=5, tolerance=0, generator=seeded(5)
+    )
+    assert len(whole.history) == 6
+    for step, found in enumerate(whole.history):
+        part = PPCAMixture((6,), 4, 2)
+        part.fit(x, iterations=step, tolerance=0, generator=seeded(5))
+        assert found == part.history[-1]
+        exact = part.double().log_prob(x.double()).sum().item() / len(x)
+        assert found == pytest.approx(exact, abs=1e-4)
+
+
+def test_float32_climbs_as_float64_does() -> None:
+    x = (torch.rand(500, 12, generator=seeded(0)) < 0.3).float()
+    x[:, :3] = x[:, :1]  # directions without any width
+    single = PPCAMixture((12,), 5, 2).fit(x, tolerance=1e-9, generator=seeded(1))
+    double = PPCAMixture((12,), 5, 2).double()
+    double.fit(x.double(), tolerance=1e-9, generator=seeded(1))
+    assert min(b - a for a, b in pairwise(single.history)) > -1e-9
+    assert single.history == pytest.approx(double.history, abs=1e-9)
 
 
 def test_one_plane_is_the_closed_form() -> None:

@@ -70,11 +70,25 @@ def test_pca_keeps_its_type_and_its_file(x: Tensor, tmp_path) -> None:
         (lambda: PCA((2,), 1).encode(torch.zeros(4, 3)), r"x must be \(n, 2\)"),
         (lambda: PCA((2,), 1).decode(torch.zeros(4, 2)), r"z must be \(n, 1\)"),
         (lambda: PCA((2,), 1).loss(torch.zeros(4, 2), torch.zeros(4)), "y must be"),
+        (lambda: PCA((2,), 1).loss(torch.zeros(4, 2), generator=0), "generator must"),
+        (lambda: PCA((-1, -1), 1), "event_shape must be at least 1"),
+        (lambda: PCA("ab", 1), "event_shape must be a sequence of integers"),
     ],
 )
 def test_pca_bad_input(do, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         do()
+
+
+def test_pca_takes_units_whose_squares_float32_cannot_hold(x: Tensor) -> None:
+    x = x.float()
+    for unit in (2.0**-70, 2.0**70):
+        here, there = PCA((1, 4, 4), 3).fit(x), PCA((1, 4, 4), 3).fit(unit * x)
+        signs = (here.V * there.V).sum(0).sign()
+        assert torch.allclose(there.V * signs, here.V, atol=1e-4)
+        assert torch.allclose(
+            there.encode(unit * x) * signs / unit, here.encode(x), atol=1e-3
+        )
 
 
 # The autoencoder
@@ -213,6 +227,16 @@ def test_empty_batches_and_types() -> None:
         (lambda: network(latent_noise=-1.0), "latent_noise"),
         (lambda: network(input_noise=-1.0), "input_noise"),
         (lambda: Autoencoder((4,), 0), "latent_dim"),
+        (lambda: Autoencoder((-1, -1)), "event_shape must be at least 1, got -1"),
+        (lambda: Autoencoder(()), "event_shape must hold at least one"),
+        (lambda: Autoencoder((4,), hidden=(0,)), "hidden must be at least 1"),
+        (lambda: Autoencoder((4,), hidden=8), "hidden must be a sequence"),
+        (lambda: network(standardise_code="no"), "standardise_code must be True or"),
+        (lambda: network(activation=["relu"]), "activation must be one of"),
+        (
+            lambda: network().loss(torch.zeros(3, 1, 4, 4), generator=0),
+            "generator must be a torch",
+        ),
         (lambda: network().loss(torch.full((3, 1, 4, 4), -0.5)), r"lie in \[0, 1\]"),
         (lambda: network().loss(torch.full((3, 1, 4, 4), 1.5)), "output='linear'"),
         (lambda: network().loss(torch.zeros(0, 1, 4, 4)), "x must"),
@@ -229,7 +253,7 @@ def test_empty_batches_and_types() -> None:
     ],
 )
 def test_bad_input(do, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         do()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -88,3 +90,40 @@ def test_without_noise_both_maps_stay() -> None:
     assert torch.allclose(twin.decode(x[:, 0, 0, :2]), model.decode(x[:, 0, 0, :2]))
     with pytest.raises(ValueError, match="Bernoulli likelihood"):
         to_autoencoder(VAE((2,)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, x, y: log_prob_by_quadrature(m, x), ValueError, "y must be labels"),
+        (lambda m, x, y: log_prob_by_quadrature(m, x, "ab"), TypeError, "y must be a"),
+        (
+            lambda m, x, y: log_prob_by_quadrature(m, x, y + 1),
+            ValueError,
+            "y must hold",
+        ),
+        (
+            lambda m, x, y: log_prob_by_quadrature(VAE((2,)), x, y),
+            ValueError,
+            "y must be labels for a model with classes, None",
+        ),
+        (
+            lambda m, x, y: log_prob_by_quadrature(m, x, y, limit=1e300),
+            ValueError,
+            "limit must be at most 1000",
+        ),
+        (
+            lambda m, x, y: log_prob_by_quadrature(x, x),
+            TypeError,
+            "model must be a VAE",
+        ),
+        (lambda m, x, y: to_autoencoder(None), TypeError, "model must be a VAE, got N"),
+        (lambda m, x, y: linear_vae(m), TypeError, "plane must be a ProbabilisticPCA"),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    model = VAE((2,), latent_dim=1, hidden=(4,), classes=2)
+    with pytest.raises(error, match=message):
+        call(model, torch.zeros(2, 2), torch.tensor([0, 1]))

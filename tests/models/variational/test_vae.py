@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -163,6 +164,59 @@ def test_constant_of_the_gaussian() -> None:
     assert gaussian_log_prob(zero, zero, zero).item() == pytest.approx(
         -0.5 * math.log(2 * math.pi)
     )
+
+
+@pytest.mark.parametrize("frequencies", [1, 3])
+def test_both_networks_see_the_waves_of_their_input(frequencies: int) -> None:
+    model = VAE((2,), latent_dim=3, hidden=(5,), frequencies=frequencies).double()
+    x, z = torch.randn(2, 7, 3, generator=seeded(18)).double()
+
+    def waves(v: Tensor) -> Tensor:
+        angles = [
+            v[:, i : i + 1] * math.pi / 2 * 2**k
+            for i in range(v.shape[1])
+            for k in range(frequencies)
+        ]
+        angle = torch.cat(angles, 1)
+        return torch.cat([v, angle.sin(), angle.cos()], 1)
+
+    def by_hand(network: torch.nn.Sequential, v: Tensor) -> Tensor:
+        first, _, last = network
+        return (v @ first.weight.T + first.bias).relu() @ last.weight.T + last.bias
+
+    mu, log_scale = by_hand(model.encoder, waves(x[:, :2])).chunk(2, 1)
+    found = model.posterior(x[:, :2])
+    assert torch.allclose(found[0], mu, atol=1e-12)
+    assert torch.allclose(found[1], log_scale, atol=1e-12)
+    out = by_hand(model.decoder, waves(z))
+    assert torch.allclose(model.likelihood_params(z), out, atol=1e-12)
+    assert torch.allclose(model.decode(z), out[:, :2], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m, x, z: m.posterior(x * torch.nan), ValueError, "x must be finite"),
+        (lambda m, x, z: m.posterior("abc"), TypeError, "x must be a torch.Tensor"),
+        (lambda m, x, z: m.posterior(x.T), ValueError, r"x must be \(n, 2\)"),
+        (lambda m, x, z: m.likelihood_params(z[0]), ValueError, r"z must be \(n, 1\)"),
+        (lambda m, x, z: m.log_likelihood(x, x), ValueError, r"z must be \(n, 1\)"),
+        (
+            lambda m, x, z: m.likelihood_log_prob(x, x),
+            ValueError,
+            r"params must be \(3, 4\)",
+        ),
+        (lambda m, x, z: m.loss(x, generator=0), TypeError, "generator must be a"),
+        (lambda m, x, z: m.elbo(x, k=0), ValueError, "k must be at least 1"),
+        (lambda m, x, z: VAE((2,), hidden="ab"), TypeError, "hidden must be a seq"),
+        (lambda m, x, z: VAE((0,)), ValueError, "event_shape must be at least 1"),
+    ],
+)
+def test_bad_values_are_refused(
+    call: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(linear_vae(), torch.zeros(3, 2).double(), torch.zeros(3, 1).double())
 
 
 def test_both_networks_start_awake() -> None:

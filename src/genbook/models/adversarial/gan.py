@@ -29,7 +29,7 @@ from genbook.models.base import GenerativeModel
 from genbook.models.networks.mlp import fourier_features, mlp
 
 
-class Times(nn.Module):
+class _Times(nn.Module):
     """Multiplication by a constant."""
 
     def __init__(self, factor: float) -> None:
@@ -104,34 +104,35 @@ class GAN(GenerativeModel):
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
         self.r1_weight = check_positive(r1_weight, "r1_weight", zero=True)
-        check_positive(lipschitz, "lipschitz", zero=True)
+        lipschitz = check_positive(lipschitz, "lipschitz", zero=True)
         self.ema_decay = check_positive(ema_decay, "ema_decay", zero=True)
-        if ema_decay >= 1:
+        if self.ema_decay >= 1:
             raise ValueError(f"ema_decay must be below 1, got {ema_decay}")
         self.frequencies = check_count(frequencies, "frequencies")
         self.classes = check_count(classes, "classes")
+        hidden = check_sizes(hidden, "hidden")
         self.config = {
             "event_shape": list(self.event_shape),
-            "latent_dim": latent_dim,
-            "hidden": list(check_sizes(hidden, "hidden")),
-            "r1_weight": r1_weight,
+            "latent_dim": self.latent_dim,
+            "hidden": list(hidden),
+            "r1_weight": self.r1_weight,
             "lipschitz": lipschitz,
-            "ema_decay": ema_decay,
-            "frequencies": frequencies,
+            "ema_decay": self.ema_decay,
+            "frequencies": self.frequencies,
             "output": output,
-            "classes": classes,
+            "classes": self.classes,
         }
-        features = prod(self.event_shape)
+        features, seen = prod(self.event_shape), 1 + 2 * self.frequencies
         last = [nn.Sigmoid()] if output == "sigmoid" else []
-        sizes = latent_dim + classes, *hidden, features
+        sizes = self.latent_dim + self.classes, *hidden, features
         self.G = nn.Sequential(*mlp(sizes), *last)
-        if ema_decay:
+        if self.ema_decay:
             self.G_ema = deepcopy(self.G).requires_grad_(False)
-        sizes = features * (1 + 2 * frequencies) + classes, *hidden[::-1], 1
+        sizes = features * seen + self.classes, *hidden[::-1], 1
         parts = mlp(sizes, lambda: nn.LeakyReLU(0.2))
         if lipschitz:
             parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
-            parts.append(Times(lipschitz))
+            parts.append(_Times(lipschitz))
         self.D = nn.Sequential(*parts)
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -147,7 +148,6 @@ class GAN(GenerativeModel):
 
         For the best discriminator they are the log of the ratio of the two densities.
         """
-        self._check_x(x)
         return self.D(self._embed(x, y)).squeeze(1)
 
     def loss(
@@ -176,6 +176,7 @@ class GAN(GenerativeModel):
         self, x: Tensor, fake: Tensor, y: Tensor | None = None
     ) -> Tensor:
         """Return how badly the discriminator tells ``x`` from what was made."""
+        self._check_fake(fake)
         if self.r1_weight and torch.is_grad_enabled():
             x = x.detach().requires_grad_()
         d_real = self.discriminate(x, y)  # (n,)
@@ -189,6 +190,7 @@ class GAN(GenerativeModel):
 
     def generator_loss(self, fake: Tensor, y: Tensor | None = None) -> Tensor:
         """Return how well the discriminator sees through what was made."""
+        self._check_fake(fake)
         weights = self.D.state_dict(keep_vars=True)
         fixed = {name: w.detach() for name, w in weights.items()}
         d_fake = functional_call(self.D, fixed, (self._embed(fake, y),))  # (n, 1)
@@ -196,7 +198,13 @@ class GAN(GenerativeModel):
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """Move the averaged generator a little towards the present one."""
+        """Move the averaged generator a little towards the present one.
+
+        Raises:
+            ValueError: If the model has none: ``ema_decay`` is 0.
+        """
+        if not self.ema_decay:
+            raise ValueError("ema_decay must be above 0 for an averaged generator")
         pairs = zip(self.G_ema.parameters(), self.G.parameters(), strict=True)
         for slow, now in pairs:
             slow.lerp_(now, 1 - self.ema_decay)
@@ -217,7 +225,11 @@ class GAN(GenerativeModel):
         """Return what a generator makes of noise."""
         return G(self._with_label(z, y)).unflatten(1, self.event_shape)
 
+    def _check_fake(self, fake: Tensor) -> None:
+        shape: tuple[int | str, ...] = "n", *self.event_shape
+        check_tensor(fake, "fake", shape, dtype=self.dtype, allow_empty=True)
+
     def _embed(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Return what the discriminator sees, ``(n, features)``."""
-        seen = fourier_features(x.flatten(1), self.frequencies)
+        seen = fourier_features(self._check_x(x).flatten(1), self.frequencies)
         return self._with_label(seen, y)

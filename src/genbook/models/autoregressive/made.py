@@ -18,9 +18,13 @@ from torch.nn.functional import linear
 from genbook._validate import (
     check_corners,
     check_count,
-    check_positive,
+    check_flag,
+    check_generator,
+    check_labels,
     check_sizes,
 )
+from genbook.models._categorical import check_temperature, inverse_cdf
+from genbook.models.autoregressive._orders import check_orders
 from genbook.models.base import TractableModel
 from genbook.models.networks.mlp import fourier_features
 
@@ -34,6 +38,10 @@ class MaskedLinear(nn.Linear):
         strict: Whether an output sees only inputs of a lower degree, or of its own
             degree as well.
 
+    Raises:
+        TypeError: If the degrees are not integer tensors.
+        ValueError: If there are none, or they are not ``(i,)`` and ``(o,)``.
+
     Example:
         >>> MaskedLinear(torch.tensor([0, 1]), torch.tensor([0, 1])).mask
         tensor([[1., 0.],
@@ -43,6 +51,11 @@ class MaskedLinear(nn.Linear):
     mask: Tensor
 
     def __init__(self, inputs: Tensor, outputs: Tensor, *, strict: bool = False):
+        inputs = check_labels(inputs, "inputs")
+        outputs = check_labels(outputs, "outputs")
+        if not len(inputs) or not len(outputs):
+            raise ValueError("inputs and outputs must hold a degree at least, got none")
+        strict = check_flag(strict, "strict")
         super().__init__(len(inputs), len(outputs))
         seen = outputs[:, None] > inputs if strict else outputs[:, None] >= inputs
         dtype = self.weight.dtype
@@ -118,15 +131,16 @@ class MADE(TractableModel):
         self.bins = check_count(bins, "bins", minimum=2)
         self.classes = check_count(classes, "classes")
         self.frequencies = check_count(frequencies, "frequencies")
-        self.orders = _permutations(orders, dim)
+        self.orders = check_orders(orders, dim)
+        hidden = check_sizes(hidden, "hidden")
         self.config = {
             "low": low.tolist(),
             "high": high.tolist(),
-            "bins": bins,
-            "hidden": list(check_sizes(hidden, "hidden")),
-            "frequencies": frequencies,
+            "bins": self.bins,
+            "hidden": list(hidden),
+            "frequencies": self.frequencies,
             "orders": [list(order) for order in self.orders],
-            "classes": classes,
+            "classes": self.classes,
         }
         self.nets = nn.ModuleList(
             self._network(order, hidden, dim) for order in self.orders
@@ -162,7 +176,13 @@ class MADE(TractableModel):
         Returns:
             A tensor ``(n, dim, bins)``; entry ``i`` does not depend on the coordinates
             that come with or after ``i`` in the order.
+
+        Raises:
+            ValueError: If there is no order of that number.
         """
+        self._check_x(x)
+        if check_count(net, "net") >= len(self.nets):
+            raise ValueError(f"net must be below {len(self.nets)}, got {net}")
         unit = ((x - self.low) / (self.high - self.low)).reshape(-1, 1)  # (n * dim, 1)
         sines = fourier_features(unit, self.frequencies, math.pi)[
             :, 1:
@@ -180,8 +200,7 @@ class MADE(TractableModel):
         self._check_x(x)
         inside = ((x >= self.low) & (x <= self.high)).all(1)
         x = torch.minimum(torch.maximum(x, self.low), self.high)
-        width = (self.high - self.low) / self.bins
-        k = ((x - self.low) / width).long().clamp(max=self.bins - 1)  # (n, dim)
+        width, k = self._width(), self._bin(x)  # (dim,), (n, dim)
         log_p = []
         for net in range(len(self.nets)):
             mass = self.log_mass(x, y, net=net).gather(2, k[..., None]).squeeze(2)
@@ -214,6 +233,7 @@ class MADE(TractableModel):
             y: Labels, ``(n,)``, for a conditional model.
             generator: Unused: the likelihood is not random.
         """
+        check_generator(generator)
         self._check_x(x, allow_empty=False)
         return -self.log_prob_by_order(x, y).mean()
 
@@ -237,7 +257,7 @@ class MADE(TractableModel):
         Returns:
             A tensor ``(n, dim)``.
         """
-        check_positive(temperature, "temperature")
+        temperature = check_temperature(temperature)
         shape = (check_count(n, "n"), *self.event_shape)
         self._label_features(y, n)  # refused here even if no order is drawn
         u = self._uniform(*shape, generator=generator)
@@ -247,7 +267,15 @@ class MADE(TractableModel):
             rows = which.long() == net
             labels = None if y is None else y[rows]
             x[rows] = self._draw(net, u[rows], labels, temperature)
-        return torch.minimum(x, self.high)
+        return x
+
+    def _width(self) -> Tensor:
+        """Return the width of a bin of each coordinate, ``(dim,)``."""
+        return (self.high - self.low) / self.bins
+
+    def _bin(self, x: Tensor) -> Tensor:
+        """Return the bin that holds each coordinate of points in the box, integers."""
+        return ((x - self.low) / self._width()).long().clamp(max=self.bins - 1)
 
     def _draw(
         self, net: int, u: Tensor, y: Tensor | None, temperature: float
@@ -256,33 +284,17 @@ class MADE(TractableModel):
 
         The temperature acts as in equation :eq:`eq-ar-temperature`.
         """
-        x = self.low.expand(u.shape).clone()
-        width = (self.high - self.low) / self.bins
+        x, width = self.low.expand(u.shape).clone(), self._width()
         for i in self.orders[net]:
             log_p = self.log_mass(x, y, net=net)[:, i]  # (n, bins)
             p = (log_p / temperature).softmax(-1)  # (10.3)
-            before = p.cumsum(-1) - p  # the probability of all bins to the left
-            k = ((before <= u[:, i : i + 1]).sum(-1) - 1).clamp(min=0)[:, None]
+            k = inverse_cdf(p, u[:, i : i + 1])  # (n, 1)
+            before = (p.cumsum(-1) - p).gather(1, k)  # the probability to the left
             # What is left of u, within the bin: uniform again.
-            rest = (u[:, i : i + 1] - before.gather(1, k)) / p.gather(1, k)
-            x[:, i] = self.low[i] + width[i] * (k + rest.clamp(0, 1)).squeeze(1)
+            rest = ((u[:, i : i + 1] - before) / p.gather(1, k)).clamp(0, 1)
+            x[:, i] = self.low[i] + width[i] * (k + rest).squeeze(1)
+            # Rounding may lead over the border, to a bin without probability.
+            strayed = (self._bin(x)[:, i] != k[:, 0]) | (x[:, i] > self.high[i])
+            middle = self.low[i] + width[i] * (k + 0.5).squeeze(1)
+            x[:, i] = torch.where(strayed, middle, x[:, i])
         return x
-
-
-def _permutations(
-    orders: Sequence[Sequence[int]] | None, dim: int
-) -> tuple[tuple[int, ...], ...]:
-    """Return the orders of generation, if each names each coordinate once."""
-    if orders is None:
-        return (tuple(range(dim)),)
-    good = isinstance(orders, Sequence) and not isinstance(orders, str)
-    if not good or not all(isinstance(order, Sequence) for order in orders):
-        raise TypeError(f"orders must be a sequence of permutations, got {orders!r}")
-    if not len(orders):
-        raise ValueError("orders must hold at least one permutation, got none")
-    for order in orders:
-        if isinstance(order, str) or sorted(order) != list(range(dim)):
-            raise ValueError(
-                f"an order must name each of 0 to {dim - 1} once, got {order!r}"
-            )
-    return tuple(tuple(order) for order in orders)

@@ -15,14 +15,15 @@ from torch.nn.functional import pad
 
 from genbook._validate import (
     check_count,
-    check_positive,
     check_sizes,
+    check_tensor,
+    check_unit_interval,
 )
-from genbook.models._categorical import inverse_cdf
+from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.base import TractableModel
 
 
-class GatedBlock(nn.Module):
+class _GatedBlock(nn.Module):
     r"""One layer of both stacks, with the gate :math:`\tanh(a)\,\sigma(b)`.
 
     Args:
@@ -30,6 +31,7 @@ class GatedBlock(nn.Module):
         kernel_size: The side of the kernel, odd.
         features: How many features of a condition it sees.
         first: Whether the pixel itself is hidden, as it must be in the first layer.
+        inputs: How many channels come in.
     """
 
     def __init__(
@@ -125,43 +127,56 @@ class PixelCNN(TractableModel):
         shape = check_sizes(event_shape, "event_shape")
         if len(shape) != 3 or shape[0] != 1:
             raise ValueError(f"event_shape must be (1, height, width), got {shape}")
-        if check_count(kernel_size, "kernel_size", minimum=3) % 2 == 0:
+        kernel_size = check_count(kernel_size, "kernel_size", minimum=3)
+        if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.event_shape = shape
         self.levels = check_count(levels, "levels", minimum=2)
         self.classes = check_count(classes, "classes")
-        check_count(channels, "channels", minimum=1)
-        check_count(depth, "depth", minimum=1)
+        channels = check_count(channels, "channels", minimum=1)
+        depth, classes = check_count(depth, "depth", minimum=1), self.classes
         self.config = {
             "event_shape": list(shape),
-            "levels": levels,
+            "levels": self.levels,
             "channels": channels,
             "depth": depth,
             "kernel_size": kernel_size,
             "classes": classes,
         }
         self.blocks = nn.ModuleList(
-            GatedBlock(channels, 3, classes, first=False, inputs=channels)
+            _GatedBlock(channels, 3, classes, first=False, inputs=channels)
             if i
-            else GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
+            else _GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
             for i in range(depth)
         )
         # What each label adds at each place, whatever was drawn before.
         bias = torch.zeros(max(classes, 1), channels, *shape[1:])
         self.position_bias = nn.Parameter(bias)
         self.head = nn.Sequential(
-            nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, levels, 1)
+            nn.Conv2d(channels, channels, 1),
+            nn.ReLU(),
+            nn.Conv2d(channels, self.levels, 1),
         )
 
     def quantise(self, x: Tensor) -> Tensor:
-        """Return the nearest level of each pixel as a value in [0, 1]."""
+        """Return the nearest level of each pixel as a value in [0, 1].
+
+        Args:
+            x: Ink of any shape; what is below 0 or above 1 counts as that.
+        """
+        check_tensor(x, "x", allow_empty=True)
         return (x.clamp(0, 1) * (self.levels - 1)).round() / (self.levels - 1)
 
     def logits(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the logits of each level, ``(n, levels, height, width)``.
 
         Those of a pixel do not depend on the pixel itself, nor on any after it.
+
+        Args:
+            x: Images, ``(n, 1, height, width)``, or the upper rows of some.
+            y: Labels, ``(n,)``, for a conditional model.
         """
+        self._check_rows(x, "x")
         h = self._label_features(y, len(x))  # (n, classes)
         above = left = 2 * x - 1
         bias = self.position_bias[:, :, : x.shape[2]]  # the rows that there are
@@ -214,15 +229,21 @@ class PixelCNN(TractableModel):
             temperature: Below 1 the likely levels become likelier, equation
                 :eq:`eq-ar-temperature`.
             prefix: Images ``(n, 1, rows, width)`` whose rows are kept as the upper
-                part.
+                part; pixels become the nearest levels.
             generator: The source of randomness; the global one when ``None``.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If ``prefix`` does not hold the upper rows of ``n`` images in
+                [0, 1], or another argument is out of range.
         """
-        check_positive(temperature, "temperature")
+        temperature = check_temperature(temperature)
         _, height, width = self.event_shape
         u = self._uniform(check_count(n, "n"), 1, height, width, generator=generator)
         x = torch.zeros_like(u)
         start = 0
         if prefix is not None:
+            check_unit_interval(self._check_rows(prefix, "prefix", n), "prefix")
             start = prefix.shape[2]
             x[:, :, :start] = self.quantise(prefix)
         for r in range(start, height):
@@ -230,6 +251,17 @@ class PixelCNN(TractableModel):
                 # Rows below do not matter yet: leave them out.
                 logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
                 p = (logits / temperature).softmax(1)  # (10.3)
-                k = inverse_cdf(p.cumsum(1), u[:, :, r, c])  # (n, 1)
+                k = inverse_cdf(p, u[:, :, r, c])  # (n, 1)
                 x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
+        return x
+
+    def _check_rows(self, x: Tensor, name: str, n: int | str = "n") -> Tensor:
+        """Check images, or the upper rows of some."""
+        _, height, width = self.event_shape
+        shape = n, 1, "rows", width
+        check_tensor(x, name, shape, dtype=self.dtype, allow_empty=True)
+        if x.shape[2] > height:
+            raise ValueError(
+                f"{name} must have at most {height} rows, got {x.shape[2]}"
+            )
         return x

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genbook._validate import check_count, check_integers, check_positive
-from genbook.models._categorical import inverse_cdf
+from genbook._validate import check_count, check_generator, check_integers
+from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.base import TractableModel
 from genbook.models.networks.attention import Block
 
@@ -59,10 +59,12 @@ class Transformer(TractableModel):
         super().__init__()
         self.vocab_size = check_count(vocab_size, "vocab_size", minimum=2)
         self.context_length = check_count(context_length, "context_length", minimum=2)
-        check_count(width, "width", minimum=1)
-        check_count(depth, "depth", minimum=1)
-        if width % check_count(heads, "heads", minimum=1):
+        width = check_count(width, "width", minimum=1)
+        depth = check_count(depth, "depth", minimum=1)
+        heads = check_count(heads, "heads", minimum=1)
+        if width % heads:
             raise ValueError(f"heads must divide width {width}, got {heads}")
+        vocab_size, context_length = self.vocab_size, self.context_length
         self.config = {
             "vocab_size": vocab_size,
             "context_length": context_length,
@@ -85,7 +87,7 @@ class Transformer(TractableModel):
             tokens: Integers, ``(n, T)`` with ``T`` up to ``context_length``; the row of
                 token ``t`` depends on tokens ``0 … t`` alone.
         """
-        tokens = check_integers(tokens, "tokens", "tokens")
+        tokens = self._check_tokens(tokens, "tokens", full=False)
         positions = self.position_embedding[: tokens.shape[1]]  # (T, width)
         h = self.token_embedding(tokens) + positions  # (n, T, width)
         for block in self.blocks:
@@ -101,7 +103,7 @@ class Transformer(TractableModel):
         Returns:
             A tensor ``(n, context_length - 1)``.
         """
-        tokens = self._check_tokens(tokens)
+        tokens = self._check_tokens(tokens, "tokens")
         out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
         target = tokens[:, 1:]  # (n, context_length - 1)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
@@ -117,7 +119,7 @@ class Transformer(TractableModel):
             y: Must be ``None``.
         """
         self._refuse_condition(y)
-        return self.token_log_probs(x).sum(1)  # (10.1)
+        return self.token_log_probs(self._check_tokens(x, "x")).sum(1)  # (10.1)
 
     def loss(
         self,
@@ -134,7 +136,8 @@ class Transformer(TractableModel):
             generator: Unused.
         """
         self._refuse_condition(y)
-        if isinstance(x, Tensor) and not len(x):
+        check_generator(generator)
+        if not len(self._check_tokens(x, "x")):
             raise ValueError("x must hold at least one observation, got none")
         return -self.token_log_probs(x).mean()
 
@@ -153,36 +156,48 @@ class Transformer(TractableModel):
         Args:
             n: How many.
             y: Must be ``None``.
-            prompt: The tokens that each begins with.
+            prompt: The tokens that each begins with; token 0 by default.
             temperature: Below 1 the likely tokens become likelier, equation
                 :eq:`eq-ar-temperature`.
             generator: The source of randomness; the global one when ``None``.
         """
         self._refuse_condition(y)
-        check_positive(temperature, "temperature")
-        length = self.context_length
-        if not 1 <= len(prompt) <= length:
-            raise ValueError(
-                f"prompt must hold 1 to {length} tokens, got {len(prompt)}"
-            )
-        start = torch.tensor(list(prompt), device=self.device)
-        x = self._check_tokens(start.expand(check_count(n, "n"), -1), full=False)
+        temperature = check_temperature(temperature)
+        length, n = self.context_length, check_count(n, "n")
+        x = self._tokens_of(prompt).expand(n, -1)  # (n, tokens of the prompt)
         u = self._uniform(n, length, 1, generator=generator)
-        for t in range(len(prompt), length):
+        for t in range(x.shape[1], length):
             p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (10.3)
-            x = torch.cat([x, inverse_cdf(p.cumsum(1), u[:, t])], 1)  # (n, t + 1)
+            x = torch.cat([x, inverse_cdf(p, u[:, t])], 1)  # (n, t + 1)
         return x
 
-    def _check_tokens(self, x: Tensor, *, full: bool = True) -> Tensor:
-        """Return tokens in ``torch.int64``, checked."""
-        x = check_integers(x, "x", "tokens")
-        if x.ndim != 2 or (full and x.shape[1] != self.context_length):
-            raise ValueError(
-                f"x must be (n, {self.context_length}), got {tuple(x.shape)}"
+    def _tokens_of(self, prompt: Sequence[int] | Tensor) -> Tensor:
+        """Return a prompt as one row of tokens, ``(1, 1 … context_length)``."""
+        if isinstance(prompt, Tensor) and prompt.ndim == 1:
+            prompt = prompt.tolist()
+        if isinstance(prompt, str) or not isinstance(prompt, Sequence):
+            raise TypeError(
+                f"prompt must be a sequence of tokens, got "
+                f"{type(prompt).__name__} {prompt!r}"
             )
+        if not 1 <= len(prompt) <= self.context_length:
+            raise ValueError(
+                f"prompt must hold 1 to {self.context_length} tokens, got {len(prompt)}"
+            )
+        row = [check_count(t, "each token of prompt") for t in prompt]
+        return self._check_tokens(
+            torch.tensor([row], device=self.device), "prompt", full=False
+        )
+
+    def _check_tokens(self, x: Tensor, name: str, *, full: bool = True) -> Tensor:
+        """Return tokens ``(n, context_length)``, or up to so many, as ``int64``."""
+        x, length = check_integers(x, name, "tokens"), self.context_length
+        if x.ndim != 2 or x.shape[1] > length or (full and x.shape[1] != length):
+            wanted = f"{length}" if full else f"1 to {length}"
+            raise ValueError(f"{name} must be (n, {wanted}), got {tuple(x.shape)}")
         if x.numel() and (x.min() < 0 or x.max() >= self.vocab_size):
             raise ValueError(
-                f"x must hold tokens 0 to {self.vocab_size - 1}, got "
+                f"{name} must hold tokens 0 to {self.vocab_size - 1}, got "
                 f"{int(x.min())} to {int(x.max())}"
             )
         return x

@@ -1,7 +1,7 @@
 """Expectation-maximisation for a mixture of Gaussians: a start, and the two steps.
 
 The sums of one step are gathered in a single pass over the data, in pieces that stay in
-the processor's cache; what depends on the components alone is in float64.
+the processor's cache. All is in units in which the columns have variance 1.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def m_step(sums: SufficientStatistics, floor: float) -> Theta:
 
     Args:
         sums: The weighted sums of the E-step.
-        floor: The smallest variance, in the data's units squared.
+        floor: The smallest variance in any direction.
 
     Returns:
         The next parameters.
@@ -97,6 +97,33 @@ def m_step(sums: SufficientStatistics, floor: float) -> Theta:
     variance, axes = torch.linalg.eigh(sigma)
     sigma = (axes * variance.clamp(min=floor)[:, None, :]) @ axes.mT
     return Theta(n / n.sum(), mu, torch.linalg.cholesky(sigma))
+
+
+def climb(
+    x: Tensor, theta: Theta, floor: float, iterations: int, tolerance: float
+) -> tuple[list[float], Theta]:
+    """Take both steps in turn, until they gain next to nothing.
+
+    Args:
+        x: Observations, ``(n, d)``, roughly centred.
+        theta: The first parameters.
+        floor: The smallest variance in any direction.
+        iterations: The largest number of steps.
+        tolerance: Stop when a step gains less than this, in nats an observation.
+
+    Returns:
+        The mean log-likelihood before each step and after the last one, and the last
+        parameters.
+    """
+    history: list[float] = []
+    for step in range(iterations + 1):
+        sums = e_step(x, theta)
+        history.append(sums.log_likelihood)
+        gain = history[-1] - history[-2] if step else torch.inf
+        if step == iterations or gain < tolerance:
+            break
+        theta = m_step(sums, floor)
+    return history, theta
 
 
 def initialise(
@@ -110,7 +137,7 @@ def initialise(
     Args:
         x: Observations, ``(n, d)``, centred.
         k: How many components.
-        floor: The smallest variance, in the data's units squared.
+        floor: The smallest variance in any direction.
         generator: The source of randomness; the global one when ``None``.
 
     Returns:

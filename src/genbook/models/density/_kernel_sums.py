@@ -8,6 +8,8 @@ a power is slow where its result is next to nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,30 +54,14 @@ def gaussian_kernel_logsumexp(
     if len(q) == 0:
         return out
     q, x = q.double() / h, x.double() / h  # squares of distances need the digits
-    groups = z_order(x)
-    spare = -len(x) % ROWS  # the last group repeats a point, with weight exp(-inf)
-    weight = torch.cat([x.new_zeros(len(x)), x.new_full((spare,), -torch.inf)])
-    weight = weight.unflatten(0, (-1, ROWS))
-    groups = torch.cat([groups, groups[-1:].expand(spare)]).unflatten(0, (-1, ROWS))
-    count = (weight == 0).sum(dim=1, dtype=x.dtype)
+    groups = Groups.of(x)
     if own is not None:
-        place = groups.flatten()[: len(x)].argsort()[own]
-        count -= 1  # of a row's own group
-    points = x[groups]  # (groups, ROWS, d)
-    x_low, x_high = points.amin(dim=1), points.amax(dim=1)
-    few = max(8, min(ROWS, ROWS * len(q) // len(x)))  # sparse queries: smaller boxes
-    for rows in z_order(q).split(few):
+        place = groups.order.argsort()[own]
+    for rows, near, at_least, least in groups.near(q, leave_one_out=own is not None):
         centre = q[rows].mean(dim=0)
         a = q[rows] - centre
-        low, high = q[rows].amin(dim=0), q[rows].amax(dim=0)
-        nearest = torch.maximum(x_low - high, low - x_high).clamp_(min=0)
-        farthest = torch.maximum(x_high - low, high - x_low)
-        most = -0.5 * nearest.square_().sum(dim=1)  # the exponents of a group
-        least = -0.5 * farthest.square_().sum(dim=1)
-        at_least = (count.log() + least).logsumexp(dim=0).item()  # each row's log sum
-        near = most >= at_least + math.log(LEFT_OUT / len(x))
-        b = points[near].flatten(end_dim=1) - centre
-        w = weight[near].flatten()
+        b = groups.points[near].flatten(end_dim=1) - centre
+        w = groups.weight[near].flatten()
         e = _exponents(a, b, w)  # (rows, near)
         if own is not None:
             group, slot = place[rows] // ROWS, place[rows] % ROWS
@@ -86,11 +72,57 @@ def gaussian_kernel_logsumexp(
             top = e.amax(dim=1, keepdim=True)
             e.sub_(top)
         e = e.to(out.dtype)
-        if at_least < CUT / 2 or least[near].min() < CUT:
+        if at_least < CUT / 2 or least < CUT:
             e.clamp_(min=LOG2_E * CUT)
         log_sum = e.exp2_().sum(dim=1).log() + top.squeeze(1) / LOG2_E
         out[rows] = log_sum.to(out.dtype)
     return out
+
+
+class Groups(NamedTuple):
+    """Points in groups of neighbours, the last of which is filled up without weight."""
+
+    order: Tensor  # the points' row numbers, group after group, (m,)
+    points: Tensor  # (groups, ROWS, d)
+    weight: Tensor  # logarithms: 0 for a point, -inf for a filler, (groups, ROWS)
+
+    @classmethod
+    def of(cls, x: Tensor) -> Groups:
+        """Return points ``(m, d)`` in their groups."""
+        order = z_order(x)
+        spare = -len(x) % ROWS  # the last group repeats a point, with weight exp(-inf)
+        weight = torch.cat([x.new_zeros(len(x)), x.new_full((spare,), -torch.inf)])
+        filled = torch.cat([order, order[-1:].expand(spare)]).unflatten(0, (-1, ROWS))
+        return cls(order, x[filled], weight.unflatten(0, (-1, ROWS)))
+
+    def near(
+        self, q: Tensor, *, leave_one_out: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor, float, float]]:
+        """Yield neighbouring rows of ``q``, and which groups matter to them.
+
+        Args:
+            q: Where to evaluate, ``(n, d)``, in units of the bandwidth.
+            leave_one_out: Whether each row leaves out one point.
+
+        Yields:
+            Row numbers; for each group whether it is near; the least that the logarithm
+            of a row's sum can be; and the least of a near group's exponents.
+        """
+        count = (self.weight == 0).sum(dim=1, dtype=q.dtype)
+        if leave_one_out:
+            count -= 1  # of a row's own group
+        m = len(self.order)
+        x_low, x_high = self.points.amin(dim=1), self.points.amax(dim=1)
+        few = max(8, min(ROWS, ROWS * len(q) // m))  # sparse queries: smaller boxes
+        for rows in z_order(q).split(few):
+            low, high = q[rows].amin(dim=0), q[rows].amax(dim=0)
+            nearest = torch.maximum(x_low - high, low - x_high).clamp_(min=0)
+            farthest = torch.maximum(x_high - low, high - x_low)
+            most = -0.5 * nearest.square_().sum(dim=1)  # the exponents of a group
+            least = -0.5 * farthest.square_().sum(dim=1)
+            at_least = (count.log() + least).logsumexp(dim=0).item()
+            near = most >= at_least + math.log(LEFT_OUT / m)
+            yield rows, near, at_least, least[near].min().item()
 
 
 def _exponents(a: Tensor, b: Tensor, w: Tensor) -> Tensor:

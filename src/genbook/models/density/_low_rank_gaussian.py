@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_sizes
 from genbook.models.gaussians import LOG_2PI
 
 
@@ -38,9 +38,7 @@ def plane_sizes(
         >>> plane_sizes([1, 14, 14], 8)
         ((1, 14, 14), 196, 8)
     """
-    if isinstance(event_shape, str) or not isinstance(event_shape, Sequence):
-        raise TypeError(f"event_shape must be a sequence of sizes, got {event_shape!r}")
-    shape = tuple(check_count(s, "event_shape", minimum=1) for s in event_shape)
+    shape = check_sizes(event_shape, "event_shape")
     features = math.prod(shape)
     q = check_count(components, "components")
     if q >= features:

@@ -23,6 +23,7 @@ class ClassConditional(TractableModel):
 
     Each :math:`p(\mathbf x \mid y)` is a mixture of probabilistic PCAs. With a
     condition the methods speak of that density, without one of :math:`p(\mathbf x)`.
+    Columns of different units want a common scale first, as for each of the mixtures.
 
     Args:
         event_shape: The shape of one observation.
@@ -65,16 +66,12 @@ class ClassConditional(TractableModel):
         super().__init__()
         self.classes = check_count(classes, "classes", minimum=1)
         self.models = nn.ModuleList(
-            PPCAMixture(event_shape, clusters, components) for _ in range(classes)
+            PPCAMixture(event_shape, clusters, components) for _ in range(self.classes)
         )
-        self.event_shape = self._each()[0].event_shape
-        self.config = {
-            "event_shape": self.event_shape,
-            "classes": classes,
-            "clusters": clusters,
-            "components": components,
-        }
-        self.logits = nn.Parameter(torch.zeros(classes))
+        first = self._each()[0]
+        self.event_shape = first.event_shape
+        self.config = first.config | {"classes": self.classes}
+        self.logits = nn.Parameter(torch.zeros(self.classes))
 
     def _each(self) -> list[PPCAMixture]:
         return [m for m in self.models if isinstance(m, PPCAMixture)]
@@ -167,11 +164,11 @@ class ClassConditional(TractableModel):
             y: The classes wanted, ``(n,)``; drawn by their frequencies when ``None``.
             generator: The source of randomness; the global one when ``None``.
         """
-        check_count(n, "n")
+        n = check_count(n, "n")
         check_generator(generator)
         if y is None:
             u = torch.rand(n, generator=generator, device=self.device)
-            y = inverse_cdf(self.class_prior.float().cumsum(0), u)
+            y = inverse_cdf(self.class_prior.float(), u)
         y = check_labels(y, "y", self.classes, n)
         x = torch.empty(n, *self.event_shape, dtype=self.dtype, device=self.device)
         for j in y.unique().tolist():

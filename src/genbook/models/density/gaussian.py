@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from genbook._validate import check_count, check_tensor
 from genbook.models.base import TractableModel
-from genbook.models.gaussians import LOG_2PI, cholesky, from_tril, to_tril
+from genbook.models.density._covariance import cholesky
+from genbook.models.density._rows import power_of_two
+from genbook.models.gaussians import LOG_2PI, from_tril, to_tril
 
 
 class Gaussian(TractableModel):
@@ -94,7 +96,10 @@ class Gaussian(TractableModel):
 
     @property
     def covariance(self) -> Tensor:
-        """The covariance matrix, ``(dim, dim)``, without gradient."""
+        """The covariance matrix, ``(dim, dim)``, without gradient.
+
+        Infinite where a variance exceeds the model's floating-point type.
+        """
         tril = self.tril.detach()
         return tril @ tril.mT
 
@@ -117,11 +122,13 @@ class Gaussian(TractableModel):
                 fewer than ``dim`` dimensions.
         """
         self._check_x(x, allow_empty=False)
+        unit = power_of_two(x)
+        x = x / unit
         mu = x.mean(dim=0)
         covariance = (x - mu).mT @ (x - mu) / len(x)
         tril = cholesky(covariance, "the covariance of x")
-        self.mu.copy_(mu)
-        self.raw_tril.copy_(from_tril(tril))
+        self.mu.copy_(unit * mu)
+        self.raw_tril.copy_(from_tril(unit[:, None] * tril))
         return self
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:

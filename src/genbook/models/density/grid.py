@@ -68,8 +68,8 @@ class GridNetwork(PiecewiseConstant):
         frequencies: int = 5,
     ) -> None:
         super().__init__(low, high, bins, self.MAX_CELLS)
-        check_count(hidden, "hidden", minimum=1)
-        check_count(frequencies, "frequencies", minimum=1)
+        hidden = check_count(hidden, "hidden", minimum=1)
+        frequencies = check_count(frequencies, "frequencies", minimum=1)
         self.config |= {"hidden": hidden, "frequencies": frequencies}
         seen = self._cell_features(frequencies)
         self.register_buffer("cell_features", seen, persistent=False)

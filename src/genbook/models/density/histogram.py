@@ -100,6 +100,7 @@ class PiecewiseConstant(TractableModel):
             Integers ``(n,)``; -1 outside the box. A point on the upper side of the box
             belongs to the last cell, as in NumPy.
         """
+        self._check_x(x)
         bins = torch.tensor(self.bins, device=x.device)
         along = ((x - self.low) / self.width).floor().long()  # (n, dim)
         along = along.clamp(max=bins - 1)
@@ -112,7 +113,7 @@ class PiecewiseConstant(TractableModel):
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the exact log density of each observation in nats, ``(n,)``."""
         self._refuse_condition(y)
-        cell = self.cell(self._check_x(x))
+        cell = self.cell(x)
         log_density = self.log_mass() - self.width.log().sum()
         return torch.where(cell >= 0, log_density[cell], -torch.inf)
 
@@ -128,9 +129,9 @@ class PiecewiseConstant(TractableModel):
         self._refuse_condition(y)
         n = check_count(n, "n")
         check_generator(generator)
-        cumulative = self.log_mass().double().exp().cumsum(dim=0)  # (cells,)
+        mass = self.log_mass().double().exp()  # (cells,)
         u = torch.rand(n, generator=generator, dtype=torch.float64, device=self.device)
-        cell = inverse_cdf(cumulative, u * cumulative[-1])  # (n,)
+        cell = inverse_cdf(mass, u * mass.sum())  # (n,)
         corner = torch.stack(torch.unravel_index(cell, self.bins), dim=1)
         u = self._uniform(*corner.shape, generator=generator)
         x = self.low + (corner + u) * self.width

@@ -1,6 +1,6 @@
 """The kernel density estimate: a small Gaussian on every observation.
 
-The sum over all pairs is where the time goes; ``_pairs.py`` does it quickly.
+The sum over all pairs is where the time goes; ``_kernel_sums.py`` does it quickly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import TractableModel
+from genbook.models.density._kernel_gradient import differentiable_logsumexp
 from genbook.models.density._kernel_sums import gaussian_kernel_logsumexp
+from genbook.models.density._rows import power_of_two, row_order
 from genbook.models.gaussians import LOG_2PI
 
 
@@ -112,15 +114,17 @@ class KernelDensity(TractableModel):
         return self
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the exact log density of each observation in nats, ``(n,)``."""
+        """Return the exact log density of each observation in nats, ``(n,)``.
+
+        It can be differentiated by ``x`` as often as wanted; no derivative keeps all
+        pairs in memory.
+        """
         self._check_ready(y)
         self._check_x(x)
         m, d = self.points.shape
-        if x.requires_grad and torch.is_grad_enabled():
-            z = (x[:, None] - self.points) / self.h  # (n, m, d)
-            log_sum = (-0.5 * z.square().sum(dim=2)).logsumexp(dim=1)
-        else:
-            log_sum = gaussian_kernel_logsumexp(x, self.points, self.h.item())
+        wanted = x.requires_grad and torch.is_grad_enabled()
+        sums = differentiable_logsumexp if wanted else gaussian_kernel_logsumexp
+        log_sum = sums(x, self.points, self.h.item())
         return log_sum - math.log(m) - d * (self.h.log() + 0.5 * LOG_2PI)
 
     @torch.no_grad()
@@ -184,8 +188,9 @@ def scott(x: Tensor) -> float:
     m, d = x.shape
     if (x == x[0]).all():
         raise ValueError(f"x must not be constant, got {m} times one point")
-    sigma = x.var(dim=0, correction=0).mean().sqrt().item()
-    return sigma * m ** (-1 / (d + 4))
+    unit = power_of_two(x.reshape(-1, 1))  # squares stay within the type
+    sigma = (x / unit).var(dim=0, correction=0).mean().sqrt().item()
+    return unit.item() * sigma * m ** (-1 / (d + 4))
 
 
 @torch.no_grad()
@@ -202,8 +207,8 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
 
     Args:
         x: Observations, ``(m, d)``.
-        queries: How many of them to predict, evenly spaced in the order given; each is
-            predicted from all the others.
+        queries: How many of them to predict, evenly spaced among the sorted rows; each
+            is predicted from all the others.
 
     Returns:
         The bandwidth in the data's units, to about two per cent.
@@ -226,7 +231,7 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
     """
     from scipy.optimize import minimize_scalar  # slow to import
 
-    check_count(queries, "queries", minimum=1)
+    queries = check_count(queries, "queries", minimum=1)
     wide = scott(x)
     repeated = 1 - len(x.unique(dim=0)) / len(x)
     if repeated > 0.1:
@@ -236,7 +241,9 @@ def select_bandwidth(x: Tensor, *, queries: int = 2000) -> float:
             f"width at all; undo the rounding, or give a bandwidth"
         )
     n = min(queries, len(x))
-    own = torch.arange(n, device=x.device) * len(x) // n
+    own = (2 * torch.arange(n, device=x.device) + 1) * len(x) // (2 * n)
+    if n < len(x):  # whose order must not matter
+        own = row_order(x)[own]
 
     def loss(log_h: float) -> float:
         log_sum = gaussian_kernel_logsumexp(x[own], x, math.exp(log_h), own)

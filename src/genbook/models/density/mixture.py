@@ -1,7 +1,7 @@
 """A mixture of Gaussians, fitted by expectation-maximisation.
 
 Each observation comes from one of ``k`` Gaussians; which one is the latent variable.
-The two steps of the algorithm stand in ``em.py``.
+The two steps of the algorithm stand in ``_em.py``.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from torch import Tensor, nn
 
 from genbook._validate import (
     check_count,
+    check_flag,
     check_generator,
     check_positive,
     check_tensor,
 )
 from genbook.models._categorical import inverse_cdf
 from genbook.models.base import LatentVariableModel, TractableModel
-from genbook.models.density._em import Theta, e_step, initialise, m_step
-from genbook.models.gaussians import (
-    LOG_2PI,
-    cholesky,
-    from_tril,
-    to_tril,
-    variance_floor,
-)
+from genbook.models.density._covariance import cholesky
+from genbook.models.density._em import Theta, climb, initialise
+from genbook.models.density._rows import Units, column_units, row_order
+from genbook.models.gaussians import LOG_2PI, from_tril, to_tril
+
+SMALLEST = 1e-12  # share of a column's variance that sums in float64 can still tell
 
 
 class GaussianMixture(TractableModel, LatentVariableModel):
@@ -35,7 +34,8 @@ class GaussianMixture(TractableModel, LatentVariableModel):
         p_\theta(\mathbf x) = \sum_{j=1}^k \pi_j\,
         \mathcal N(\mathbf x \mid \boldsymbol\mu_j, L_j L_j^\top)
 
-    A new model has equal weights, unit covariances and random means.
+    A new model has equal weights, unit covariances and random means. ``fit`` does not
+    depend on the columns' units, nor on the order of the rows.
 
     Args:
         dim: The dimension of an observation.
@@ -127,12 +127,16 @@ class GaussianMixture(TractableModel, LatentVariableModel):
 
     @property
     def covariances(self) -> Tensor:
-        """The covariance of each component, ``(k, dim, dim)``. No gradient."""
+        """The covariance of each component, ``(k, dim, dim)``. No gradient.
+
+        Infinite where a variance exceeds the model's floating-point type.
+        """
         tril = to_tril(self.raw_tril.detach())
         return tril @ tril.mT
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return the log density of each observation and component, ``(n, k)``."""
+        self._check_x(x)
         tril = to_tril(self.raw_tril)  # (k, d, d)
         z = torch.linalg.solve_triangular(  # (k, d, n)
             tril, x.mT - self.means[..., None], upper=False
@@ -144,7 +148,7 @@ class GaussianMixture(TractableModel, LatentVariableModel):
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the exact log density of each observation in nats, ``(n,)``."""
         self._refuse_condition(y)
-        return self.log_joint(self._check_x(x)).logsumexp(dim=1)
+        return self.log_joint(x).logsumexp(dim=1)
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """Return how likely each component made each observation.
@@ -155,7 +159,7 @@ class GaussianMixture(TractableModel, LatentVariableModel):
         Returns:
             Probabilities ``(n, k)``; each row sums to one.
         """
-        return self.log_joint(self._check_x(x)).softmax(dim=1)
+        return self.log_joint(x).softmax(dim=1)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the :meth:`responsibilities`, ``(n, k)``."""
@@ -184,7 +188,7 @@ class GaussianMixture(TractableModel, LatentVariableModel):
         """Draw a component for each of ``n`` points, then the point, ``(n, dim)``."""
         self._refuse_condition(y)
         u = self._uniform(check_count(n, "n"), generator=generator)
-        j = inverse_cdf(self.weights.cumsum(dim=0), u)  # (n,)
+        j = inverse_cdf(self.weights, u)  # (n,)
         eps = self._normal(n, *self.event_shape, generator=generator)
         return self.means[j] + (to_tril(self.raw_tril)[j] @ eps[..., None]).squeeze(-1)
 
@@ -200,18 +204,22 @@ class GaussianMixture(TractableModel, LatentVariableModel):
         warm_start: bool = False,
         generator: torch.Generator | None = None,
     ) -> GaussianMixture:
-        """Set the parameters by expectation-maximisation.
+        """Set the parameters by expectation-maximisation, in float64.
 
         The likelihood never falls from one step to the next. Without a bound it could
         also rise for ever, as a component shrinks onto a single point: so we maximise
         over the mixtures that have at least a given variance in every direction.
+
+        The steps are taken in units in which each column has variance 1, and over
+        sorted rows: neither the columns' units nor the order of the rows changes the
+        fit.
 
         Args:
             x: Observations, ``(n, dim)``, at least as many as components.
             iterations: The largest number of steps.
             tolerance: Stop when a step gains less than this, in nats an observation.
             restarts: How many starts to try; the likeliest result stays.
-            min_variance: The bound, as a share of the data's mean variance.
+            min_variance: The bound, as a share of the variance of each column.
             warm_start: Start from the present parameters, not from the data.
             generator: The source of the random start; the global one when ``None``.
 
@@ -222,13 +230,18 @@ class GaussianMixture(TractableModel, LatentVariableModel):
             TypeError: If ``x`` is not a tensor of the model's floating-point type, or
                 an option has the wrong type.
             ValueError: If ``x`` has another shape, is not finite, holds fewer points
-                than components or only one point over and over, or an option is out of
-                range.
+                than components or a column of one value, or an option is out of range.
         """
         self._check_x(x, allow_empty=False)
         check_count(iterations, "iterations")
         check_positive(tolerance, "tolerance", zero=True)
         check_count(restarts, "restarts", minimum=1)
+        if check_positive(min_variance, "min_variance") < SMALLEST:
+            raise ValueError(
+                f"min_variance must be at least {SMALLEST:g}, got {min_variance:g}: "
+                f"less than that is lost in rounding"
+            )
+        warm_start = check_flag(warm_start, "warm_start")
         check_generator(generator)
         k = len(self.means)
         if len(x) < k:
@@ -236,35 +249,32 @@ class GaussianMixture(TractableModel, LatentVariableModel):
                 f"x must hold at least one point for each of the {k} components, got "
                 f"{len(x)}"
             )
-        floor = variance_floor(x, min_variance)
-        centre = x.mean(dim=0)
-        x = x - centre  # so that rounding is small beside the spread
+        units = column_units(x := x[row_order(x)])
+        x = (x.double() - units.centre) / units.scale
 
         best: tuple[list[float], Theta] | None = None
         for _ in range(1 if warm_start else restarts):
             theta = (
-                self._theta(centre)
+                self._theta(units)
                 if warm_start
-                else initialise(x, k, floor, generator)
+                else initialise(x, k, min_variance, generator)
             )
-            history: list[float] = []
-            for step in range(iterations + 1):
-                sums = e_step(x, theta)
-                history.append(sums.log_likelihood)
-                gain = history[-1] - history[-2] if step else torch.inf
-                if step == iterations or gain < tolerance:
-                    break
-                theta = m_step(sums, floor)
-            if best is None or history[-1] > best[0][-1]:
-                best = history, theta
+            found = climb(x, theta, min_variance, iterations, tolerance)
+            if best is None or found[0][-1] > best[0][-1]:
+                best = found
         assert best is not None
-        self.history, theta = best
-        self._set(theta._replace(means=theta.means + centre))
+        history, theta = best
+        log_unit = units.scale.log().sum().item()
+        self.history = [h - log_unit for h in history]
+        means = theta.means * units.scale + units.centre
+        self._set(Theta(theta.pi, means, units.scale[:, None] * theta.tril))
         return self
 
-    def _theta(self, centre: Tensor) -> Theta:
-        means, tril = self.means - centre, to_tril(self.raw_tril)
-        return Theta(self.weights.double(), means.double(), tril.double())
+    def _theta(self, units: Units) -> Theta:
+        """Return the present parameters in such units."""
+        means = (self.means.double() - units.centre) / units.scale
+        tril = to_tril(self.raw_tril.double()) / units.scale[:, None]
+        return Theta(self.weights.double(), means, tril)
 
     @torch.no_grad()
     def _set(self, theta: Theta) -> None:

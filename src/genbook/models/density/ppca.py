@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from genbook._validate import check_count, check_tensor
 from genbook.models.base import LatentVariableModel, TractableModel
+from genbook.models.density._covariance import variance_floor
 from genbook.models.density._low_rank_gaussian import (
     fit_plane,
     low_rank_gaussian_log_prob,
     plane_sizes,
     posterior_mean,
 )
-from genbook.models.gaussians import variance_floor
 
 
 class ProbabilisticPCA(TractableModel, LatentVariableModel):
@@ -37,6 +37,9 @@ class ProbabilisticPCA(TractableModel, LatentVariableModel):
     A new model is the standard Gaussian, with a plane too thin to matter. ``fit`` sets
     the parameters in closed form; gradient descent on ``loss`` leads to the same
     likelihood.
+
+    The noise is as wide along one feature as along another: bring columns of different
+    units to a common scale first. Which one it is changes nothing.
 
     Args:
         event_shape: The shape of one observation; ``D`` features in all.

@@ -5,7 +5,7 @@ A curved set of images is covered by flat pieces, fitted by expectation-maximisa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,16 @@ from genbook._validate import (
 )
 from genbook.models._categorical import inverse_cdf
 from genbook.models.base import LatentVariableModel, TractableModel
+from genbook.models.density._covariance import variance_floor
 from genbook.models.density._low_rank_gaussian import (
+    Plane,
     fit_plane,
     low_rank_gaussian_log_prob,
     plane_sizes,
     posterior_mean,
 )
+from genbook.models.density._rows import row_order
 from genbook.models.density.kmeans import k_means
-from genbook.models.gaussians import variance_floor
 
 RARE = 1e-12  # responsibilities below this are left out of an M-step
 
@@ -39,6 +41,8 @@ class PPCAMixture(TractableModel, LatentVariableModel):
         \boldsymbol\mu_j,\; W_j W_j^\top + \sigma_j^2 I\bigr)
 
     A curved set of images is covered by flat pieces, as a disco ball covers a sphere.
+    The noise of a plane is as wide along one feature as along another: bring columns of
+    different units to a common scale first. Which one it is changes nothing.
 
     Args:
         event_shape: The shape of one observation; ``D`` features in all.
@@ -93,25 +97,23 @@ class PPCAMixture(TractableModel, LatentVariableModel):
         """The weight of each plane, ``(k,)``; they sum to one. No gradient."""
         return self.logits.detach().softmax(dim=0)
 
-    def _planes(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        return zip(self.means, self.W, self.log_variance, strict=True)
+    def _planes(self) -> list[Plane]:
+        rows = zip(self.means, self.W, self.log_variance, strict=True)
+        return [Plane(*row) for row in rows]
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return the log density of each observation and plane, ``(n, k)``."""
-        rows = x.flatten(1)
-        each = [
-            low_rank_gaussian_log_prob(rows - mu, W, v) for mu, W, v in self._planes()
-        ]
-        return torch.stack(each, dim=1) + self.logits.log_softmax(dim=0)
+        rows = self._check_x(x).flatten(1)
+        return _log_joint(rows, self._planes(), self.logits.log_softmax(dim=0))
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the exact log density of each observation in nats, ``(n,)``."""
         self._refuse_condition(y)
-        return self.log_joint(self._check_x(x)).logsumexp(dim=1)
+        return self.log_joint(x).logsumexp(dim=1)
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """Return how likely each plane made each observation, ``(n, k)``."""
-        return self.log_joint(self._check_x(x)).softmax(dim=1)
+        return self.log_joint(x).softmax(dim=1)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return which plane an observation lies on, and where.
@@ -149,7 +151,7 @@ class PPCAMixture(TractableModel, LatentVariableModel):
         self._refuse_condition(y)
         k, features, q = self.W.shape
         u = self._uniform(check_count(n, "n"), generator=generator)
-        j = inverse_cdf(self.weights.cumsum(dim=0), u)  # (n,)
+        j = inverse_cdf(self.weights, u)  # (n,)
         z = self._normal(n, q, generator=generator)
         eps = self._normal(n, features, generator=generator)
         rows = self.means[j] + (0.5 * self.log_variance[j]).exp()[:, None] * eps
@@ -169,7 +171,8 @@ class PPCAMixture(TractableModel, LatentVariableModel):
     ) -> PPCAMixture:
         """Set the parameters by expectation-maximisation, starting from k-means.
 
-        The likelihood never falls from one step to the next.
+        The likelihood never falls from one step to the next: the steps are taken in
+        float64. They go over sorted rows, so the order of the rows changes nothing.
 
         Args:
             x: Observations, ``(n, *event_shape)``, at least as many as planes.
@@ -192,7 +195,7 @@ class PPCAMixture(TractableModel, LatentVariableModel):
         check_count(iterations, "iterations")
         check_positive(tolerance, "tolerance", zero=True)
         check_generator(generator)
-        k, _, q = self.W.shape
+        k = len(self.W)
         if len(x) < k:
             raise ValueError(
                 f"x must hold at least one point for each of the {k} planes, got "
@@ -200,25 +203,44 @@ class PPCAMixture(TractableModel, LatentVariableModel):
             )
         rows = x.flatten(1)
         floor = variance_floor(rows, min_variance)
+        rows = rows[row_order(rows)].double()
+        planes = [Plane(*(t.double() for t in p)) for p in self._planes()]
         clusters = k_means(rows, k, generator=generator)
-        self._m_step(rows, nn.functional.one_hot(clusters, k).to(x.dtype), q, floor)
-        self.history = []
+        r = nn.functional.one_hot(clusters, k).double()
+        planes, log_pi = _m_step(rows, r, planes, floor)
+        history: list[float] = []
         for step in range(iterations + 1):
-            log_joint = self.log_joint(x)
+            log_joint = _log_joint(rows, planes, log_pi)
             log_p = log_joint.logsumexp(dim=1, keepdim=True)
-            self.history.append(log_p.double().mean().item())
-            gain = self.history[-1] - self.history[-2] if step else torch.inf
+            history.append(log_p.mean().item())
+            gain = history[-1] - history[-2] if step else torch.inf
             if step == iterations or gain < tolerance:
                 break
-            self._m_step(rows, (log_joint - log_p).exp(), q, floor)
+            planes, log_pi = _m_step(rows, (log_joint - log_p).exp(), planes, floor)
+        for j, plane in enumerate(planes):
+            self.means[j], self.W[j], self.log_variance[j] = plane
+        self.logits.copy_(log_pi)
+        self.history = history
         return self
 
-    def _m_step(self, rows: Tensor, r: Tensor, q: int, floor: float) -> None:
-        """Do the M-step: fit each plane to the points as far as they are its own."""
-        n = r.sum(dim=0)
-        for j in range(len(n)):
-            mine = r[:, j] > RARE
-            if mine.any():  # an empty plane stays where it is
-                plane = fit_plane(rows[mine], r[mine, j], q, floor)
-                self.means[j], self.W[j], self.log_variance[j] = plane
-        self.logits.copy_((n / n.sum()).clamp(min=RARE).log())
+
+def _log_joint(rows: Tensor, planes: Sequence[Plane], log_pi: Tensor) -> Tensor:
+    """Return the log density of each row and plane, ``(n, k)``."""
+    each = [low_rank_gaussian_log_prob(rows - p.mu, *p[1:]) for p in planes]
+    return torch.stack(each, dim=1) + log_pi
+
+
+def _m_step(
+    rows: Tensor, r: Tensor, planes: Sequence[Plane], floor: float
+) -> tuple[list[Plane], Tensor]:
+    """Do the M-step: fit each plane to the points as far as they are its own."""
+    n = r.sum(dim=0)
+    found = []
+    for j, plane in enumerate(planes):
+        mine = r[:, j] > RARE
+        if mine.any():  # an empty plane stays where it is
+            q = plane.W.shape[1]
+            plane = fit_plane(rows[mine], r[mine, j], q, floor)
+        found.append(plane)
+    log_pi = (n / n.sum()).clamp(min=RARE).log()
+    return found, log_pi.log_softmax(dim=0)

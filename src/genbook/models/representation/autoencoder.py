@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from genbook._validate import (
     check_choice,
     check_count,
+    check_flag,
+    check_generator,
     check_positive,
     check_sizes,
     check_tensor,
@@ -50,8 +52,9 @@ class Autoencoder(RepresentationModel):
             before it is encoded, while the loss is taken. The clean one is the target.
 
     Raises:
-        ValueError: If ``output`` or ``activation`` is unknown or a size is not
-            positive.
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``output`` or ``activation`` is unknown, a size is not positive
+            or a noise is negative.
 
     Reference:
         Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
@@ -79,30 +82,31 @@ class Autoencoder(RepresentationModel):
     ) -> None:
         super().__init__()
         self.output = check_choice(output, "output", ("sigmoid", "linear"))
-        if activation not in _ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in _ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}"
             )
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
-        self.standardise_code = standardise_code
+        hidden = check_sizes(hidden, "hidden", empty=True)
+        self.standardise_code = check_flag(standardise_code, "standardise_code")
         self.latent_noise = check_positive(latent_noise, "latent_noise", zero=True)
         self.input_noise = check_positive(input_noise, "input_noise", zero=True)
         self.config = {
             "event_shape": self.event_shape,
-            "latent_dim": latent_dim,
-            "hidden": tuple(hidden),
+            "latent_dim": self.latent_dim,
+            "hidden": hidden,
             "output": output,
             "activation": activation,
-            "standardise_code": standardise_code,
-            "latent_noise": latent_noise,
-            "input_noise": input_noise,
+            "standardise_code": self.standardise_code,
+            "latent_noise": self.latent_noise,
+            "input_noise": self.input_noise,
         }
         between = _ACTIVATIONS[activation]
-        sizes = (prod(self.event_shape), *hidden, latent_dim)
+        sizes = (prod(self.event_shape), *hidden, self.latent_dim)
         self.encoder = nn.Sequential(nn.Flatten(), *mlp(sizes, between))
-        if standardise_code:
-            norm = nn.BatchNorm1d(latent_dim, affine=False, momentum=0.02)
+        if self.standardise_code:
+            norm = nn.BatchNorm1d(self.latent_dim, affine=False, momentum=0.02)
             self.encoder.append(norm)
         last = [nn.Sigmoid()] if output == "sigmoid" else []
         self.decoder = nn.Sequential(
@@ -141,6 +145,7 @@ class Autoencoder(RepresentationModel):
                 observation: one has no variance.
         """
         self._refuse_condition(y)
+        check_generator(generator)
         self._check_x(x, allow_empty=False)
         if self.output == "sigmoid":
             hint = "; rescale x, or use output='linear'"

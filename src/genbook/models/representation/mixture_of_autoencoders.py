@@ -18,6 +18,7 @@ from genbook._validate import (
     check_count,
     check_generator,
     check_positive,
+    check_sizes,
     check_tensor,
     check_unit_interval,
 )
@@ -85,10 +86,10 @@ class MixtureOfAutoencoders(RepresentationModel):
         augment: float = 0.0,
     ) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         self.clusters = check_count(clusters, "clusters", minimum=1)
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
-        check_count(hidden, "hidden", minimum=1)
+        hidden = check_count(hidden, "hidden", minimum=1)
         self.sample_entropy_weight = check_positive(
             sample_entropy_weight, "sample_entropy_weight", zero=True
         )
@@ -101,14 +102,15 @@ class MixtureOfAutoencoders(RepresentationModel):
                 f"augment must be zero unless observations are images (channels, "
                 f"height, width), got {augment} for observations {self.event_shape}"
             )
+        clusters, latent_dim = self.clusters, self.latent_dim
         self.config = {
             "event_shape": self.event_shape,
             "clusters": clusters,
             "latent_dim": latent_dim,
             "hidden": hidden,
-            "sample_entropy_weight": sample_entropy_weight,
-            "batch_entropy_weight": batch_entropy_weight,
-            "augment": augment,
+            "sample_entropy_weight": self.sample_entropy_weight,
+            "batch_entropy_weight": self.batch_entropy_weight,
+            "augment": self.augment,
         }
         features = prod(self.event_shape)
         self.encoders = nn.Sequential(

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_tensor
+from genbook._validate import check_count, check_generator, check_sizes, check_tensor
 from genbook.models.base import RepresentationModel
 
 
@@ -18,14 +18,16 @@ class PCA(RepresentationModel):
     .. math:: \mathbf z = V^\top(\mathbf x - \boldsymbol\mu), \qquad
               \hat{\mathbf x} = V\mathbf z + \boldsymbol\mu,
 
-    where the columns of :math:`V` are the directions of largest variance.
+    where the columns of :math:`V` are the directions of largest variance. A column of
+    small unit has a large variance: bring different units to a common scale first.
 
     Args:
         event_shape: The shape of one observation.
         components: The length of the code.
 
     Raises:
-        ValueError: If there are more components than features.
+        TypeError: If a size is not an integer.
+        ValueError: If a size is below one, or there are more components than features.
 
     Reference:
         Pearson, "On lines and planes of closest fit to systems of points in space",
@@ -42,9 +44,9 @@ class PCA(RepresentationModel):
 
     def __init__(self, event_shape: Sequence[int], components: int) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.event_shape = check_sizes(event_shape, "event_shape")
         features = prod(self.event_shape)
-        check_count(components, "components", minimum=1)
+        components = check_count(components, "components", minimum=1)
         if components > features:
             raise ValueError(
                 f"components must be at most the {features} features, got {components}"
@@ -90,7 +92,14 @@ class PCA(RepresentationModel):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return the mean squared error of the reconstructions, over all features."""
+        """Return the mean squared error of the reconstructions, over all features.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Must be ``None``.
+            generator: Unused: nothing is random here.
+        """
         self._refuse_condition(y)
+        check_generator(generator)
         self._check_x(x, allow_empty=False)
         return (self.decode(self.encode(x)) - x).square().mean()

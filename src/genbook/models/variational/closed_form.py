@@ -11,11 +11,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_positive
+from genbook._validate import check_count, check_labels, check_positive
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.gaussians import gaussian_log_prob
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.variational.vae import VAE
+
+FARTHEST = 1000  # standard deviations, beyond which no code of any use lies
 
 
 @torch.no_grad()
@@ -47,6 +49,7 @@ def log_prob_by_quadrature(
         A tensor ``(n,)``, in nats.
 
     Raises:
+        TypeError: If an argument has the wrong type.
         ValueError: If the code is longer than two, or ``nodes`` or ``limit`` is not
             positive.
 
@@ -55,12 +58,19 @@ def log_prob_by_quadrature(
         >>> log_prob_by_quadrature(model, torch.zeros(3, 2)).shape
         torch.Size([3])
     """
+    _check_kind(model, "model", VAE)
     k = model.latent_dim
     if k > 2:
         raise ValueError(f"model must have a code of 1 or 2 numbers, got {k}")
-    check_count(nodes, "nodes", minimum=1)
-    h = 2 * check_positive(limit, "limit") / nodes
+    nodes = check_count(nodes, "nodes", minimum=1)
+    if check_positive(limit, "limit") > FARTHEST:
+        raise ValueError(f"limit must be at most {FARTHEST}, got {limit:g}")
+    h = 2 * limit / nodes
     model.check_observations(x)
+    if model.classes and y is not None:
+        y = check_labels(y, "y", model.classes, len(x))
+    elif model.classes or y is not None:
+        raise ValueError("y must be labels for a model with classes, None for another")
     side = h * (torch.arange(nodes, dtype=model.dtype, device=model.device) + 0.5)
     axes = torch.meshgrid([side - limit] * k, indexing="ij")
     z = torch.stack(axes, -1).reshape(-1, k)  # (nodes ** k, k)
@@ -94,6 +104,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         plane: A fitted model; the columns of its ``W`` are at right angles then.
 
     Raises:
+        TypeError: If ``plane`` is no :class:`ProbabilisticPCA`.
         ValueError: If they are not: the true posterior has correlations that the
             encoder cannot say.
 
@@ -108,6 +119,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         >>> torch.allclose(model.elbo(x, k=2), plane.log_prob(x))
         True
     """
+    _check_kind(plane, "plane", ProbabilisticPCA)
     W, variance = plane.W, plane.log_variance.exp()
     features, q = W.shape
     precision = W.T @ W
@@ -134,6 +146,7 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         model: A model without conditions and octaves, with a Bernoulli likelihood.
 
     Raises:
+        TypeError: If ``model`` is no :class:`VAE`.
         ValueError: If the model is of another kind.
 
     Example:
@@ -142,6 +155,7 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         >>> torch.allclose(twin.decode(z), model.decode(z))
         True
     """
+    _check_kind(model, "model", VAE)
     if model.classes or model.frequencies or model.likelihood != "bernoulli":
         raise ValueError(
             "model must have a Bernoulli likelihood, no classes and no frequencies, "
@@ -159,3 +173,8 @@ def to_autoencoder(model: VAE) -> Autoencoder:
 
 def _linear(network: nn.Module) -> list[nn.Linear]:
     return [m for m in network.modules() if isinstance(m, nn.Linear)]
+
+
+def _check_kind(model: object, name: str, kind: type) -> None:
+    if not isinstance(model, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(model).__name__}")

@@ -14,12 +14,13 @@ from math import prod
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbook._validate import (
     check_choice,
     check_count,
+    check_flag,
     check_generator,
     check_positive,
     check_sizes,
@@ -28,11 +29,10 @@ from genbook._validate import (
 )
 from genbook.models.base import LatentVariableModel, VariationalModel
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
-from genbook.models.networks.mlp import fourier_features, mlp
+from genbook.models.networks.mlp import fourier_features
+from genbook.models.variational._networks import two_networks
 
 LOG_STD_RANGE = (-6.0, 4.0)  # of any Gaussian that a network describes
-
-INIT_LOG_STD = -2.0  # where these start: a code drowned in noise stays ignored
 
 
 class VAE(VariationalModel, LatentVariableModel):
@@ -45,7 +45,8 @@ class VAE(VariationalModel, LatentVariableModel):
         \bigl(q_\phi(\mathbf z\mid\mathbf x) \,\Vert\, \mathcal N(0, I)\bigr).
 
     For :math:`\beta = 1` this is equation :eq:`eq-vae-elbo`; codes are drawn by
-    :eq:`eq-vae-reparametrisation`.
+    :eq:`eq-vae-reparametrisation`. Its networks see the observations in their own unit,
+    and no standard deviation leaves ``exp(-6)`` to ``exp(4)``: standardise first.
 
     Args:
         event_shape: The shape of one observation.
@@ -96,28 +97,27 @@ class VAE(VariationalModel, LatentVariableModel):
         self.free_nats = check_positive(free_nats, "free_nats", zero=True)
         self.frequencies = check_count(frequencies, "frequencies")
         self.classes = check_count(classes, "classes")
+        hidden = check_sizes(hidden, "hidden", empty=True)
+        latent_dim, classes = self.latent_dim, self.classes
         self.config = {
             "event_shape": list(self.event_shape),
             "latent_dim": latent_dim,
-            "hidden": list(check_sizes(hidden, "hidden", empty=True)),
+            "hidden": list(hidden),
             "likelihood": likelihood,
-            "beta": beta,
-            "free_nats": free_nats,
-            "frequencies": frequencies,
+            "beta": self.beta,
+            "free_nats": self.free_nats,
+            "frequencies": self.frequencies,
             "classes": classes,
         }
-        features, seen = prod(self.event_shape), 1 + 2 * frequencies
+        features, seen = prod(self.event_shape), 1 + 2 * self.frequencies
         params = features * (2 if likelihood == "gaussian" else 1)
-        encoder_sizes = features * seen + classes, *hidden, 2 * latent_dim
-        decoder_sizes = latent_dim * seen + classes, *hidden[::-1], params
-        self.encoder = nn.Sequential(*mlp(encoder_sizes))
-        self.decoder = nn.Sequential(*mlp(decoder_sizes))
-        _narrow(self.encoder, latent_dim)
-        if likelihood == "gaussian":
-            _narrow(self.decoder, features)
+        inward = features * seen + classes, *hidden, 2 * latent_dim
+        outward = latent_dim * seen + classes, *hidden[::-1], params
+        self.encoder, self.decoder = two_networks(inward, outward, features)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent_dim)``."""
+        x = self.check_observations(x)
         seen = fourier_features(x.flatten(1), self.frequencies)
         mu, log_scale = self.encoder(self._with_label(seen, y)).chunk(2, dim=1)
         return mu, log_scale.clamp(*LOG_STD_RANGE)
@@ -127,7 +127,7 @@ class VAE(VariationalModel, LatentVariableModel):
 
         Args:
             x: Observations, ``(n, *event_shape)``.
-            z: Codes, ``(n, latent_dim)``.
+            z: Codes, ``(n, latent_dim)``; NaN or infinite ones give NaN.
             y: Labels, ``(n,)``, for a conditional model.
         """
         return self.likelihood_log_prob(x, self.likelihood_params(z, y))
@@ -136,18 +136,29 @@ class VAE(VariationalModel, LatentVariableModel):
         """Return what the decoder says of each code: the parameters of p(x | z).
 
         Args:
-            z: Codes, ``(n, latent_dim)``.
+            z: Codes, ``(n, latent_dim)``; NaN or infinite ones have such parameters.
             y: Labels, ``(n,)``, for a conditional model.
 
         Returns:
-            A tensor ``(n, 2 * features)``, the means and the logarithms of the
-            standard deviations, or ``(n, features)``, the log-odds of black.
+            A tensor ``(n, 2 * features)``, means and logarithms of standard
+            deviations, or ``(n, features)``, the log-odds of black.
         """
+        shape = "n", self.latent_dim
+        check_tensor(z, "z", shape, dtype=self.dtype, finite=False, allow_empty=True)
         return self.decoder(self._with_label(fourier_features(z, self.frequencies), y))
 
     def likelihood_log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """Return the log-likelihood of observations under such parameters, ``(n,)``."""
-        flat = x.flatten(1)  # (n, features)
+        """Return the log-likelihood of observations under such parameters, ``(n,)``.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            params: From :meth:`likelihood_params`; NaN or infinite ones give NaN.
+        """
+        flat = self.check_observations(x).flatten(1)  # (n, features)
+        shape = len(x), flat.shape[1] * (2 if self.likelihood == "gaussian" else 1)
+        check_tensor(  # a loss may be NaN: fit says so
+            params, "params", shape, dtype=self.dtype, finite=False, allow_empty=True
+        )
         if self.likelihood == "bernoulli":
             loss = binary_cross_entropy_with_logits(params, flat, reduction="none")
             return -loss.sum(1)
@@ -204,7 +215,6 @@ class VAE(VariationalModel, LatentVariableModel):
             Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
             autoencoders", 2016, arXiv:1509.00519.
         """
-        self.check_observations(x)
         check_count(k, "k", minimum=1)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         if k == 1:
@@ -231,7 +241,6 @@ class VAE(VariationalModel, LatentVariableModel):
             k: How many codes are drawn for each observation.
             generator: The source of the codes' noise.
         """
-        self.check_observations(x)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         zero, weights = torch.zeros_like(mu), []
         for _ in range(check_count(k, "k", minimum=1)):
@@ -243,7 +252,7 @@ class VAE(VariationalModel, LatentVariableModel):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean of the code of each observation, ``(n, latent_dim)``."""
-        return self.posterior(self.check_observations(x), y)[0]
+        return self.posterior(x, y)[0]
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the mean observation of each code, ``(n, *event_shape)``."""
@@ -275,22 +284,17 @@ class VAE(VariationalModel, LatentVariableModel):
     def check_observations(self, x: Tensor, *, allow_empty: bool = True) -> Tensor:
         """Return observations that the likelihood can explain; refuse others.
 
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            allow_empty: Whether there may be none.
+
         Raises:
-            ValueError: If the shape is wrong, or the likelihood is Bernoulli and ``x``
-                leaves [0, 1].
+            ValueError: If the shape is wrong, or ``x`` leaves a Bernoulli's [0, 1].
         """
-        self._check_x(x, allow_empty=allow_empty)
+        self._check_x(x, allow_empty=check_flag(allow_empty, "allow_empty"))
         if self.likelihood == "bernoulli":
             check_unit_interval(x, "x", " for a Bernoulli likelihood")
         return x
 
     def _noise(self, like: Tensor, generator: torch.Generator | None) -> Tensor:
         return torch.empty_like(like).normal_(generator=check_generator(generator))
-
-
-@torch.no_grad()
-def _narrow(network: nn.Sequential, start: int) -> None:
-    """Let the standard deviations that a network says start small."""
-    last = network[-1]
-    if isinstance(last, nn.Linear):
-        last.bias[start:] += INIT_LOG_STD
