@@ -138,7 +138,10 @@ class _Session:
             key = self.package.key(code)
             execution = self.runner.store.load(docname, key.digest)
             path = Path(self.env.doc2path(docname))
-            self.runs[docname] = Run(docname, path, notebook, code, key, execution)
+            last = chapters_of(self.env).get(docname)
+            before = last.reads if last else {}
+            run = Run(docname, path, notebook, code, key, execution, before)
+            self.runs[docname] = run
 
     def client(
         self,
@@ -234,7 +237,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-merge-info", session.merge)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -11,8 +11,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -42,6 +43,7 @@ def run(
     folder: Path,
     timeout: int,
     reader: Reader | None = None,
+    before: Mapping[str, str] = MappingProxyType({}),
     variables: Iterable[str] = (),
 ) -> Execution:
     """Execute the code cells in a fresh kernel, one thread, one after the other.
@@ -52,6 +54,7 @@ def run(
         folder: Where the cells run.
         timeout: Seconds that one cell may take.
         reader: Who tells from the kernel's notes what the cells read.
+        before: The digests of what they read in an earlier run.
         variables: Environment variables that the cells may read.
 
     Returns:
@@ -105,7 +108,7 @@ def run(
         del _KERNELS[kernel.pid]
         if reader is not None and not complaints:
             cells = [c.source for c in notebook.cells if c.cell_type == "code"]
-            reads = reader.after(notes, folder, cells, since)
+            reads = reader.after(notes, folder, cells, since, before)
             execution.reads, execution.asked = reads.digests, reads.asked
             execution.changed = reads.changed
     if complaints:

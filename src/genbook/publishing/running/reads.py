@@ -17,7 +17,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +67,12 @@ class Reader:
         self.elsewhere = tuple(places)
 
     def after(
-        self, report: Path, folder: Path, cells: Iterable[str], started: float
+        self,
+        report: Path,
+        folder: Path,
+        cells: Iterable[str],
+        started: float,
+        before: Mapping[str, str],
     ) -> Reads:
         """Return what a kernel read.
 
@@ -76,20 +81,26 @@ class Reader:
             folder: Where its cells ran.
             cells: The source of the cells.
             started: When it began, in seconds since the epoch.
+            before: What it read in an earlier run. A file that was written meanwhile
+                and is what it was then may be made by a program of the chapter's.
         """
         notes, folder = _notes(report), folder.resolve()
         written = {name for kind, name in notes if kind == "written"}
         paths = {_source(name) for kind, name in notes if kind != "asked"}
         paths.add(str(folder / _STYLE))
         paths = {path for path in paths if self.counts(Path(path))}
-        texts = [*cells, *_modules(paths)]
-        named = {str(path) for text in texts for path in self.named(text, folder)}
+        texts, seen = list(cells), set[str]()
+        while texts:  # of the cells, then of the modules and programs beside them
+            paths |= {str(p) for text in texts for p in self.named(text, folder)}
+            texts, seen = list(_modules(paths - seen)), seen | paths
         reads = Reads(asked=sorted({name for kind, name in notes if kind == "asked"}))
         now = time.time()
-        for path in sorted(paths | named):
-            reads.digests[self.name(Path(path))] = self.digest(Path(path))
-            if path not in written and started < _modified(path) <= now:
-                reads.changed.append(self.name(Path(path)))
+        for path in sorted(paths):
+            name, digest = self.name(Path(path)), self.digest(Path(path))
+            reads.digests[name] = digest
+            touched = path not in written and started < _modified(path) <= now
+            if touched and before.get(name) != digest:
+                reads.changed.append(name)
         return reads
 
     def fresh(self, digests: dict[str, str]) -> bool:
@@ -194,10 +205,8 @@ def _modules(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _modified(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
+    """Return the date of a file; a folder has none that counts."""
+    return os.stat(path).st_mtime if os.path.isfile(path) else 0.0
 
 
 def _is_data(path: Path) -> bool:

@@ -37,6 +37,7 @@ class Run:
     code: Code
     key: Key
     execution: Execution | None = None
+    before: dict[str, str] = field(default_factory=dict)  # what it read last time
     done: Future[None] = field(default_factory=Future)
 
     @property
@@ -164,6 +165,7 @@ class Runner:
             folder=run.path.parent,
             timeout=self.timeout,
             reader=self.reader,
+            before=run.before,
             variables=self.variables,
         )
         changed = run.executed.changed or self.package.key(run.code) != run.key
