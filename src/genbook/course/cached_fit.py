@@ -100,6 +100,7 @@ def _name(model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]) ->
         "data": [_files.digest(x), _files.digest(y)],
         "options": {k: repr(v) for k, v in sorted(options.items())},
         "threads": torch.get_num_threads(),
+        "vector units": torch.backends.cpu.get_cpu_capability(),
     }
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

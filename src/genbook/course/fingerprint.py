@@ -1,8 +1,9 @@
 """What the outcome of code depends on, read from the code without running it.
 
 A key covers the code itself, the modules of the package that it reaches through
-imports, the data files beside those modules, and the versions of everything else they
-import. Trainings are shared, and chapters run again, when their keys say so.
+imports, the data files beside those modules, the versions of everything else they
+import, and the vector units of the machine, for sums come out otherwise with others.
+Trainings are shared, and chapters run again, when their keys say so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from genbook.course.surroundings import file_digest, machine
 
 __all__ = ["Code", "Imports", "Key", "Package", "imports_of"]
 
@@ -133,9 +136,8 @@ def imports_of(source: str, package: str = "") -> Imports:
         The imports; ``everything`` is set when the source does not parse.
 
     Example:
-        >>> found = imports_of("from .box import UniformBox", "genbook.models.density")
-        >>> sorted(found.names)
-        ['genbook.models.density.box', 'genbook.models.density.box.UniformBox']
+        >>> sorted(imports_of("from .box import Box", "tiny.models").names)
+        ['tiny.models.box', 'tiny.models.box.Box']
     """
     try:
         tree = ast.parse(source)
@@ -154,9 +156,15 @@ class Package:
     Args:
         name: Its import name; it is found but not imported.
         root: Its folder; looked up when not given.
+        settings: What else an outcome depends on, as pairs of name and value.
     """
 
-    def __init__(self, name: str, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: Path | None = None,
+        settings: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         if root is None:
             spec = importlib.util.find_spec(name)
             if spec is None or not spec.submodule_search_locations:
@@ -164,15 +172,16 @@ class Package:
             root = Path(spec.submodule_search_locations[0])
         self.name = name
         self.root = root
+        self.settings = settings
 
     def key(self, code: Code) -> Key:
         """Return the key of some code, from the files as they are."""
         modules, imports = self._reach(code.imports)
         files = sorted({f for m in modules for f in self._files(m)})
         versions = _versions(imports, self.name)
-        content = [code.digest, versions]
+        content: list[object] = [code.digest, versions, machine(), self.settings]
         content += [
-            [f.relative_to(self.root).as_posix(), _file_digest(f)] for f in files
+            [f.relative_to(self.root).as_posix(), file_digest(f)] for f in files
         ]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         return Key(digest, tuple(modules), versions)
@@ -187,13 +196,14 @@ class Package:
             if wanted.everything:
                 names |= self._everything()
             for name in names - reached:
-                source = self._source(name)
+                source = self.source(name)
                 if source is not None:
                     reached.add(name)
                     todo.append(self._imports(name, source))
         return sorted(reached), met
 
-    def _source(self, module: str) -> Path | None:
+    def source(self, module: str) -> Path | None:
+        """Return the file of a module of the package; None for any other."""
         head, *rest = module.split(".")
         if head != self.name:
             return None
@@ -225,7 +235,7 @@ class Package:
         (``world.npz`` and ``files/world-rings.npz`` to ``world.py``); one
         that no module claims belongs to every module there.
         """
-        source = self._source(module)
+        source = self.source(module)
         assert source is not None
         stems = {path.stem for path in source.parent.glob("*.py")}
         files = [source]
@@ -258,16 +268,6 @@ def _file_imports(source: Path, mtime: int, package: str) -> Imports:
     return imports_of(source.read_text("utf8"), package)
 
 
-def _file_digest(path: Path) -> str:
-    stat = path.stat()
-    return _digest_at(path, stat.st_mtime_ns, stat.st_size)
-
-
-@functools.cache
-def _digest_at(path: Path, mtime: int, size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _versions(imports: Imports, package: str) -> tuple[tuple[str, str], ...]:
     """Return the versions behind some code: Python's and the distributions'."""
     wanted = {*ALWAYS, *imports.distributions}
@@ -292,6 +292,7 @@ def _packages() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
+@functools.cache
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)

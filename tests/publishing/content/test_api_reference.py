@@ -12,6 +12,18 @@ PACKAGE = ROOT / "src" / "genbook"
 MACHINERY = {"publishing", "cli"}
 
 
+def test_a_page_is_kept_without_the_environment(tiny) -> None:
+    """It was kept with each page of the reference, and read whenever one was."""
+    (tiny.source / "sums.md").unlink()
+    tiny.write("words.md", "# Words\n\n```{eval-rst}\n.. py:function:: f()\n```\n")
+    names = ("content.api_reference", "content.reports")
+    extensions = [f"genbook.publishing.{name}" for name in names]
+    built = tiny.build(extensions=extensions)
+    assert not built.failed, built.warnings + built.error
+    kept = (tiny.root / "_build" / ".doctrees" / "words.doctree").read_bytes()
+    assert b"BuildEnvironment" not in kept
+
+
 def test_every_public_module_is_in_the_reference() -> None:
     listed = [
         module

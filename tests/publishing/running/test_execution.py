@@ -12,7 +12,7 @@ from sphinx.errors import ExtensionError
 
 from genbook.course import fingerprint
 from genbook.publishing.running.execution import PINNED, check_versions
-from genbook.publishing.running.kernel import Execution, Store
+from genbook.publishing.running.store import Execution, Store
 
 ROOT = Path(__file__).parents[3]
 

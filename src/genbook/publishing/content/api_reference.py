@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 from sphinx.errors import PycodeError
@@ -62,6 +63,17 @@ def _skip_aliases(
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def _own_nodes(app: Sphinx, document: nodes.document) -> None:
+    """Let the nodes of a page know their page, and no document that was made inside.
+
+    MyST makes one for each block of reStructuredText. It holds the whole environment,
+    which was then kept with the page: seven times its size, and read with it.
+    """
+    for node in document.findall():
+        if node.document is not document:
+            node.document = document
+
+
 def _analyse_only(package: str) -> None:
     """Keep autodoc from parsing the sources of base classes that are not ours.
 
@@ -80,6 +92,7 @@ def _analyse_only(package: str) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.setup_extension("sphinx.ext.autodoc")
+    app.connect("doctree-read", _own_nodes, priority=900)
     app.connect("autodoc-process-docstring", _hide_colon, priority=400)
     app.connect("autodoc-process-docstring", _show_colon, priority=600)
     app.connect("autodoc-process-bases", _show_public_bases)

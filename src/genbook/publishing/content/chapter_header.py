@@ -20,7 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from genbook.publishing.content.sources import read_course
+from genbook.publishing.content import sources
 from genbook.publishing.running.record import chapters_of
 
 log = logging.getLogger(__name__)
@@ -29,15 +29,19 @@ SCRIPTS = "examples"  # where the scripts stand in the source
 _MARKUP = re.compile(r"(`[^`]+`|\$[^$]+\$|\*[^*]+\*)")
 
 
-@cache
 def topics() -> dict[str, str]:
-    """Return the topic of every row of the course, by its id.
+    """Return the topic of every row of the course, by its id, as the file says now.
 
     Example:
         >>> topics()["F2"]
         'The box'
     """
-    parts = read_course()["parts"].values()
+    return _topics(sources.COURSE, sources.COURSE.stat().st_mtime_ns)
+
+
+@cache
+def _topics(course: Path, modified: int) -> dict[str, str]:
+    parts = sources.read_course(course)["parts"].values()
     return {row: topic for part in parts for row, topic in part["rows"].items()}
 
 
@@ -79,6 +83,7 @@ def _insert(app: Sphinx, document: nodes.document) -> None:
     title = next(document.findall(nodes.title), None)
     if not rows or title is None:
         return
+    env.note_dependency(str(sources.COURSE))
     for row in rows:
         if row not in topics():
             log.warning(f"course: there is no row {row!r}", location=env.docname)
@@ -151,6 +156,7 @@ def _copy_scripts(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.setup_extension("genbook.publishing.running.execution")
+    app.setup_extension("genbook.publishing.running.freshness")
     app.connect("doctree-read", _insert)
     app.connect("build-finished", _copy_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -51,9 +51,9 @@ def read_contents(root: Path) -> list[str]:
     return list(walk(toc))
 
 
-def read_course() -> dict[str, Any]:
+def read_course(path: Path | None = None) -> dict[str, Any]:
     """Return the syllabus: its parts, their rows, and which parts are written."""
-    return yaml.safe_load(COURSE.read_text("utf8"))
+    return yaml.safe_load((path or COURSE).read_text("utf8"))
 
 
 def read_book(root: Path) -> Book:

@@ -1,7 +1,8 @@
 """Sphinx extension: run the chapters that must run, side by side, and no others.
 
 Before Sphinx reads the chapters, each gets its key (``dependencies``). Those whose key
-is known take their outputs from the store; the rest run at once (``runner``), the
+is known, and which read files that are still the same (``reads``), take their outputs
+from the store; the rest run at once (``runner``), the
 longest first, one thread each, while Sphinx reads the pages that need not wait. A page
 whose front matter says ``after`` of other pages runs when they have finished, and these
 run before all others. A failure fails the build after the others have finished, and
@@ -29,9 +30,11 @@ from sphinx.util import logging
 
 from genbook.course.fingerprint import Package
 from genbook.publishing.running.dependencies import read_cells
-from genbook.publishing.running.kernel import Store
+from genbook.publishing.running.environment import settings
+from genbook.publishing.running.reads import Reader
 from genbook.publishing.running.record import chapters_of
 from genbook.publishing.running.runner import Run, Runner, cells_of
+from genbook.publishing.running.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +60,21 @@ class _Session:
     # Sphinx events, in the order in which they come.
 
     def outdated(self, app: Sphinx, env: BuildEnvironment, *changes: set) -> list[str]:
-        """Name the chapters whose code is the same but whose package is not."""
-        self.package = Package(app.config.genbook_package)
+        """Name the chapters whose code is the same, but not what it depends on."""
+        self.variables = tuple(app.config.genbook_environment)
+        around = settings(self.variables)
+        self.package = Package(app.config.genbook_package, settings=around)
         if not self.enabled:
             return []
+        cache = Path(self.env.mystnb_config.execution_cache_path).resolve()
+        runs = os.environ.setdefault("GENBOOK_RUNS", str(cache.parent / ".runs"))
+        built = [cache, Path(app.doctreedir), Path(app.outdir), Path(runs)]
+        self.reader = Reader(Path(app.srcdir), self.package.root, built)
         return [
             docname
             for docname, chapter in chapters_of(env).items()
             if self.package.key(chapter.code).digest != chapter.key.digest
+            or not self.reader.fresh(chapter.reads)
         ]
 
     def execute(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -73,12 +83,13 @@ class _Session:
             return
         cache = Path(self.env.mystnb_config.execution_cache_path)
         self.runner = Runner(
-            Store(cache),
+            Store(cache, self.reader.fresh),
             self.package,
+            self.reader,
             Path(app.srcdir),
             self.env.mystnb_config.execution_timeout,
+            self.variables,
         )
-        os.environ.setdefault("GENBOOK_RUNS", str(cache.resolve().parent / ".runs"))
         for docname in docnames:
             notebook = self.read(docname)
             if notebook is not None:
@@ -127,7 +138,10 @@ class _Session:
             key = self.package.key(code)
             execution = self.runner.store.load(docname, key.digest)
             path = Path(self.env.doc2path(docname))
-            self.runs[docname] = Run(docname, path, notebook, code, key, execution)
+            last = chapters_of(self.env).get(docname)
+            before = last.reads if last else {}
+            run = Run(docname, path, notebook, code, key, execution, before)
+            self.runs[docname] = run
 
     def client(
         self,
@@ -146,7 +160,11 @@ class _Session:
             return client
         record = run.record()
         run.executed.fill(notebook)
-        _check_captions(notebook, run.docname)
+        if not _captions_fit(notebook, run.docname):
+            self.runner.store.forget(run.docname, record.key.digest, run.executed)
+        for machine in run.executed.asked:
+            message = f"  {run.docname} asks {machine}: a change there is not seen"
+            log.info(message)
         chapters_of(self.env)[run.docname] = record
         client.exec_metadata = {
             "mtime": time.time(),
@@ -170,8 +188,9 @@ class _Session:
         return run
 
 
-def _check_captions(notebook: NotebookNode, docname: str) -> None:
-    """Warn of a cell with one caption and several things to caption."""
+def _captions_fit(notebook: NotebookNode, docname: str) -> bool:
+    """Warn of a cell with a caption that shows more than one thing, or nothing."""
+    fit = True
     lines = notebook.metadata.get("source_map", [])
     for cell, line in zip(notebook.cells, lines, strict=False):
         shown = [
@@ -186,6 +205,8 @@ def _check_captions(notebook: NotebookNode, docname: str) -> None:
                 "if one of them is a line of text, end the cell with a semicolon",
                 location=(docname, line),
             )
+            fit = False
+    return fit
 
 
 def check_versions(pinned: dict[str, str] = PINNED) -> None:
@@ -209,13 +230,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     session = _Session(app)
     myst_nb.sphinx_.create_client = session.client
     app.add_config_value("genbook_package", "genbook", "env", types=(str,))
+    app.add_config_value("genbook_environment", [], "", types=(list,))
     app.connect("env-get-outdated", session.outdated)
     app.connect("env-before-read-docs", session.execute)
     app.connect("env-purge-doc", session.purge)
     app.connect("env-merge-info", session.merge)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

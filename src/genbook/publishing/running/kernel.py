@@ -1,48 +1,32 @@
-"""Run one chapter's cells in a kernel of their own, and keep what they showed.
+"""Run one chapter's cells in a kernel of their own.
 
-Nothing here knows Sphinx. A chapter that fails leaves nothing behind; one that ran is
-kept under its key, one JSON file each, written in one step.
+Nothing here knows Sphinx. A chapter that fails leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib.util
-import json
 import os
 import re
-import tempfile
+import sys
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import psutil
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
-from genbook._files import replacing
-from genbook.course import tables
-from genbook.course.claims import MIME
+from genbook.publishing.running import watch
+from genbook.publishing.running.environment import environment, own_folder
+from genbook.publishing.running.reads import Reader
+from genbook.publishing.running.store import Execution
 
-OURS = "application/vnd.genbook."  # what our own outputs are marked with
-KEPT = 20  # executions kept for each chapter: enough to undo a morning's edits
-
-# One thread: chapters run side by side, and sums come out the same everywhere.
-# The date goes into the figures of the chapters, so it is set in the kernel only.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "SOURCE_DATE_EPOCH": "1767225600",  # 1 January 2026
-    "TZ": "UTC",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else a debugger's advice on the terminal
-}
 _KERNELS: dict[int, psutil.Process] = {}  # those running now
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -52,93 +36,16 @@ class ChapterFailed(Exception):
     """A cell failed. The message names the chapter, the cell and the reason."""
 
 
-@dataclass
-class Execution:
-    """What a chapter's code cells showed, and what that took.
-
-    Attributes:
-        outputs: The outputs of each code cell, as nbformat has them.
-        counts: The execution count of each code cell; None for a skipped one.
-        cell_seconds: Wall time of each code cell.
-        cpu_seconds: Processor time of the whole kernel, its start included.
-    """
-
-    outputs: list[list[dict[str, Any]]] = field(default_factory=list)
-    counts: list[int | None] = field(default_factory=list)
-    cell_seconds: list[float] = field(default_factory=list)
-    cpu_seconds: float = 0.0
-
-    @property
-    def claims(self) -> list[dict[str, Any]]:
-        """The claims that the cells checked, in order."""
-        shown = [output for outputs in self.outputs for output in outputs]
-        bundles = [output.get("data", {}) for output in shown]
-        return [dict(bundle[MIME]) for bundle in bundles if MIME in bundle]
-
-    def fill(self, notebook: NotebookNode) -> None:
-        """Put the outputs into a notebook that has the same code cells.
-
-        Records of claims and tables stay out: they are data for the reports, and every
-        such output holds a form to show beside them. For a table it is the Markdown
-        one, which Sphinx numbers.
-        """
-        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        for cell, outputs, count in zip(cells, self.outputs, self.counts, strict=True):
-            cell.execution_count = count
-            cell.outputs = from_dict(outputs)
-            for data in (output.get("data", {}) for output in cell.outputs):
-                if tables.MIME in data:
-                    del data["text/html"], data["text/latex"]
-                for kind in [k for k in data if k.startswith(OURS)]:
-                    del data[kind]
-
-
-class Store:
-    """Executions on disk: ``folder/<chapter>/<key>.json``.
-
-    Args:
-        folder: Where they lie; made when the first one is kept.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def load(self, chapter: str, key: str) -> Execution | None:
-        """Return what a chapter showed under this key, or None."""
-        path = self._path(chapter, key)
-        try:
-            execution = Execution(**json.loads(path.read_text("utf8")))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None  # missing, or not ours: run the chapter again
-        os.utime(path)  # so that what is in use is kept longest
-        return execution
-
-    def save(self, chapter: str, key: str, execution: Execution) -> None:
-        """Keep an execution, in one step; forget the oldest beyond ``KEPT``."""
-        path = self._path(chapter, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:
-            unfinished.write_text(json.dumps(asdict(execution)), "utf8")
-        for old in self._newest_first(chapter)[KEPT:]:
-            old.unlink(missing_ok=True)
-
-    def seconds(self, chapter: str) -> float:
-        """Return how long the chapter took last; infinity when it never ran."""
-        for path in self._newest_first(chapter):
-            execution = self.load(chapter, path.stem)
-            if execution is not None:
-                return sum(execution.cell_seconds)
-        return float("inf")
-
-    def _path(self, chapter: str, key: str) -> Path:
-        return self.folder / chapter.replace("/", "--") / f"{key[:32]}.json"
-
-    def _newest_first(self, chapter: str) -> list[Path]:
-        found = self._path(chapter, "").parent.glob("*.json")
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Execution:
+def run(
+    notebook: NotebookNode,
+    *,
+    name: str,
+    folder: Path,
+    timeout: int,
+    reader: Reader | None = None,
+    before: Mapping[str, str] = MappingProxyType({}),
+    variables: Iterable[str] = (),
+) -> Execution:
     """Execute the code cells in a fresh kernel, one thread, one after the other.
 
     Args:
@@ -146,13 +53,17 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
         name: What to call the chapter in messages.
         folder: Where the cells run.
         timeout: Seconds that one cell may take.
+        reader: Who tells from the kernel's notes what the cells read.
+        before: The digests of what they read in an earlier run.
+        variables: Environment variables that the cells may read.
 
     Returns:
-        The outputs and the times.
+        The outputs, the times, and what was read.
 
     Raises:
         ChapterFailed: If a cell raises, writes to standard error, shows an address in
             memory, takes longer than the timeout, or kills its kernel.
+        NoFolder: If there is no folder whose name is short enough for sockets.
 
     Example:
         >>> from nbformat.v4 import new_code_cell, new_notebook
@@ -170,11 +81,11 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
     )
     execution, complaints = Execution(), []
     with contextlib.ExitStack() as stack:
-        own = tempfile.TemporaryDirectory(prefix="genbook-", ignore_cleanup_errors=True)
-        private = stack.enter_context(own)
-        _talk_through_files(client, Path(private))
-        environment = {**os.environ, **ENVIRONMENT, **_settings(private)}
-        stack.enter_context(client.setup_kernel(env=environment, cwd=str(folder)))
+        private = stack.enter_context(own_folder())
+        notes, since = private / "notes", time.time()
+        _talk_through_files(client, private, notes)
+        around = environment(private, variables)
+        stack.enter_context(client.setup_kernel(env=around, cwd=str(folder)))
         kernel = psutil.Process(_process_id(client))
         _KERNELS[kernel.pid] = kernel
         for index, cell in enumerate(notebook.cells):
@@ -195,26 +106,38 @@ def run(notebook: NotebookNode, *, name: str, folder: Path, timeout: int) -> Exe
             times = kernel.cpu_times()
             execution.cpu_seconds = times.user + times.system
         del _KERNELS[kernel.pid]
+        if reader is not None and not complaints:
+            cells = [c.source for c in notebook.cells if c.cell_type == "code"]
+            reads = reader.after(notes, folder, cells, since, before)
+            execution.reads, execution.asked = reads.digests, reads.asked
+            execution.changed = reads.changed
     if complaints:
         raise ChapterFailed("\n\n".join(complaints))
     return execution
 
 
-def _talk_through_files(client: NotebookClient, folder: Path) -> None:
+class _OwnKernel(KernelSpecManager):
+    """Names one kernel: the Python that builds the book, whatever is installed."""
+
+    def __init__(self, notes: Path) -> None:
+        super().__init__()
+        self.notes = notes
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return how to start it."""
+        script = [str(watch.__file__), str(self.notes)]
+        argv = [sys.executable, *script, "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def _talk_through_files(client: NotebookClient, folder: Path, notes: Path) -> None:
     """Give the kernel sockets in a folder: ports are open to others, and collide."""
     manager = client.create_kernel_manager()
+    manager.kernel_spec_manager = _OwnKernel(notes)
+    manager.connection_file = str(folder / "connection.json")
     if os.name != "nt":
         manager.transport = "ipc"
         manager.ip = str(folder / "kernel")  # short: such names have a limit
-
-
-def _settings(folder: str) -> dict[str, str]:
-    """Keep a reader's own settings of IPython and Matplotlib out of the book."""
-    found = importlib.util.find_spec("matplotlib")
-    assert found is not None
-    assert found.origin is not None
-    style = Path(found.origin).with_name("mpl-data") / "matplotlibrc"
-    return {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(style)}
 
 
 def _process_id(client: NotebookClient) -> int:

@@ -16,11 +16,13 @@ class Chapter:
 
     Attributes:
         code: Its own part of the key.
-        key: What its outputs depend on. The digest is empty when the package changed
-            while the chapter ran: then it runs again in the next build.
+        key: What its outputs depend on. The digest is empty when the package, or what
+            the chapter reads, changed while it ran: then it runs again in the next
+            build.
         cell_seconds: Wall time of each code cell when it was executed.
         cpu_seconds: Processor time of its kernel.
         claims: The claims that it checked, in order.
+        reads: The digests of the files that it read, beside the package.
     """
 
     code: Code
@@ -28,6 +30,7 @@ class Chapter:
     cell_seconds: tuple[float, ...]
     cpu_seconds: float
     claims: tuple[dict[str, Any], ...]
+    reads: dict[str, str]
 
     @property
     def seconds(self) -> float:

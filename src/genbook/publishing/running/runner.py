@@ -13,9 +13,10 @@ from sphinx.util import logging
 
 from genbook.course.fingerprint import Code, Key, Package
 from genbook.publishing.running import kernel
-from genbook.publishing.running.kernel import Execution, Store
 from genbook.publishing.running.queue import Queue
+from genbook.publishing.running.reads import Reader
 from genbook.publishing.running.record import Chapter
+from genbook.publishing.running.store import Execution, Store
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Run:
     code: Code
     key: Key
     execution: Execution | None = None
+    before: dict[str, str] = field(default_factory=dict)  # what it read last time
     done: Future[None] = field(default_factory=Future)
 
     @property
@@ -58,6 +60,7 @@ class Run:
             tuple(done.cell_seconds),
             done.cpu_seconds,
             tuple(done.claims),
+            dict(done.reads),
         )
 
 
@@ -67,17 +70,27 @@ class Runner:
     Args:
         store: Where their outputs are kept.
         package: What they depend on.
+        reader: Who tells what they read beside.
         root: The folder that messages name the chapters from.
         timeout: Seconds that one cell may take.
+        variables: Environment variables that they may read.
     """
 
     def __init__(
-        self, store: Store, package: Package, root: Path, timeout: int
+        self,
+        store: Store,
+        package: Package,
+        reader: Reader,
+        root: Path,
+        timeout: int,
+        variables: tuple[str, ...] = (),
     ) -> None:
         self.store = store
         self.package = package
+        self.reader = reader
         self.root = root
         self.timeout = timeout
+        self.variables = variables
         self.running: list[Run] = []
         self.failures: list[str] = []
 
@@ -128,12 +141,15 @@ class Runner:
         for run in finished:
             error = run.done.exception()
             if error is None:
-                again = "" if run.key.digest else "; the package changed, so again soon"
+                changed = ", ".join(run.executed.changed) or "the package"
+                again = "" if run.key.digest else f"; {changed} changed, so again soon"
                 seconds = run.record().seconds
                 log.info(f"  {run.docname}: ran in {seconds:.1f} s{again}")
             else:
                 log.info(f"  {run.docname}: failed")
-                self.failures.append(str(error) or repr(error))
+                reason = str(error) or repr(error)
+                if reason not in self.failures:
+                    self.failures.append(reason)
         if self.failures and self.running:
             wait([run.done for run in self.running])
             self._report()
@@ -148,8 +164,12 @@ class Runner:
             name=run.path.relative_to(self.root).as_posix(),
             folder=run.path.parent,
             timeout=self.timeout,
+            reader=self.reader,
+            before=run.before,
+            variables=self.variables,
         )
-        if self.package.key(run.code) == run.key:
+        changed = run.executed.changed or self.package.key(run.code) != run.key
+        if not changed:
             self.store.save(run.docname, run.key.digest, run.execution)
         else:
             run.key = Key("", run.key.modules, run.key.versions)
