@@ -224,7 +224,8 @@ class RQSpline(torch.autograd.Function):
         # A softmax: its share times the gradient less the gradient's mean.
         free_shares = shares - MIN_SHARE
         k = here[..., 0]
-        mean = by_start * (start - MIN_SHARE * k) + by_size * (size - MIN_SHARE)
+        before = MIN_SHARE * k.to(start.dtype)  # of the start, whatever theta is
+        mean = by_start * (start - before) + by_size * (size - MIN_SHARE)
         pull = passed[..., None, :] * by_start[..., None]
         pull.scatter_add_(-1, here, by_size[..., None])
         pull -= mean[..., None] / (1 - MIN_SHARE * ctx.bins)
