@@ -78,8 +78,10 @@ class Conditioner(nn.Module):
         """Return the numbers for each row, ``(n, outputs)``.
 
         Args:
-            x: What it sees of each vector, ``(n, inputs)``.
-            h: Features of the conditions, ``(n, context_features)``.
+            x: What it sees of each vector, ``(n, inputs)``; NaN and infinity come out
+                again, as NaN.
+            h: Features of the conditions, ``(n, context_features)``; NaN and infinity
+                come out again, as NaN.
 
         Raises:
             TypeError: If an argument is not a floating-point tensor.

@@ -94,7 +94,13 @@ class Coupling(Transform):
         return torch.cat([changed, kept] if self.swap else [kept, changed], dim=1)
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Keep one part, transform the other; the Jacobian is triangular."""
+        """Keep one part, transform the other; the Jacobian is triangular.
+
+        Args:
+            x: Vectors, ``(n, dim)``; NaN and infinity come out again, as NaN.
+            h: Features of the conditions, ``(n, context_features)``; NaN and infinity
+                come out again, as NaN.
+        """
         check_vectors(x, "x", self.dim, self.conditioner.dtype)
         kept, part = x[:, self.kept], x[:, self.cut]  # (n, dim - m), (n, m)
         theta = self.conditioner(kept, h)  # (n, m * p)
@@ -103,7 +109,13 @@ class Coupling(Transform):
         return self._join(kept, z), log_slope.sum(1)  # (11.4)
 
     def inverse(self, z: Tensor, h: Tensor | None = None) -> Tensor:
-        """The kept part says again what was done to the other: undo it."""
+        """The kept part says again what was done to the other: undo it.
+
+        Args:
+            z: Images, ``(n, dim)``; NaN and infinity come out again, as NaN.
+            h: Features of the conditions, ``(n, context_features)``; NaN and infinity
+                come out again, as NaN.
+        """
         check_vectors(z, "z", self.dim, self.conditioner.dtype)
         kept, part = z[:, self.kept], z[:, self.cut]  # (n, dim - m), (n, m)
         theta = self.conditioner(kept, h)  # (n, m * p)
@@ -155,13 +167,23 @@ class AffineCoupling(Coupling):
         return self.LIMIT * torch.tanh(s / self.LIMIT), t
 
     def univariate(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``exp(s) x + t`` and ``s``."""
+        """Return ``exp(s) x + t`` and ``s``.
+
+        Args:
+            x: Numbers, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
         check_pairs(x, "x", theta)
         s, t = self._scale_and_shift(theta)
         return s.exp() * x + t, s
 
     def univariate_inverse(self, z: Tensor, theta: Tensor) -> Tensor:
-        """Return ``(z - t) exp(-s)``."""
+        """Return ``(z - t) exp(-s)``.
+
+        Args:
+            z: Images, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
         check_pairs(z, "z", theta)
         s, t = self._scale_and_shift(theta)
         return (z - t) * (-s).exp()
@@ -217,7 +239,12 @@ class SplineCoupling(Coupling):
         self.bound = check_positive(bound, "bound")
 
     def univariate(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the spline's value and the log of its slope."""
+        """Return the spline's value and the log of its slope.
+
+        Args:
+            x: Numbers, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
         check_numbers(x, "x", theta, self.bins, self.linear_tails, values=False)
         v = x.clamp(-self.bound, self.bound)
         u = (v / self.bound + 1) / 2  # from 0 to 1
@@ -229,7 +256,12 @@ class SplineCoupling(Coupling):
         return torch.where(inside, z, x), torch.where(inside, log_slope, 0.0)
 
     def univariate_inverse(self, z: Tensor, theta: Tensor) -> Tensor:
-        """Return the numbers that the spline sends to ``z``."""
+        """Return the numbers that the spline sends to ``z``.
+
+        Args:
+            z: Images, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
         check_numbers(z, "z", theta, self.bins, self.linear_tails, values=False)
         v = z.clamp(-self.bound, self.bound)
         u = invert((v / self.bound + 1) / 2, theta, self.bins, self.linear_tails)

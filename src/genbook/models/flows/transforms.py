@@ -98,14 +98,26 @@ class ActNorm(Transform):
         self.log_scale.copy_(-x.std(0, unbiased=False).log())
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the shifted and scaled vectors and the log of the scales' product."""
+        """Return the shifted and scaled vectors and the log of the scales' product.
+
+        Args:
+            x: Vectors, ``(n, dim)``; NaN and infinity come out again.
+            h: Features of the conditions, which change nothing, not even as NaN or
+                infinity.
+        """
         check_vectors(x, "x", self.dim, self.shift.dtype)
         check_unused(h, len(x))
         z = (x - self.shift) * self.log_scale.exp()  # (n, dim)
         return z, self.log_scale.sum().expand(len(x))
 
     def inverse(self, z: Tensor, h: Tensor | None = None) -> Tensor:
-        """Undo scale, then shift."""
+        """Undo scale, then shift.
+
+        Args:
+            z: Images, ``(n, dim)``; NaN and infinity come out again.
+            h: Features of the conditions, which change nothing, not even as NaN or
+                infinity.
+        """
         check_vectors(z, "z", self.dim, self.shift.dtype)
         check_unused(h, len(z))
         return z * (-self.log_scale).exp() + self.shift
@@ -158,7 +170,13 @@ class PLULinear(Transform):
         return lower, upper
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Multiply each vector by the matrix."""
+        """Multiply each vector by the matrix.
+
+        Args:
+            x: Vectors, ``(n, dim)``; NaN and infinity come out again.
+            h: Features of the conditions, which change nothing, not even as NaN or
+                infinity.
+        """
         check_vectors(x, "x", self.dim, self.L.dtype)
         check_unused(h, len(x))
         lower, upper = self._factors()
@@ -166,7 +184,13 @@ class PLULinear(Transform):
         return z, self.log_diagonal.sum().expand(len(x))
 
     def inverse(self, z: Tensor, h: Tensor | None = None) -> Tensor:
-        """Solve two triangular systems."""
+        """Solve two triangular systems.
+
+        Args:
+            z: Images, ``(n, dim)``; NaN and infinity come out again.
+            h: Features of the conditions, which change nothing, not even as NaN or
+                infinity.
+        """
         check_vectors(z, "z", self.dim, self.L.dtype)
         check_unused(h, len(z))
         lower, upper = self._factors()
