@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -128,3 +130,124 @@ def test_jumps_leave_chains_outside_the_box_alone() -> None:
     )
     assert torch.equal(moved[0], x[0])
     assert not torch.equal(moved[1], x[1])
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_chains_walk_in_every_mode(mode: Callable) -> None:
+    """Slopes are taken where gradients are off, from tensors that were made there."""
+    start = torch.randn(50, 2, generator=seeded(11)).double()
+    options = {"step_size": 0.5, "anneal_steps": 3}
+
+    def walk() -> tuple[Tensor, ...]:
+        x = start.clone()
+        e, g = energy_and_grad(bowl, x)
+        ends = langevin(bowl, x, steps=3, step_size=0.5, generator=seeded(12))
+        far, log_w = annealed_importance_sampling(
+            bowl, x, lambda v: -0.5 * v.square().sum(1), **options, generator=seeded(13)
+        )
+        box = torch.full((2,), 9.0).double()
+        here = independence_metropolis(bowl, x, -box, box, generator=seeded(14))
+        return e, g, ends, far, log_w, here
+
+    with mode():
+        found = walk()
+    for a, b in zip(found, walk(), strict=True):
+        assert torch.equal(a, b)
+        assert not a.requires_grad
+
+
+X = torch.zeros(4, 2)
+ENDS = -torch.ones(2), torch.ones(2)
+
+
+def hill(x: Tensor) -> Tensor:
+    return x.square().sum(1)
+
+
+def walk_from(x: Any = X, energy: Any = hill, **change: Any) -> Tensor:
+    return langevin(energy, x, **({"steps": 2, "step_size": 0.1} | change))
+
+
+def anneal(x: Any = X, energy: Any = hill, base: Any = hill, **change: Any) -> object:
+    options = {"anneal_steps": 2, "step_size": 0.1} | change
+    return annealed_importance_sampling(energy, x, base, **options)
+
+
+def offer(x: Any = X, energy: Any = hill, **change: Any) -> Tensor:
+    options = dict(zip(("low", "high"), ENDS, strict=True)) | change
+    return independence_metropolis(energy, x, **options)
+
+
+STARTS = [
+    ({"x": None}, TypeError, "x must be a torch.Tensor, got NoneType"),
+    ({"x": [[0.0, 0.0]]}, TypeError, "x must be a torch.Tensor, got list"),
+    ({"x": X.long()}, TypeError, "x must be floating point"),
+    ({"x": X[0]}, ValueError, r"x must be \(n, dim\), got \(2,\)"),
+    ({"x": X / 0}, ValueError, "x must be finite"),
+    ({"energy": 3}, TypeError, "energy must be a function of x, got int 3"),
+    ({"energy": lambda x: 1.0}, ValueError, r"energy must give \(\d,\) .* got float"),
+    ({"energy": lambda x: x}, ValueError, r"energy must give \(\d,\) for \d points"),
+    ({"energy": lambda x: hill(x) / 0 * 0}, ValueError, "energy must be a number for"),
+    ({"generator": 0}, TypeError, r"generator must be a torch\.Generator or None"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), STARTS)
+@pytest.mark.parametrize("door", [walk_from, anneal, offer])
+def test_chains_refuse_what_is_no_start(
+    door: Callable, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        door(**change)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: walk_from(steps=-1), ValueError, "steps must be at least 0, got -1"),
+        (lambda: walk_from(steps=10**12), ValueError, "steps must be at most"),
+        (lambda: walk_from(step_size=0), ValueError, "step_size must be positive"),
+        (lambda: walk_from(step_size=1e300), ValueError, "step_size must be 1e-19 to"),
+        (lambda: walk_from(step_size=1e-30), ValueError, "step_size must be 1e-19 to"),
+        (lambda: walk_from(adjusted="no"), TypeError, "adjusted must be True or False"),
+        (
+            lambda: walk_from(energy=lambda x: hill(x).detach()),
+            ValueError,
+            "energy must depend on x by operations that autograd follows",
+        ),
+        (lambda: anneal(anneal_steps=0), ValueError, "anneal_steps must be at least 1"),
+        (lambda: anneal(anneal_steps=10**12), ValueError, "anneal_steps must be at mo"),
+        (lambda: anneal(langevin_steps=-1), ValueError, "langevin_steps must be at le"),
+        (lambda: anneal(step_size="a"), TypeError, "step_size must be a number"),
+        (lambda: anneal(base=None), TypeError, "base_log_prob must be a function of"),
+        (lambda: anneal(base=lambda x: x), ValueError, "base_log_prob must give"),
+        (lambda: offer(low=ENDS[1]), ValueError, "low must be below high"),
+        (lambda: offer(high=torch.ones(3)), ValueError, "low and high must be alike"),
+        (lambda: offer(X[:, :1]), ValueError, r"low and high must be \(1,\) like"),
+        (lambda: offer(low="abc"), TypeError, "low must be a tensor or a sequence"),
+    ],
+)
+def test_bad_arguments_of_chains_are_named(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_no_chains_are_no_trouble() -> None:
+    none = X[:0]
+    assert walk_from(none).shape == offer(none).shape == (0, 2)
+    x, log_w = anneal(none)  # type: ignore[misc]
+    assert x.shape == (0, 2)
+    assert log_w.shape == (0,)
+
+
+def test_a_wall_that_is_infinitely_high_is_an_energy() -> None:
+    """Chains never leave a box whose outside has no mass."""
+
+    def walled(x: Tensor) -> Tensor:
+        return torch.where((x.abs() <= 1).all(1), hill(x), torch.inf)
+
+    x = walk_from(X, walled, steps=50, step_size=0.8, generator=seeded(15))
+    assert (x.abs() <= 1).all()
+    assert not torch.equal(x, X)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -121,3 +124,86 @@ def test_samples_follow_the_density_of_the_quadrature() -> None:
     # Redrawn samples come in copies, so the counts vary a little more than chance.
     z = (counts - n * wanted) / (n * wanted).sqrt()
     assert z.abs().max() < 6
+
+
+@pytest.mark.parametrize("objective", ["pcd", "dsm"])
+def test_everything_works_under_inference_mode(objective: str) -> None:
+    model = network(objective=objective, langevin_steps=1).train()
+    x = torch.rand(20, 2, generator=seeded(30)) - 0.5
+    few = {"anneal_steps": 3, "generator": seeded(31)}
+
+    def use() -> list[Tensor]:
+        few["generator"] = seeded(31)
+        model.replay_buffer.copy_(network().replay_buffer)
+        z = model.log_partition(method="annealed", points=50, **few)
+        loss = model.loss(x.clone(), generator=seeded(32)).detach()
+        return [model.sample(20, **few), loss, torch.tensor(z)]
+
+    with torch.inference_mode():
+        found = use()
+    for a, b in zip(found, use(), strict=True):
+        assert torch.equal(a, b)
+    assert not model.sample(2, anneal_steps=2).is_inference()
+    model.loss(x).backward()  # what was left behind can still be trained
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: network(step_size=1.5), ValueError, "step_size must be between 0 and"),
+        (lambda: network(noise_std=0.0), ValueError, "noise_std must be between 0 and"),
+        (
+            lambda: network(wall=float("nan")),
+            ValueError,
+            "wall must be between 0 and 1",
+        ),
+        (lambda: network(frequencies=25), ValueError, "frequencies must be at most 24"),
+        (lambda: network(chains=10**12), ValueError, "chains must be at most"),
+        (lambda: network(langevin_steps=0), ValueError, "langevin_steps must be at le"),
+        (
+            lambda: network(objective=["pcd"]),
+            ValueError,
+            "objective must be pcd or dsm",
+        ),
+        (lambda: network().sample(10**12), ValueError, "n must be at most"),
+        (lambda: network().sample(2, anneal_steps=0), ValueError, "anneal_steps must"),
+        (
+            lambda: network().sample(2, langevin_steps=-1),
+            ValueError,
+            "langevin_steps m",
+        ),
+        (
+            lambda: network().loss(torch.zeros(2, 2), generator=0),
+            TypeError,
+            "generator",
+        ),
+        (lambda: network().log_partition(points=0), ValueError, "points must be at le"),
+        (lambda: network().log_partition(points=10**6), ValueError, "points must be a"),
+        (lambda: network().log_partition(method=3), ValueError, "method must be annea"),
+    ],
+)
+def test_bad_arguments_are_named(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_numbers_of_numpy_are_kept_as_numbers() -> None:
+    model = network(
+        frequencies=np.int64(1),
+        chains=np.int32(8),
+        langevin_steps=np.int64(2),
+        independence_steps=np.int64(1),
+        step_size=np.float32(0.5),
+        noise_std=np.float64(0.5),
+        wall=np.float32(0.5),
+    )
+    again = EnergyNetwork(**json.loads(json.dumps(model.config)))
+    assert again.config == model.config
+
+
+def test_corners_decide_the_type() -> None:
+    model = EnergyNetwork(-torch.ones(2).double(), torch.ones(2).double(), chains=8)
+    assert {t.dtype for t in model.state_dict().values()} == {torch.float64}
+    assert model.sample(3, anneal_steps=2).dtype == torch.float64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -59,3 +61,74 @@ def test_noise_chains_draw_two_hills() -> None:
 def test_noise_scales_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match="sigma_max must be above sigma_min"):
         NoiseConditionalEnergy((2,), sigma_min=2.0, sigma_max=1.0)
+
+
+def test_samples_and_loss_under_inference_mode() -> None:
+    x = torch.rand(20, 2, generator=seeded(30))
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1, num_scales=3)
+
+    def use() -> tuple[torch.Tensor, torch.Tensor]:
+        loss = model.loss(x.clone(), generator=seeded(31)).detach()
+        return model.sample(5, langevin_steps=2, generator=seeded(32)), loss
+
+    with torch.inference_mode():
+        found = use()
+    for a, b in zip(found, use(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_data_decide_the_type() -> None:
+    x = torch.rand(20, 2, generator=seeded(30)).double()
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1)
+    assert {t.dtype for t in model.state_dict().values()} == {torch.float64}
+    assert model.energy(x).dtype == torch.float64
+
+
+X = torch.rand(20, 2, generator=seeded(33))
+MODEL = NoiseConditionalEnergy((2,), X, width=8, depth=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: NoiseConditionalEnergy((2,), X * 0 + 3),
+            "x must vary, and in torch.fl",
+        ),
+        (
+            lambda: NoiseConditionalEnergy((2,), X * 1e30),
+            "x must vary, and in torch.fl",
+        ),
+        (
+            lambda: NoiseConditionalEnergy((2,), X * 1e-30),
+            "x must vary, and in torch.f",
+        ),
+        (lambda: NoiseConditionalEnergy((2,), X[:, :1]), r"x must be \(n, 2\)"),
+        (
+            lambda: NoiseConditionalEnergy((10**6,)),
+            "event_shape must be at most 16,384",
+        ),
+        (lambda: NoiseConditionalEnergy((2,), depth=10**12), "depth must be at most"),
+        (
+            lambda: NoiseConditionalEnergy((2,), num_scales=1),
+            "num_scales must be at le",
+        ),
+        (
+            lambda: MODEL.energy(X, torch.zeros(20)),
+            "sigma must be from 0.05 to 1.5, got",
+        ),
+        (lambda: MODEL.energy(X, torch.full((20,), 9.0)), "sigma must be from 0.05 to"),
+        (lambda: MODEL.energy(X, torch.ones(3)), r"sigma must be \(20,\), got \(3,\)"),
+        (lambda: MODEL.sample(2, step_size=2.0), "step_size must be below 2, got 2.0"),
+        (lambda: MODEL.sample(2, langevin_steps=-1), "langevin_steps must be at least"),
+        (lambda: MODEL.sample(10**12), "n must be at most"),
+    ],
+)
+def test_bad_values_are_named(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_every_level_of_the_chain_has_an_energy() -> None:
+    for sigma in MODEL.sigmas:
+        assert MODEL.energy(X, sigma.expand(20)).isfinite().all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -130,3 +131,42 @@ def test_same_generator_same_noise() -> None:
     x = torch.zeros(0, 3)
     assert dequantise(x, generator=seeded(8)).shape == (0, 3)
     torch.set_rng_state(state)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 100, 1000, 5000, 65_536])
+def test_numbers_at_the_edges_of_bins_belong_to_one(levels: int) -> None:
+    """In float32 a product may round into the next bin; the whole number may not."""
+    k = torch.arange(levels).float()
+    first, beyond = k / levels, (k + 1) / levels
+    last = torch.nextafter(beyond, torch.zeros(levels))
+    for y in (first, last):
+        assert torch.equal((quantise(y, levels) * (levels - 1)).round(), k)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: dequantise(torch.zeros(2), 2**16 + 1), ValueError, "levels must be a"),
+        (
+            lambda: dequantise(torch.zeros(2).half(), 257),
+            ValueError,
+            "levels must be at mo",
+        ),
+        (lambda: quantise(torch.zeros(2), 2.0), TypeError, "levels must be an integer"),
+        (lambda: dequantise(torch.zeros(2), generator=1), TypeError, "generator must"),
+        (lambda: bits_per_dimension(None, 2), TypeError, "log_p must be a torch.Tens"),
+        (lambda: bits_per_dimension(torch.zeros(1, 1), 2), ValueError, "log_p must be"),
+        (lambda: bits_per_dimension(torch.zeros(1) / 0, 2), ValueError, "got 1 NaN"),
+        (lambda: bits_per_dimension(torch.zeros(1), 10**12), ValueError, "dims must "),
+        (lambda: bits_per_dimension(torch.zeros(1), 1, 1), ValueError, "levels must "),
+    ],
+)
+def test_bad_arguments_are_named(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_no_mass_costs_infinitely_many_bits() -> None:
+    assert bits_per_dimension(torch.tensor([-torch.inf]), 10).tolist() == [math.inf]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -116,6 +119,12 @@ def test_labels_choose_the_density() -> None:
         ({"low": [0.0], "high": [1.0]}, r"low must be \(2,\), got \(1,\)"),
         ({"dim": 1}, "dim must be at least 2, got 1"),
         ({"bins": 1}, "bins must be at least 2, got 1"),
+        ({"bins": 1000}, "bins must be at most 999, got 1000"),
+        ({"dim": 10**12}, "dim must be at most 16,384"),
+        ({"transforms": 10**12}, "transforms must be at most 1,000"),
+        ({"hidden": (10**12,)}, "hidden must be at most"),
+        ({"frequencies": 25}, "frequencies must be at most 24, got 25"),
+        ({"classes": 10**12}, "classes must be at most"),
     ],
 )
 def test_bad_arguments_are_named(config: dict, message: str) -> None:
@@ -129,3 +138,62 @@ def test_the_corners_count() -> None:
     x = torch.tensor([[1.0, 0.25], [3.9, 0.01]])
     wanted = -torch.tensor(2.0).log().expand(2)
     assert torch.allclose(model.log_prob(x), wanted, atol=1e-4)
+
+
+def test_numbers_of_numpy_are_kept_as_numbers() -> None:
+    model = Flow(
+        np.int64(3),  # type: ignore[arg-type]
+        transforms=np.int32(2),  # type: ignore[arg-type]
+        hidden=(np.int64(8),),  # type: ignore[arg-type]
+        bins=np.int64(4),  # type: ignore[arg-type]
+        bound=np.float32(3),  # type: ignore[arg-type]
+        frequencies=np.int8(1),  # type: ignore[arg-type]
+        classes=np.uint8(2),  # type: ignore[arg-type]
+    )
+    assert Flow(**json.loads(json.dumps(model.config))).config == model.config
+
+
+def test_corners_decide_the_type() -> None:
+    low, high = torch.zeros(2).double(), torch.ones(2).double()
+    for kind in ("spline", "affine"):
+        model = Flow(2, kind=kind, low=low, high=high)  # type: ignore[arg-type]
+        assert {p.dtype for p in model.parameters()} == {torch.float64}
+        assert model.log_prob(model.sample(5, generator=seeded(5))).isfinite().all()
+
+
+def test_a_bare_seed_is_no_generator(x: Tensor) -> None:
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator"):
+        Flow(2).loss(x, generator=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["spline", "affine"])
+def test_what_lies_outside_has_no_code(kind: str) -> None:
+    model = Flow(2, kind=kind, low=[0.0, 0.0], high=[1.0, 2.0])  # type: ignore[arg-type]
+    corners = torch.tensor([[0.0, 0.0], [1.0, 2.0], [0.0, 2.0]])
+    assert model.encode(corners).isfinite().all()
+    with pytest.raises(
+        ValueError, match=r"x must lie in the box .* \[0\.5, 3\.0\] in r"
+    ):
+        model.encode(torch.tensor([[0.5, 0.5], [0.5, 3.0]]))
+    if kind == "spline":
+        with pytest.raises(ValueError, match="z must lie in the box of the base"):
+            model.decode(torch.tensor([[1.5, 0.0]]))
+
+
+def test_codes_never_leave_the_base() -> None:
+    """The image of the box is the base, to the last bit: even of its corners."""
+    model = Flow(2, transforms=3, low=[-1.0, -1.0], high=[1.0, 1.0])
+    with torch.no_grad():
+        for p in model.parameters():
+            p += torch.randn(p.shape, generator=seeded(6))
+    edge = 2 * torch.rand(4000, 2, generator=seeded(7)) - 1
+    edge[:2000, 0], edge[1000:3000, 1] = 1, -1
+    model.requires_grad_(False)
+    assert (model.encode(edge).abs() <= 1).all()
+    assert model.decode(model.encode(edge)).isfinite().all()
+    assert model.log_prob(edge).isfinite().all()
+
+
+def test_too_many_draws_are_refused() -> None:
+    with pytest.raises(ValueError, match="n must be at most 16,777,216, got 10"):
+        Flow(2).sample(10**12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -38,7 +40,7 @@ def test_the_plain_and_the_fast_form_agree(linear_tails: bool) -> None:
         found.append((z, log_slope, *gradients))
     for plain, fast in zip(*found, strict=True):
         assert plain.shape == fast.shape
-        assert torch.allclose(plain, fast, rtol=1e-9, atol=1e-6)
+        assert torch.allclose(plain, fast, rtol=1e-9, atol=1e-10)
 
 
 @TAILS
@@ -79,3 +81,84 @@ def test_the_ends_of_the_interval_stay() -> None:
         z, log_slope = RQSpline.apply(x, theta, 8, False)
         assert torch.allclose(z, x, rtol=0, atol=1e-12)
         assert log_slope.isfinite().all()
+
+
+@TAILS
+@pytest.mark.parametrize("scale", [1, 10, 30])
+def test_the_log_slope_is_finite_at_every_knot_in_float32(
+    linear_tails: bool, scale: float
+) -> None:
+    """Shares add up to a little less than 1, or more: no reason for a NaN."""
+    g = torch.Generator().manual_seed(12)
+    theta = scale * torch.randn(5000, 25 - 2 * linear_tails, generator=g)
+    at, image, _ = knots(theta, 8, linear_tails)
+    for k in range(9):
+        x = at[:, k].clamp(0, 1) if 0 < k < 8 else torch.full((5000,), k / 8)
+        for form in (rqs_forward, RQSpline.apply):
+            z, log_slope = form(x, theta, 8, linear_tails)
+            assert log_slope.isfinite().all()
+            assert ((z >= 0) & (z <= 1)).all()
+            assert torch.allclose(z, image[:, k], rtol=0, atol=2e-4)
+        back = rqs_inverse(z, theta, 8, linear_tails)
+        assert ((back >= 0) & (back <= 1)).all()
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_rounding_at_the_ends_hides_no_derivative(end: float) -> None:
+    """Where the shares add up to less than 1, the slope there is still that of z."""
+    g = torch.Generator().manual_seed(13)
+    theta = torch.randn(2000, 25, generator=g)
+    x = torch.full((2000,), end, requires_grad=True)
+    for form in (rqs_forward, RQSpline.apply):
+        z, log_slope = form(x, theta, 8, False)
+        (slope,) = torch.autograd.grad(z.sum(), x)
+        assert (slope > 0).all()
+        assert torch.allclose(slope, log_slope.exp(), rtol=0.01)
+
+
+@TAILS
+@pytest.mark.parametrize("bins", [1, 2, 999])
+def test_so_many_pieces_are_a_spline(linear_tails: bool, bins: int) -> None:
+    g = torch.Generator().manual_seed(14)
+    numbers = 3 * bins + (-1 if linear_tails else 1)
+    theta = torch.randn(20, numbers, generator=g, dtype=torch.float64)
+    x = torch.linspace(0, 1, 20, dtype=torch.float64).requires_grad_()
+    z, log_slope = RQSpline.apply(x, theta.requires_grad_(), bins, linear_tails)
+    by = torch.autograd.grad((z + log_slope).sum(), (x, theta))
+    assert all(t.isfinite().all() for t in (z, log_slope, *by))
+    assert torch.allclose(rqs_inverse(z, theta, bins, linear_tails), x, atol=1e-7)
+
+
+THETA, HALVES = torch.zeros(4, 11), torch.full((4,), 0.5)
+BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"bins": 1000}, ValueError, "bins must be at most 999, got 1000"),
+    ({"bins": 0}, ValueError, "bins must be at least 1, got 0"),
+    ({"bins": 4.0}, TypeError, "bins must be an integer, got float"),
+    ({"bins": 5}, ValueError, r"theta must be \(…, 14\) for bins=5"),
+    ({"linear_tails": "no"}, TypeError, "linear_tails must be True or False, got str"),
+    ({"theta": None}, TypeError, "theta must be a torch.Tensor, got NoneType"),
+    ({"theta": torch.tensor(1.0)}, ValueError, r"theta must be \(…, 11\)"),
+    ({"theta": THETA[:3]}, ValueError, r"theta must be \(4, 11\) for [xz] of \(4,\)"),
+    ({"theta": THETA.double()}, TypeError, "[xz] must be torch.float64 like theta"),
+    ({"x": [0.5]}, TypeError, "[xz] must be a torch.Tensor, got list"),
+]
+VALUES: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"x": 3 * HALVES}, ValueError, r"[xz] must lie in \[0, 1\], got values from 1.5"),
+    ({"x": HALVES / 0}, ValueError, "[xz] must be finite"),
+    ({"theta": THETA + torch.nan}, ValueError, "theta must be finite"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD + VALUES)
+def test_splines_refuse_what_is_none(
+    change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    good = {"x": HALVES, "theta": THETA, "bins": 4, "linear_tails": True} | change
+    forms = [rqs_forward, rqs_inverse]
+    if any(change is known for known, _, _ in BAD):  # the others are about values
+        forms.append(RQSpline.apply)
+    if "x" not in change and "z" not in message:
+        forms.append(lambda x, *rest: knots(*rest))
+    for form in forms:
+        with pytest.raises(error, match=message):
+            form(*good.values())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from genbook.models.flows.conditioner import Conditioner
 from genbook.models.flows.couplings import AffineCoupling, SplineCoupling
 from genbook.models.flows.transforms import ActNorm, PLULinear, Transform
 
@@ -86,3 +88,127 @@ def test_actnorm_standardises() -> None:
     z, _ = t(x)
     assert torch.allclose(z.mean(0), torch.zeros(2), atol=1e-5)
     assert torch.allclose(z.std(0, unbiased=False), torch.ones(2), atol=1e-5)
+
+
+def test_actnorm_knows_no_smallest_unit() -> None:
+    x = torch.randn(500, 2, generator=torch.Generator().manual_seed(7))
+    for unit in (1e-9, 1e9):
+        t = ActNorm(2)
+        t.standardise(unit * x)
+        z, _ = t(unit * x)
+        assert torch.allclose(z.std(0, unbiased=False), torch.ones(2), atol=1e-4)
+
+
+FLAT = torch.tensor([[0.0, 3.0], [1.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (FLAT, ValueError, r"x must vary in every column, got 3 alone in column 1"),
+        (FLAT[:1], ValueError, "x must vary in every column"),
+        (FLAT[:0], ValueError, "x must hold at least one observation"),
+        (FLAT / 0, ValueError, "x must be finite"),
+        (FLAT.T[None], ValueError, r"x must be \(n, 2\), got \(1, 2, 2\)"),
+        ([[0.0]], TypeError, "x must be a torch.Tensor, got list"),
+    ],
+)
+def test_actnorm_refuses_to_standardise(
+    x: Any, error: type[Exception], message: str
+) -> None:
+    t = ActNorm(2)
+    with pytest.raises(error, match=message):
+        t.standardise(x)
+    assert torch.equal(t.shift, torch.zeros(2))
+
+
+@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize(
+    ("v", "error", "message"),
+    [
+        (torch.zeros(4, 3), ValueError, r"[xz] must be \(n, 2\), got \(4, 3\)"),
+        (torch.zeros(2), ValueError, r"[xz] must be \(n, 2\)"),
+        (torch.zeros(4, 2).double(), TypeError, "[xz] must be torch.float32"),
+        (torch.zeros(4, 2).long(), TypeError, "[xz] must be floating point"),
+        ([[0.0, 0.0]], TypeError, "[xz] must be a torch.Tensor, got list"),
+        (None, TypeError, "[xz] must be a torch.Tensor, got NoneType"),
+    ],
+)
+def test_transforms_refuse_what_is_no_vector(
+    name: str, v: Any, error: type[Exception], message: str
+) -> None:
+    t = MAKE[name](2)
+    for door in (t.forward, t.inverse):
+        with pytest.raises(error, match=message):
+            door(v)
+
+
+@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize("h", ["abc", [1.0], torch.zeros(3), torch.zeros(4, 2).long()])
+def test_transforms_refuse_what_is_no_condition(name: str, h: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="h must be"):
+        MAKE[name](2)(torch.zeros(4, 2), h)
+
+
+def test_nan_comes_out_again() -> None:
+    for make in MAKE.values():
+        t = make(2)
+        x = torch.tensor([[torch.nan, 0.0], [0.1, 0.2]])
+        z, _ = t(x)
+        assert z[0].isnan().any()
+        assert z[1].isfinite().all()
+        assert t.inverse(x)[0].isnan().any()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: ActNorm(0), ValueError, "dim must be at least 1, got 0"),
+        (lambda: ActNorm(10**12), ValueError, "dim must be at most 16,384"),
+        (lambda: PLULinear(2.0), TypeError, "dim must be an integer"),
+        (lambda: PLULinear(2, seed=2**70), ValueError, "seed must be at most"),
+        (lambda: PLULinear(2, seed=-1), ValueError, "seed must be at least 0"),
+        (lambda: AffineCoupling(1, False), ValueError, "dim must be at least 2, got 1"),
+        (lambda: AffineCoupling(2, "no"), TypeError, "swap must be True or False"),
+        (lambda: SplineCoupling(2, False, bins=1), ValueError, "bins must be at least"),
+        (lambda: SplineCoupling(2, False, bins=1000), ValueError, "bins must be at m"),
+        (lambda: SplineCoupling(2, False, bound=0), ValueError, "bound must be posit"),
+        (lambda: SplineCoupling(2, False, linear_tails=1), TypeError, "linear_tails"),
+        (lambda: SplineCoupling(2, False, hidden=3), TypeError, "hidden must be a seq"),
+        (lambda: Conditioner(0, 1, (4,)), ValueError, "inputs must be at least 1"),
+        (lambda: Conditioner(2, 0, (4,)), ValueError, "outputs must be at least 1"),
+        (lambda: Conditioner(2, 1, (4,), -1), ValueError, "context_features must be"),
+        (lambda: Conditioner(2, 1, (4,), 0, 99), ValueError, "frequencies must be at"),
+    ],
+)
+def test_bad_sizes_are_named(
+    make: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_conditions_are_asked_for() -> None:
+    t = AffineCoupling(2, False, context_features=3)
+    x = torch.zeros(4, 2)
+    with pytest.raises(ValueError, match=r"h must be \(4, 3\), got None"):
+        t(x)
+    with pytest.raises(ValueError, match=r"h must be \(4, 3\), got \(4, 2\)"):
+        t(x, torch.zeros(4, 2))
+    with pytest.raises(ValueError, match="h must be None: context_features is 0"):
+        AffineCoupling(2, False)(x, torch.zeros(4, 2))
+
+
+@pytest.mark.parametrize("cls", [AffineCoupling, SplineCoupling])
+def test_parameters_of_single_numbers_are_checked(cls: type) -> None:
+    t = cls(2, False)
+    x = torch.zeros(4, 1)
+    for door in (t.univariate, t.univariate_inverse):
+        for bad in (
+            None,
+            torch.zeros(4, 1),
+            torch.zeros(4, 1, 1),
+            torch.zeros(3, 1, 2),
+        ):
+            with pytest.raises((TypeError, ValueError), match=r"(theta|x|z) must be"):
+                door(x, bad)

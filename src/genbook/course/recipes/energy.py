@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from genbook._validate import check_tensor, check_unit_interval
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
@@ -93,6 +94,7 @@ def energy_digits(
         >>> energy_digits(torch.rand(9, 1, 4, 4), steps=1)[1].steps
         1
     """
+    check_unit_interval(check_tensor(x, "x", ("n", 1, "height", "width")), "x")
     with seeded_init(seed):
         model = NoiseConditionalEnergy(x.shape[1:], x)
     generator = torch.Generator().manual_seed(seed)

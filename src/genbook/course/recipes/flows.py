@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genbook._validate import check_labels, check_seed, check_tensor
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.models.flows.dequantisation import dequantise
 from genbook.models.flows.flow import Flow
@@ -127,7 +128,9 @@ def flow_digits(
         >>> model.sample(10, torch.arange(10)).shape
         torch.Size([10, 16])
     """
-    noise = torch.Generator().manual_seed(seed)
+    check_tensor(x, "x", ("n", 1, "size", "size"))
+    y = check_labels(y, "y", 10, len(x))
+    noise = torch.Generator().manual_seed(check_seed(seed))
     flat = dequantise(x.flatten(1).repeat(4, 1), generator=noise)
     d = flat.shape[1]
     with seeded_init(seed):

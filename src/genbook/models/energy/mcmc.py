@@ -6,18 +6,15 @@ asks for :math:`Z`; annealed importance sampling estimates it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from genbook._validate import (
-    check_count,
-    check_generator,
-    check_positive,
-    check_tensor,
-)
+from genbook._validate import check_corners, check_count, check_flag, check_generator
+from genbook.models.energy import _slopes
+from genbook.models.energy._slopes import Energy
 
 __all__ = [
     "annealed_importance_sampling",
@@ -26,20 +23,30 @@ __all__ = [
     "langevin",
 ]
 
-Energy = Callable[[Tensor], Tensor]
-
 
 def energy_and_grad(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return energies ``(n,)`` and their gradients ``(n, dim)`` at ``x``.
+
+    Neither carries a gradient itself, and both come under ``torch.inference_mode`` too.
+
+    Args:
+        energy: Gives ``(n,)`` for ``(n, dim)``.
+        x: Where, ``(n, dim)``; infinity and NaN, where a chain may get, are for the
+            energy to answer.
+
+    Raises:
+        TypeError: If ``energy`` cannot be called or ``x`` is not a floating-point
+            tensor.
+        ValueError: If ``x`` has the wrong shape, or ``energy`` gives another shape, or
+            values that do not depend on ``x``.
 
     Example:
         >>> energy_and_grad(lambda x: (x**2).sum(1), torch.ones(1, 2))[1]
         tensor([[2., 2.]])
     """
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        e = energy(x)
-        (g,) = torch.autograd.grad(e.sum(), x)
+    _slopes.check_callable(energy, "energy")
+    _slopes.check_start(x, finite=False)
+    e, g = _slopes.slope_at(energy, x)
     return e.detach(), g
 
 
@@ -72,6 +79,12 @@ def langevin(
     Returns:
         Where the chains end, ``(n, dim)``, without gradient.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``x`` has the wrong shape or a value that is not finite, a number
+            is out of range, or ``energy`` gives another shape, values that do not
+            depend on ``x``, or NaN where a chain starts.
+
     Reference:
         G. Roberts and R. Tweedie, "Exponential convergence of Langevin distributions
         and their discrete approximations", 1996, doi:10.2307/3318418.
@@ -83,11 +96,14 @@ def langevin(
         >>> round(x.std().item(), 1)
         1.0
     """
-    check_tensor(x, "x", ("n", "dim"), allow_empty=True)
+    _slopes.check_callable(energy, "energy")
+    _slopes.check_start(x)
     check_count(steps, "steps")
-    check_positive(step_size, "step_size")
+    step_size = _slopes.check_step(step_size, x.dtype)
+    check_flag(adjusted, "adjusted")
     check_generator(generator)
     state = (x.detach(), *energy_and_grad(energy, x))
+    _slopes.check_numbers(state[1], "energy")
     for _ in range(steps):
         state = _move(energy, *state, step_size, adjusted, generator)
     return state[0]
@@ -124,8 +140,8 @@ def _move(
 def independence_metropolis(
     energy: Energy,
     x: Tensor,
-    low: Tensor,
-    high: Tensor,
+    low: Tensor | Sequence[float],
+    high: Tensor | Sequence[float],
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -143,12 +159,17 @@ def independence_metropolis(
     Args:
         energy: Gives ``(n,)`` for ``(n, dim)``.
         x: Where the chains are, ``(n, dim)``.
-        low: The lower corner of the box, ``(dim,)``.
-        high: Its upper corner.
+        low: The lower corner of the box, ``(dim,)``, numbers of any type.
+        high: Its upper corner, numbers of any type.
         generator: The source of randomness; the global one when ``None``.
 
     Returns:
         Where the chains are now, ``(n, dim)``, without gradient.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a shape is wrong, a value not finite, the box without a width, or
+            ``energy`` gives another shape or NaN.
 
     Reference:
         L. Tierney, "Markov chains for exploring posterior distributions", 1994,
@@ -163,16 +184,33 @@ def independence_metropolis(
         >>> round(x.mean().item(), 2)
         0.67
     """
-    check_tensor(x, "x", ("n", "dim"), allow_empty=True)
+    _slopes.check_callable(energy, "energy")
+    _slopes.check_start(x)
+    low, high = _box_of(low, high, x)
     check_generator(generator)
     u = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     v = torch.rand(len(x), generator=generator, dtype=x.dtype, device=x.device)
     there = low + u * (high - low)  # (n, dim)
     with torch.no_grad():
-        e, e_new = energy(torch.cat([x, there])).chunk(2)
+        e = energy(torch.cat([x, there]))
+    e, e_new = _slopes.check_answer(e, 2 * len(x), "energy").chunk(2)
+    _slopes.check_numbers(e, "energy")
     inside = ((x >= low) & (x <= high)).all(1)
     taken = inside & (v.log() < e - e_new)  # (13.5)
     return torch.where(taken[:, None], there, x.detach())
+
+
+def _box_of(
+    low: Tensor | Sequence[float], high: Tensor | Sequence[float], x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the corners of a box around points like ``x``."""
+    low, high = check_corners(low, high)
+    if low.shape != x.shape[1:]:
+        raise ValueError(
+            f"low and high must be {tuple(x.shape[1:])} like the rows of x, got "
+            f"{tuple(low.shape)}"
+        )
+    return low.to(x), high.to(x)
 
 
 def annealed_importance_sampling(
@@ -201,8 +239,14 @@ def annealed_importance_sampling(
         generator: The source of randomness; the global one when ``None``.
 
     Returns:
-        The chains' ends, ``(n, dim)``, and the logs of their weights, ``(n,)``;
-        ``log_weights.logsumexp(0) - log(n)`` estimates :math:`\log Z`.
+        The chains' ends, ``(n, dim)``, and the logs of their weights, ``(n,)``, both
+        without gradient; ``log_weights.logsumexp(0) - log(n)`` estimates
+        :math:`\log Z`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``x`` has the wrong shape or a value that is not finite, a number
+            is out of range, or a function gives another shape, NaN, or no gradient.
 
     Reference:
         R. Neal, "Annealed importance sampling", 2001, doi:10.1023/A:1008923215028.
@@ -220,7 +264,14 @@ def annealed_importance_sampling(
         >>> abs((w.logsumexp(0) - math.log(2000)).item() - exact) < 0.05
         True
     """
+    _slopes.check_callable(energy, "energy")
+    _slopes.check_callable(base_log_prob, "base_log_prob")
+    _slopes.check_start(x)
     check_count(anneal_steps, "anneal_steps", minimum=1)
+    check_count(langevin_steps, "langevin_steps")
+    _slopes.check_step(step_size, x.dtype)
+    check_generator(generator)
+    _check_both(energy, base_log_prob, x)
     beta = torch.linspace(0, 1, anneal_steps + 1, dtype=x.dtype).tolist()
     log_w = x.new_zeros(len(x))  # (n,)
     for before, now in pairwise(beta):
@@ -237,4 +288,13 @@ def annealed_importance_sampling(
             step_size=step_size,
             generator=generator,
         )
+    _slopes.check_numbers(log_w, "energy + base_log_prob")
     return x, log_w
+
+
+@torch.no_grad()
+def _check_both(energy: Energy, base_log_prob: Energy, x: Tensor) -> None:
+    """Refuse functions that do not give a number for each start of a chain."""
+    for f, name in ((energy, "energy"), (base_log_prob, "base_log_prob")):
+        e = _slopes.check_answer(f(x), len(x), name)
+        _slopes.check_numbers(e, name)

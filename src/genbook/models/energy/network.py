@@ -16,20 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from genbook._validate import (
+    check_choice,
     check_corners,
     check_count,
     check_generator,
-    check_positive,
+    check_share,
     check_sizes,
 )
 from genbook.models.base import EnergyModel
-from genbook.models.energy._walls import (
-    inside_and_tails,
-    log_integral,
-    log_size,
-    redraw,
-    rise,
-)
+from genbook.models.energy import _walls
+from genbook.models.energy._slopes import slope_at
 from genbook.models.energy.mcmc import (
     annealed_importance_sampling,
     independence_metropolis,
@@ -55,16 +51,16 @@ class EnergyNetwork(EnergyModel):
         low: The lower corner of the box that holds the data, ``(dim,)``.
         high: Its upper corner.
         hidden: The widths of the network's hidden layers.
-        frequencies: How many sines and cosines of each coordinate it sees.
+        frequencies: How many sines and cosines of each coordinate it sees, up to 24.
         objective: ``"pcd"`` or ``"dsm"``.
-        chains: How many chains the replay buffer holds.
+        chains: How many chains the replay buffer holds, up to a million.
         langevin_steps: How many Langevin moves a chain makes between two steps of
             training.
         independence_steps: How many places anywhere in the box it is offered then.
-        step_size: The size of a move, as a share of the box.
+        step_size: The size of a move, as a share of half the box: from 0 to 1.
         noise_std: The standard deviation of the noise of ``"dsm"``, as a share of the
-            box: the model learns the density of data blurred by so much.
-        wall: How steep the wall is: its width, as a share of the box.
+            half box: the model learns the density of data blurred by so much.
+        wall: How steep the wall is: its width, as such a share.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -104,32 +100,32 @@ class EnergyNetwork(EnergyModel):
         wall: float = 0.01,
     ) -> None:
         super().__init__()
-        if objective not in ("pcd", "dsm"):
-            raise ValueError(f"objective must be pcd or dsm, got {objective!r}")
+        check_choice(objective, "objective", ("pcd", "dsm"))
         low, high = check_corners(low, high)
         dim = len(low)
         self.register_buffer("low", low)
         self.register_buffer("high", high)
         self.event_shape = (dim,)
         self.objective = objective
-        self.frequencies = check_count(frequencies, "frequencies")
+        self.frequencies = check_count(frequencies, "frequencies", 0, 24)
         self.langevin_steps = check_count(langevin_steps, "langevin_steps", minimum=1)
         self.independence_steps = check_count(independence_steps, "independence_steps")
-        self.step_size = check_positive(step_size, "step_size")
-        self.noise_std = check_positive(noise_std, "noise_std")
-        self.wall = check_positive(wall, "wall")
+        self.step_size = check_share(step_size, "step_size")
+        self.noise_std = check_share(noise_std, "noise_std")
+        self.wall = check_share(wall, "wall")
+        chains = check_count(chains, "chains", 1, 1_000_000)
         self.config = {
             "low": low.tolist(),
             "high": high.tolist(),
             "hidden": list(check_sizes(hidden, "hidden")),
-            "frequencies": frequencies,
+            "frequencies": self.frequencies,
             "objective": objective,
-            "chains": check_count(chains, "chains", minimum=1),
-            "langevin_steps": langevin_steps,
-            "independence_steps": independence_steps,
-            "step_size": step_size,
-            "noise_std": noise_std,
-            "wall": wall,
+            "chains": chains,
+            "langevin_steps": self.langevin_steps,
+            "independence_steps": self.independence_steps,
+            "step_size": self.step_size,
+            "noise_std": self.noise_std,
+            "wall": self.wall,
         }
         seen = dim * (1 + 2 * frequencies)
         # A slope is fitted by a smooth function; sharp coasts need kinks.
@@ -137,7 +133,8 @@ class EnergyNetwork(EnergyModel):
         self.f = nn.Sequential(*mlp((seen, *hidden, 1), between))
         start = torch.Generator().manual_seed(0)
         unit = torch.rand(chains, dim, generator=start, dtype=low.dtype)
-        self.register_buffer("replay_buffer", low + unit * (high - low))
+        self.register_buffer("replay_buffer", low + unit.to(low) * (high - low))
+        self.to(low)  # its type and device
 
     @property
     def half_width(self) -> Tensor:
@@ -151,7 +148,7 @@ class EnergyNetwork(EnergyModel):
     def _energy(self, x: Tensor) -> Tensor:
         unit = (x - self.low) / self.half_width - 1
         seen = fourier_features(unit.clamp(-1, 1), self.frequencies)
-        return self.f(seen).squeeze(1) + rise(unit, self.wall)
+        return self.f(seen).squeeze(1) + _walls.rise(unit, self.wall)
 
     def loss(
         self,
@@ -186,10 +183,7 @@ class EnergyNetwork(EnergyModel):
         """Return how badly the slope guesses noise: equation :eq:`eq-energy-dsm`."""
         sigma = self.noise_std * self.half_width  # (dim,)
         eps = torch.empty_like(x).normal_(generator=generator)  # (n, dim)
-        with torch.enable_grad():
-            there = (x + sigma * eps).requires_grad_()
-            e = self._energy(there).sum()
-            (g,) = torch.autograd.grad(e, there, create_graph=True)  # (n, dim)
+        _, g = slope_at(self._energy, x + sigma * eps, learn=True)  # (n, dim)
         return (sigma * g - eps).square().sum(1).mean()  # (13.10)
 
     @torch.no_grad()
@@ -221,20 +215,21 @@ class EnergyNetwork(EnergyModel):
     ) -> Tensor:
         """Draw by annealing: from a uniform start, slowly down to the model.
 
-        The chains end with weights; the samples are redrawn by them.
+        The chains end with weights, and the samples are redrawn by them. The slopes
+        that they need are taken under ``torch.inference_mode`` too.
 
         Args:
-            n: How many.
+            n: How many, up to ten million in one call.
             y: Must be ``None``.
             anneal_steps: Steps of the annealing.
             langevin_steps: Langevin moves at each of them.
             generator: The source of randomness; the global one when ``None``.
         """
         self._refuse_condition(y)
-        n = check_count(n, "n")
+        n = check_count(n, "n", 0, 10_000_000)
         check_generator(generator)
         x, log_w = self._anneal(max(n, 1), anneal_steps, langevin_steps, generator)
-        return redraw(x, log_w, n, generator)
+        return _walls.redraw(x, log_w, n, generator)
 
     def _anneal(
         self,
@@ -246,11 +241,11 @@ class EnergyNetwork(EnergyModel):
         """Return chains that end at the model, and the logs of their weights."""
         u = self._uniform(n, *self.event_shape, generator=generator)
         z = self._normal(n, *self.event_shape, generator=generator)
-        unit = inside_and_tails(u, z, self.wall)
+        unit = _walls.inside_and_tails(u, z, self.wall)
         unit, log_w = annealed_importance_sampling(
             lambda u: self._energy(self.low + (u + 1) * self.half_width),
             unit,
-            lambda u: -rise(u, self.wall),
+            lambda u: -_walls.rise(u, self.wall),
             anneal_steps=anneal_steps,
             step_size=2 * self.step_size,
             langevin_steps=langevin_steps,
@@ -272,18 +267,24 @@ class EnergyNetwork(EnergyModel):
         Args:
             method: ``"quadrature"`` on a grid, for one or two dimensions, or
                 ``"annealed"`` importance sampling, an estimate for any number.
-            points: Grid points along each side, or the number of chains.
+            points: Grid points along each side, up to 4096, or the number of chains,
+                up to a million.
             anneal_steps: Steps of the annealing.
             generator: The source of randomness of the chains.
 
         Raises:
-            ValueError: If the method is unknown, or a grid is asked for in more than
-                two dimensions.
+            ValueError: If the method is unknown, a grid is asked for in more than two
+                dimensions, or a count is out of range.
         """
         dim = len(self.low)
+        check_count(anneal_steps, "anneal_steps", 1)
+        check_generator(generator)
+        check_count(points, "points", 1, 1_000_000 if method == "annealed" else 4096)
         if method == "annealed":
             _, log_w = self._anneal(points, anneal_steps, 2, generator)
-            log_base = log_size(dim, self.wall) + self.half_width.log().sum().item()
+            log_base = (
+                _walls.log_size(dim, self.wall) + self.half_width.log().sum().item()
+            )
             return (log_w.logsumexp(0) - math.log(points)).item() + log_base
         if method != "quadrature" or dim > 2:
             raise ValueError(
@@ -291,4 +292,5 @@ class EnergyNetwork(EnergyModel):
                 f"{method!r} in {dim}"
             )
         margin = 6 * self.wall * self.half_width
-        return log_integral(self._energy, self.low - margin, self.high + margin, points)
+        ends = self.low - margin, self.high + margin
+        return _walls.log_integral(self._energy, *ends, points)

@@ -21,6 +21,7 @@ from genbook._validate import (
     check_tensor,
 )
 from genbook.models.base import EnergyModel
+from genbook.models.energy._slopes import slope_at
 from genbook.models.networks.mlp import fourier_features, mlp
 
 __all__ = ["NoiseConditionalEnergy"]
@@ -43,18 +44,19 @@ class NoiseConditionalEnergy(EnergyModel):
     sample is a Langevin chain that starts at the highest level and ends at the lowest.
 
     Args:
-        event_shape: The shape of one observation.
+        event_shape: The shape of one observation, of up to 16,384 numbers.
         x: Observations that mean and variances are taken from, ``(n, *event_shape)``;
             mean 0 and variances 1 when ``None``.
         width: The width of the network.
-        depth: How many hidden layers it has.
-        num_scales: How many levels a chain visits.
+        depth: How many hidden layers it has, up to 1,000.
+        num_scales: How many levels a chain visits, from 2 to 10,000.
         sigma_min: The standard deviation of the least noise, in the unit of the data.
         sigma_max: That of the most.
 
     Raises:
-        TypeError: If a size is not an integer.
-        ValueError: If a size or a level is out of range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size or a level is out of range, or ``x`` has the wrong shape,
+            a value that is not finite, or no variance that its type can hold.
 
     Reference:
         Y. Song and S. Ermon, "Generative modeling by estimating gradients of the data
@@ -87,12 +89,13 @@ class NoiseConditionalEnergy(EnergyModel):
     ) -> None:
         super().__init__()
         self.event_shape = check_sizes(event_shape, "event_shape")
-        dim = prod(self.event_shape)
-        check_count(width, "width", minimum=1)
-        check_count(depth, "depth", minimum=1)
-        check_count(num_scales, "num_scales", minimum=2)
-        check_positive(sigma_min, "sigma_min")
-        if check_positive(sigma_max, "sigma_max") <= sigma_min:
+        dim = check_count(prod(self.event_shape), "event_shape", 1, 16_384)
+        width = check_count(width, "width", 1)
+        depth = check_count(depth, "depth", 1, 1000)
+        num_scales = check_count(num_scales, "num_scales", 2, 10_000)
+        sigma_min = check_positive(sigma_min, "sigma_min")
+        sigma_max = check_positive(sigma_max, "sigma_max")
+        if sigma_max <= sigma_min:
             raise ValueError(
                 f"sigma_max must be above sigma_min {sigma_min}, got {sigma_max}"
             )
@@ -115,24 +118,35 @@ class NoiseConditionalEnergy(EnergyModel):
         mean, axes, variances = torch.zeros(dim), torch.eye(dim), torch.ones(dim)
         if x is not None:
             flat = check_tensor(x, "x", ("n", *self.event_shape)).flatten(1)
-            mean = flat.mean(0)
-            exact = (flat - mean).double()
-            variances, axes = torch.linalg.eigh(exact.T @ exact / len(flat))
-            variances = variances.clamp(min=0).to(flat.dtype)
+            mean, axes, variances = _principal_axes(flat)
         self.register_buffer("mean", mean)
-        self.register_buffer("axes", axes.to(mean.dtype))
+        self.register_buffer("axes", axes)
         self.register_buffer("variances", variances)
+        self.to(mean)  # its type and device
 
     def energy(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Return the energy of each observation, ``(n,)``, up to a constant.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
-            sigma: The level of each, ``(n,)``; the lowest when ``None``.
+            sigma: The level of each, ``(n,)``, from the lowest to the highest; the
+                lowest when ``None``.
+
+        Raises:
+            TypeError: If an argument is not a tensor of the model's type.
+            ValueError: If a shape is wrong, a value not finite, or a level one that the
+                model has not learnt.
         """
         x = self._check_x(x)
         if sigma is None:
             sigma = self.sigmas[-1].expand(len(x))
+        check_tensor(sigma, "sigma", (len(x),), dtype=self.dtype, allow_empty=True)
+        top, bottom = self.sigmas[0].item(), self.sigmas[-1].item()
+        if ((sigma < 0.999 * bottom) | (sigma > 1.001 * top)).any():
+            raise ValueError(
+                f"sigma must be from {bottom:.4g} to {top:.4g}, got "
+                f"{sigma.min():.4g} to {sigma.max():.4g}"
+            )
         return self._energy(self._turn(x), sigma)
 
     def _turn(self, x: Tensor) -> Tensor:
@@ -152,11 +166,7 @@ class NoiseConditionalEnergy(EnergyModel):
 
     def _grad(self, z: Tensor, sigma: Tensor, *, learn: bool = False) -> Tensor:
         """Return the gradient of the energy along the axes, ``(n, dim)``."""
-        with torch.enable_grad():
-            z = z if z.requires_grad else z.detach().requires_grad_()
-            e = self._energy(z, sigma).sum()
-            (g,) = torch.autograd.grad(e, z, create_graph=learn)
-        return g
+        return slope_at(lambda z: self._energy(z, sigma), z, learn=learn)[1]
 
     def loss(
         self,
@@ -175,6 +185,10 @@ class NoiseConditionalEnergy(EnergyModel):
             x: Observations, ``(n, *event_shape)``.
             y: Must be ``None``.
             generator: The source of levels and noise.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If ``x`` is empty, not finite or of the wrong shape.
         """
         self._refuse_condition(y)
         z = self._turn(self._check_x(x, allow_empty=False))
@@ -200,17 +214,26 @@ class NoiseConditionalEnergy(EnergyModel):
         """Draw by Langevin chains that go down the levels.
 
         Moves by equation :eq:`eq-energy-langevin`, untested; the last step takes away
-        what noise is left, by :eq:`eq-energy-tweedie`.
+        what noise is left, by :eq:`eq-energy-tweedie`. It takes the slopes it needs
+        under ``torch.inference_mode`` too.
 
         Args:
-            n: How many.
+            n: How many, up to ten million in one call.
             y: Must be ``None``.
             langevin_steps: Langevin moves at each level.
-            step_size: Their size, as a multiple of the level.
+            step_size: Their size, as a multiple of the level: below 2, from where on
+                untested chains run away.
             generator: The source of randomness; the global one when ``None``.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If a count or the step is out of range.
         """
         self._refuse_condition(y)
-        check_count(n, "n")
+        n = check_count(n, "n", 0, 10_000_000)
+        check_count(langevin_steps, "langevin_steps", 0, 1_000_000)
+        if check_positive(step_size, "step_size") >= 2:
+            raise ValueError(f"step_size must be below 2, got {step_size}")
         check_generator(generator)
         dim = len(self.mean)
         z = self._normal(n, dim, generator=generator)  # (n, dim)
@@ -222,3 +245,17 @@ class NoiseConditionalEnergy(EnergyModel):
                 z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (13.3)
         z = z - sigma**2 * self._grad(z, each)  # (13.9)
         return (self.mean + z @ self.axes.T).unflatten(1, self.event_shape)
+
+
+def _principal_axes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean of ``x``, its principal axes, and the variances along them."""
+    mean = x.mean(0)
+    exact = (x - mean).double()
+    variances, axes = torch.linalg.eigh(exact.T @ exact / len(x))
+    variances = variances.clamp(min=0).to(x.dtype)
+    if not 0 < variances.mean() < math.inf:
+        raise ValueError(
+            f"x must vary, and in {x.dtype} so that its variance can be held, got a "
+            f"variance of {variances.mean():.3g}"
+        )
+    return mean, axes.to(x.dtype), variances

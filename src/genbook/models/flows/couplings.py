@@ -2,55 +2,31 @@
 
 The Jacobian of a coupling is triangular, so its determinant is a product, whatever the
 network says; and the network is never inverted, since it sees only the half that stays.
+
+Couplings look at the shape and type of what they get, and not at its values: they are
+called at every step of a training. NaN goes in and comes out again.
 """
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from genbook.models.flows.splines import RQSpline, rqs_inverse
+from genbook._validate import check_count, check_flag, check_positive
+from genbook.models.flows._checks import (
+    MAX_BINS,
+    MAX_DIM,
+    check_bins,
+    check_numbers,
+    check_pairs,
+    check_vectors,
+)
+from genbook.models.flows.conditioner import Conditioner
+from genbook.models.flows.splines import RQSpline, invert
 from genbook.models.flows.transforms import Transform
-from genbook.models.networks.mlp import fourier_features, mlp
-
-
-class Conditioner(nn.Module):
-    """The network of a coupling: it sees one part and says what to do to the other.
-
-    Its last layer starts at zero, so that every coupling starts as the identity.
-
-    Args:
-        inputs: How many coordinates it sees.
-        outputs: How many numbers it says.
-        hidden: The widths of its hidden layers.
-        context_features: How many features of a condition it sees as well.
-        frequencies: How many sines and cosines of each coordinate it sees, each of
-            twice the frequency of the one before: for densities with sharp borders.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        hidden: Sequence[int],
-        context_features: int = 0,
-        frequencies: int = 0,
-    ) -> None:
-        super().__init__()
-        self.frequencies = frequencies
-        seen = inputs * (1 + 2 * frequencies) + context_features
-        self.net = nn.Sequential(*mlp((seen, *hidden, outputs)))
-        for p in self.net[-1].parameters():
-            nn.init.zeros_(p)
-
-    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
-        """Return the numbers for each row, ``(n, outputs)``."""
-        seen = fourier_features(x, self.frequencies, math.pi)  # (n, seen)
-        return self.net(seen if h is None else torch.cat([seen, h], 1))
 
 
 class Coupling(Transform):
@@ -66,6 +42,10 @@ class Coupling(Transform):
         hidden: The widths of the conditioner's hidden layers.
         context_features: How many features of a condition it sees.
         frequencies: See :class:`Conditioner`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size is out of range.
     """
 
     def __init__(
@@ -78,6 +58,9 @@ class Coupling(Transform):
         frequencies: int = 0,
     ) -> None:
         super().__init__()
+        self.dim = check_count(dim, "dim", 2, MAX_DIM)
+        check_flag(swap, "swap")
+        check_count(params_per_dim, "params_per_dim", 1, 3 * MAX_BINS)
         first = dim // 2
         self.cut = slice(0, first) if swap else slice(dim - first, dim)
         self.kept = slice(first, dim) if swap else slice(0, dim - first)
@@ -89,10 +72,18 @@ class Coupling(Transform):
 
     @abstractmethod
     def univariate(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Transform single numbers ``(n, m)`` with parameters ``(n, m, p)``.
+        """Transform single numbers.
+
+        Args:
+            x: Numbers, ``(n, m)``.
+            theta: Their parameters, ``(n, m, p)``.
 
         Returns:
             Their images and the logs of the derivatives, both ``(n, m)``.
+
+        Raises:
+            TypeError: If an argument is not a floating-point tensor.
+            ValueError: If a shape is wrong.
         """
 
     @abstractmethod
@@ -103,7 +94,14 @@ class Coupling(Transform):
         return torch.cat([changed, kept] if self.swap else [kept, changed], dim=1)
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Keep one part, transform the other; the Jacobian is triangular."""
+        """Keep one part, transform the other; the Jacobian is triangular.
+
+        Args:
+            x: Vectors, ``(n, dim)``; NaN and infinity come out again, as NaN.
+            h: Features of the conditions, ``(n, context_features)``; NaN and infinity
+                come out again, as NaN.
+        """
+        check_vectors(x, "x", self.dim, self.conditioner.dtype)
         kept, part = x[:, self.kept], x[:, self.cut]  # (n, dim - m), (n, m)
         theta = self.conditioner(kept, h)  # (n, m * p)
         theta = theta.unflatten(1, (-1, self.params_per_dim))  # (n, m, p)
@@ -111,7 +109,14 @@ class Coupling(Transform):
         return self._join(kept, z), log_slope.sum(1)  # (11.4)
 
     def inverse(self, z: Tensor, h: Tensor | None = None) -> Tensor:
-        """The kept part says again what was done to the other: undo it."""
+        """The kept part says again what was done to the other: undo it.
+
+        Args:
+            z: Images, ``(n, dim)``; NaN and infinity come out again, as NaN.
+            h: Features of the conditions, ``(n, context_features)``; NaN and infinity
+                come out again, as NaN.
+        """
+        check_vectors(z, "z", self.dim, self.conditioner.dtype)
         kept, part = z[:, self.kept], z[:, self.cut]  # (n, dim - m), (n, m)
         theta = self.conditioner(kept, h)  # (n, m * p)
         theta = theta.unflatten(1, (-1, self.params_per_dim))  # (n, m, p)
@@ -123,6 +128,17 @@ class AffineCoupling(Coupling):
 
     The log-scale is kept within ±2 by a soft bound, without which training can blow
     up.
+
+    Args:
+        dim: The length of a vector, at least 2.
+        swap: Whether the first half is transformed in place of the second.
+        hidden: The widths of the conditioner's hidden layers.
+        context_features: How many features of a condition it sees.
+        frequencies: See :class:`Conditioner`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size is out of range.
 
     Reference:
         L. Dinh, J. Sohl-Dickstein and S. Bengio, "Density estimation using Real NVP",
@@ -151,12 +167,24 @@ class AffineCoupling(Coupling):
         return self.LIMIT * torch.tanh(s / self.LIMIT), t
 
     def univariate(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``exp(s) x + t`` and ``s``."""
+        """Return ``exp(s) x + t`` and ``s``.
+
+        Args:
+            x: Numbers, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
+        check_pairs(x, "x", theta)
         s, t = self._scale_and_shift(theta)
         return s.exp() * x + t, s
 
     def univariate_inverse(self, z: Tensor, theta: Tensor) -> Tensor:
-        """Return ``(z - t) exp(-s)``."""
+        """Return ``(z - t) exp(-s)``.
+
+        Args:
+            z: Images, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
+        check_pairs(z, "z", theta)
         s, t = self._scale_and_shift(theta)
         return (z - t) * (-s).exp()
 
@@ -167,7 +195,7 @@ class SplineCoupling(Coupling):
     Args:
         dim: The length of a vector, at least 2.
         swap: Whether the first half is transformed in place of the second.
-        bins: The pieces of each spline.
+        bins: The pieces of each spline, 2 to 999.
         bound: The splines act on ``[-bound, bound]``; outside lies the identity.
         linear_tails: Whether the slopes at both ends are 1, to meet the identity
             outside; when false the ends are free, for data that never leave the
@@ -175,6 +203,10 @@ class SplineCoupling(Coupling):
         hidden: The widths of the conditioner's hidden layers.
         context_features: How many features of a condition it sees.
         frequencies: See :class:`Conditioner`.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a size or ``bound`` is out of range.
 
     Reference:
         C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, "Neural Spline Flows",
@@ -199,13 +231,21 @@ class SplineCoupling(Coupling):
         context_features: int = 0,
         frequencies: int = 0,
     ) -> None:
-        self.bins, self.bound, self.linear_tails = bins, bound, linear_tails
-        slopes = bins - 1 if linear_tails else bins + 1
-        p = 2 * bins + slopes
+        check_bins(bins, 2)
+        check_flag(linear_tails, "linear_tails")
+        p = 3 * bins + (-1 if linear_tails else 1)
         super().__init__(dim, swap, p, hidden, context_features, frequencies)
+        self.bins, self.linear_tails = bins, linear_tails
+        self.bound = check_positive(bound, "bound")
 
     def univariate(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the spline's value and the log of its slope."""
+        """Return the spline's value and the log of its slope.
+
+        Args:
+            x: Numbers, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
+        check_numbers(x, "x", theta, self.bins, self.linear_tails, values=False)
         v = x.clamp(-self.bound, self.bound)
         u = (v / self.bound + 1) / 2  # from 0 to 1
         image, log_slope = RQSpline.apply(u, theta, self.bins, self.linear_tails)
@@ -216,8 +256,14 @@ class SplineCoupling(Coupling):
         return torch.where(inside, z, x), torch.where(inside, log_slope, 0.0)
 
     def univariate_inverse(self, z: Tensor, theta: Tensor) -> Tensor:
-        """Return the numbers that the spline sends to ``z``."""
+        """Return the numbers that the spline sends to ``z``.
+
+        Args:
+            z: Images, ``(n, m)``; NaN and infinity go through.
+            theta: Their parameters, ``(n, m, p)``; NaN and infinity go through.
+        """
+        check_numbers(z, "z", theta, self.bins, self.linear_tails, values=False)
         v = z.clamp(-self.bound, self.bound)
-        u = rqs_inverse((v / self.bound + 1) / 2, theta, self.bins, self.linear_tails)
+        u = invert((v / self.bound + 1) / 2, theta, self.bins, self.linear_tails)
         x = (2 * u - 1) * self.bound
         return torch.where(z == v, x, z) if self.linear_tails else x

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from genbook._validate import check_count, check_generator, check_tensor
 
+MAX_LEVELS = 2**16
+
 
 def dequantise(
     x: Tensor, levels: int = 256, *, generator: torch.Generator | None = None
@@ -30,8 +32,9 @@ def dequantise(
         \mathbb E_{\mathbf u}\bigl[\log p(\tilde{\mathbf x})\bigr] - d \log 256.
 
     Args:
-        x: Ink from 0 to 1, ``(n, ...)``, rounded to the nearest of the levels.
-        levels: How many whole numbers there are: 256 for 8 bits.
+        x: Ink from 0 to 1, of any shape, rounded to the nearest of the levels.
+        levels: How many whole numbers there are, 2 to 65,536: 256 for 8 bits. In types
+            of few digits only as many as have digits to fill each bin with.
         generator: The source of the noise; the global one when ``None``.
 
     Returns:
@@ -39,7 +42,8 @@ def dequantise(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is below 2.
+        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is out of
+            range.
 
     Reference:
         L. Theis, A. van den Oord and M. Bethge, "A note on the evaluation of generative
@@ -62,22 +66,26 @@ def quantise(x: Tensor, levels: int = 256) -> Tensor:
     """Return the ink of the bin that each number lies in: undo :func:`dequantise`.
 
     Args:
-        x: Numbers from 0 to 1, ``(n, ...)``.
-        levels: How many whole numbers there are.
+        x: Numbers from 0 to 1, of any shape.
+        levels: How many whole numbers there are, 2 to 65,536.
 
     Returns:
         Ink from 0 to 1 of the shape of ``x``.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is below 2.
+        ValueError: If ``x`` leaves the interval from 0 to 1, or ``levels`` is out of
+            range.
 
     Example:
         >>> quantise(torch.tensor([0.1, 0.4, 1.0]), levels=3)
         tensor([0.0000, 0.5000, 1.0000])
     """
     _whole(x, levels)
-    return (x * levels).floor().clamp(max=levels - 1) / (levels - 1)
+    k = (x * levels).floor()
+    # Rounding may put a number at the edge of a bin into the bin beside it.
+    k = k - (k / levels > x).to(k.dtype) + ((k + 1) / levels <= x).to(k.dtype)
+    return k.clamp(max=levels - 1) / (levels - 1)
 
 
 def bits_per_dimension(log_p: Tensor, dims: int, levels: int = 256) -> Tensor:
@@ -91,30 +99,37 @@ def bits_per_dimension(log_p: Tensor, dims: int, levels: int = 256) -> Tensor:
     numbers. Pixels that are equally likely to be any of 256 cost 8 bits.
 
     Args:
-        log_p: Log densities of dequantised images in nats, ``(n,)``.
+        log_p: Log densities of dequantised images in nats, ``(n,)``; ``-inf`` where the
+            model has no mass, which costs infinitely many bits.
         dims: How many pixels an image has, ``d``.
-        levels: How many whole numbers a pixel can be.
+        levels: How many whole numbers a pixel can be, 2 to 65,536.
 
     Returns:
         Bits, ``(n,)``.
 
     Raises:
-        TypeError: If ``dims`` or ``levels`` is not an integer.
-        ValueError: If either is too small.
+        TypeError: If ``log_p`` is not a floating-point tensor, or ``dims`` or
+            ``levels`` not an integer.
+        ValueError: If ``log_p`` is not ``(n,)`` or holds NaN, or a count is out of
+            range.
 
     Example:
         >>> bits_per_dimension(torch.zeros(1), dims=784)
         tensor([8.])
     """
-    check_count(dims, "dims", minimum=1)
-    check_count(levels, "levels", minimum=2)
+    check_tensor(log_p, "log_p", ("n",), finite=False, allow_empty=True)
+    if log_p.isnan().any():
+        raise ValueError(f"log_p must hold numbers, got {log_p.isnan().sum()} NaN")
+    check_count(dims, "dims", 1)
+    check_count(levels, "levels", 2, MAX_LEVELS)
     return (dims * math.log(levels) - log_p) / (dims * math.log(2))  # (11.7)
 
 
 def _whole(x: Tensor, levels: int) -> Tensor:
     """Check ink and levels; return the nearest whole numbers."""
-    check_count(levels, "levels", minimum=2)
     check_tensor(x, "x", None, allow_empty=True)
+    digits = int(1 / (4 * torch.finfo(x.dtype).eps))  # a bin has four numbers or more
+    check_count(levels, "levels", 2, min(digits, MAX_LEVELS))
     if x.numel() and not 0 <= x.min() <= x.max() <= 1:
         raise ValueError(
             f"x must lie between 0 and 1, got {x.min():.3g} to {x.max():.3g}"
