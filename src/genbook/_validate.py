@@ -75,12 +75,12 @@ def check_tensor(
     return x
 
 
-def check_count(n: int, name: str, minimum: int = 0) -> int:
-    """Return ``n`` if it is an integer of at least ``minimum``.
+def check_count(n: int, name: str, minimum: int = 0, maximum: int | None = None) -> int:
+    """Return ``n`` if it is an integer from ``minimum`` to ``maximum``.
 
     Raises:
         TypeError: If ``n`` is not an integer.
-        ValueError: If ``n`` is below ``minimum``.
+        ValueError: If ``n`` is below ``minimum`` or above ``maximum``.
 
     Example:
         >>> check_count(3, "n")
@@ -90,6 +90,8 @@ def check_count(n: int, name: str, minimum: int = 0) -> int:
         raise TypeError(f"{name} must be an integer, got {type(n).__name__} {n!r}")
     if n < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {n}")
+    if maximum is not None and n > maximum:
+        raise ValueError(f"{name} must be at most {maximum:,}, got {n}")
     return int(n)
 
 
@@ -122,6 +124,24 @@ def check_sizes(
     return tuple(check_count(s, name, minimum) for s in sizes)
 
 
+def check_number(v: float, name: str) -> float:
+    """Return ``v`` as a ``float`` if it is a finite number.
+
+    Raises:
+        TypeError: If ``v`` is not a real number.
+        ValueError: If ``v`` is NaN or infinite.
+
+    Example:
+        >>> check_number(-0.5, "optimism")
+        -0.5
+    """
+    if isinstance(v, bool) or not isinstance(v, Real):
+        raise TypeError(f"{name} must be a number, got {type(v).__name__} {v!r}")
+    if not -float("inf") < v < float("inf"):
+        raise ValueError(f"{name} must be finite, got {v}")
+    return float(v)
+
+
 def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     """Return ``v`` if it is a finite number above zero (or zero, if allowed).
 
@@ -142,6 +162,23 @@ def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     return float(v)
 
 
+def check_flag(value: bool, name: str) -> bool:
+    """Return ``value`` if it is true or false, and no text that says so.
+
+    Raises:
+        TypeError: If it is anything else: ``"no"`` would count as true.
+
+    Example:
+        >>> check_flag(True, "resume")
+        True
+    """
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"{name} must be True or False, got {type(value).__name__} {value!r}"
+        )
+    return value
+
+
 def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
     """Return ``value`` if it is one of the choices.
 
@@ -152,7 +189,7 @@ def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
         >>> check_choice("linear", "output", ("sigmoid", "linear"))
         'linear'
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be {' or '.join(choices)}, got {value!r}")
     return value
 
