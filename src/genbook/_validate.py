@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 from torch import Tensor
+
+from genbook._numbers import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    check_positive,
+    check_seed,
+    check_share,
+    check_sizes,
+)
+
+__all__ = [
+    "check_choice",
+    "check_corners",
+    "check_count",
+    "check_dtype",
+    "check_fitted",
+    "check_flag",
+    "check_generator",
+    "check_integers",
+    "check_labels",
+    "check_number",
+    "check_positive",
+    "check_seed",
+    "check_share",
+    "check_sizes",
+    "check_tensor",
+    "check_unit_interval",
+]
 
 
 def _shape(shape: Sequence[int | str]) -> str:
@@ -75,125 +105,6 @@ def check_tensor(
     return x
 
 
-def check_count(n: int, name: str, minimum: int = 0, maximum: int | None = None) -> int:
-    """Return ``n`` if it is an integer from ``minimum`` to ``maximum``.
-
-    Raises:
-        TypeError: If ``n`` is not an integer.
-        ValueError: If ``n`` is below ``minimum`` or above ``maximum``.
-
-    Example:
-        >>> check_count(3, "n")
-        3
-    """
-    if isinstance(n, bool) or not isinstance(n, Integral):
-        raise TypeError(f"{name} must be an integer, got {type(n).__name__} {n!r}")
-    if n < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {n}")
-    if maximum is not None and n > maximum:
-        raise ValueError(f"{name} must be at most {maximum:,}, got {n}")
-    return int(n)
-
-
-def check_sizes(
-    sizes: Sequence[int], name: str, minimum: int = 1, *, empty: bool = False
-) -> tuple[int, ...]:
-    """Return ``sizes`` as a tuple if it is a sequence of integers.
-
-    Args:
-        sizes: Shapes, or widths of layers.
-        name: The argument's name, for the message.
-        minimum: The least of each.
-        empty: Whether there may be none.
-
-    Raises:
-        TypeError: If it is not a sequence of integers.
-        ValueError: If one is below ``minimum``, or there is none.
-
-    Example:
-        >>> check_sizes([64, 64], "hidden")
-        (64, 64)
-    """
-    if isinstance(sizes, str) or not isinstance(sizes, Sequence):
-        raise TypeError(
-            f"{name} must be a sequence of integers, got "
-            f"{type(sizes).__name__} {sizes!r}"
-        )
-    if not sizes and not empty:
-        raise ValueError(f"{name} must hold at least one integer, got none")
-    return tuple(check_count(s, name, minimum) for s in sizes)
-
-
-def check_number(v: float, name: str) -> float:
-    """Return ``v`` as a ``float`` if it is a finite number.
-
-    Raises:
-        TypeError: If ``v`` is not a real number.
-        ValueError: If ``v`` is NaN or infinite.
-
-    Example:
-        >>> check_number(-0.5, "optimism")
-        -0.5
-    """
-    if isinstance(v, bool) or not isinstance(v, Real):
-        raise TypeError(f"{name} must be a number, got {type(v).__name__} {v!r}")
-    if not -float("inf") < v < float("inf"):
-        raise ValueError(f"{name} must be finite, got {v}")
-    return float(v)
-
-
-def check_positive(v: float, name: str, *, zero: bool = False) -> float:
-    """Return ``v`` if it is a finite number above zero (or zero, if allowed).
-
-    Raises:
-        TypeError: If ``v`` is not a real number.
-        ValueError: If ``v`` is negative, NaN or infinite, or zero when ``zero`` is
-            false.
-
-    Example:
-        >>> check_positive(0.5, "lr")
-        0.5
-    """
-    if isinstance(v, bool) or not isinstance(v, Real):
-        raise TypeError(f"{name} must be a number, got {type(v).__name__} {v!r}")
-    wanted = "zero or positive" if zero else "positive"
-    if not (0 <= v < float("inf")) or (v == 0 and not zero):
-        raise ValueError(f"{name} must be {wanted} and finite, got {v}")
-    return float(v)
-
-
-def check_flag(value: bool, name: str) -> bool:
-    """Return ``value`` if it is true or false, and no text that says so.
-
-    Raises:
-        TypeError: If it is anything else: ``"no"`` would count as true.
-
-    Example:
-        >>> check_flag(True, "resume")
-        True
-    """
-    if not isinstance(value, bool):
-        raise TypeError(
-            f"{name} must be True or False, got {type(value).__name__} {value!r}"
-        )
-    return value
-
-
-def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
-    """Return ``value`` if it is one of the choices.
-
-    Raises:
-        ValueError: If it is not.
-
-    Example:
-        >>> check_choice("linear", "output", ("sigmoid", "linear"))
-        'linear'
-    """
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(choices)}, got {value!r}")
-    return value
-
-
 def check_unit_interval(x: Tensor, name: str, why: str = "", hint: str = "") -> Tensor:
     """Return ``x`` if its values lie in [0, 1].
 
@@ -218,27 +129,66 @@ def check_unit_interval(x: Tensor, name: str, why: str = "", hint: str = "") -> 
     return x
 
 
-def check_labels(y: Tensor, name: str, classes: int, n: int | None = None) -> Tensor:
-    """Return ``y`` if it holds ``n`` integer labels in ``0 … classes - 1``.
+def check_integers(x: Tensor, name: str, what: str = "values") -> Tensor:
+    """Return ``x`` in ``torch.int64`` if it holds integers, of whatever type.
+
+    Indices and one-hot vectors want this one type, so it is made at the door.
+
+    Args:
+        x: Labels or tokens of any shape.
+        name: The argument's name, for the message.
+        what: What the integers are, for the message.
+
+    Raises:
+        TypeError: If ``x`` is not an integer tensor.
+
+    Example:
+        >>> check_integers(torch.tensor([0, 2], dtype=torch.uint8), "y")
+        tensor([0, 2])
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+        raise TypeError(f"{name} must hold integer {what}, got {x.dtype}")
+    return x.long()
+
+
+def check_labels(
+    y: Tensor,
+    name: str,
+    classes: int | None = None,
+    n: int | None = None,
+    *,
+    minimum: int = 0,
+) -> Tensor:
+    """Return ``y`` in ``torch.int64`` if it holds ``n`` labels of so many classes.
+
+    Args:
+        y: Labels, ``(n,)``, integers of any type.
+        name: The argument's name, for the message.
+        classes: How many there are; any number when ``None``.
+        n: How many labels there must be; any number when ``None``.
+        minimum: The smallest label; -1 where that stands for none.
 
     Raises:
         TypeError: If ``y`` is not an integer tensor.
         ValueError: If the shape is not ``(n,)`` or a label is out of range.
 
     Example:
-        >>> check_labels(torch.tensor([0, 2]), "y", classes=3)
+        >>> check_labels(torch.tensor([0, 2], dtype=torch.int8), "y", classes=3)
         tensor([0, 2])
     """
-    if not isinstance(y, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(y).__name__}")
-    if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise TypeError(f"{name} must hold integer labels, got {y.dtype}")
+    y = check_integers(y, name, "labels")
     if y.ndim != 1 or (n is not None and len(y) != n):
         wanted = f"({n},)" if n is not None else "(n,)"
         raise ValueError(f"{name} must be {wanted}, got {_shape(tuple(y.shape))}")
-    if y.numel() and (int(y.min()) < 0 or int(y.max()) >= classes):
-        bad = y[(y < 0) | (y >= classes)][0].item()
-        raise ValueError(f"{name} must hold labels 0 to {classes - 1}, got {bad}")
+    outside = y < minimum
+    if classes is not None:
+        outside |= y >= classes
+    if outside.any():
+        end = "or above" if classes is None else f"to {classes - 1}"
+        bad = y[outside][0].item()
+        raise ValueError(f"{name} must hold labels {minimum} {end}, got {bad}")
     return y
 
 
@@ -276,6 +226,8 @@ def check_corners(
     """
     corners = []
     for corner, name in ((low, "low"), (high, "high")):
+        if isinstance(corner, Sequence) and all(isinstance(v, Real) for v in corner):
+            corner = [float(v) for v in corner]  # NumPy's numbers are numbers too
         try:
             t = torch.as_tensor(corner).detach()
         except (TypeError, ValueError, RuntimeError):
@@ -300,6 +252,21 @@ def check_corners(
             f"in dimension {i}"
         )
     return a, b
+
+
+def check_dtype(dtype: torch.dtype, name: str = "dtype") -> torch.dtype:
+    """Return ``dtype`` if it is ``torch.float32`` or ``torch.float64``.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+        >>> check_dtype(torch.float64)
+        torch.float64
+    """
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} must be torch.float32 or torch.float64, got {dtype!r}")
+    return dtype
 
 
 def check_fitted(fitted: bool, name: str) -> None:

@@ -87,7 +87,7 @@ def check_condition(y: Tensor, null: Tensor, n: int, classes: int = 0) -> Tensor
     """
     check_count(n, "n")
     if check_count(classes, "classes"):
-        return check_labels(y, "y", classes, n).long()
+        return check_labels(y, "y", classes, n)
     if not isinstance(null, Tensor):
         raise TypeError(f"null must be a torch.Tensor, got {type(null).__name__}")
     if null.is_floating_point():
