@@ -29,8 +29,9 @@ def main() -> None:
     target, _ = diffusion_2d(other, steps=steps, seed=2 * args.seed + 1)
 
     some = moons.sample(1_000, generator=generator)
-    noise = source.encode(some)
-    there = translate(source, target, some)
+    with torch.no_grad():
+        noise = source.encode(some)
+        there = translate(source, target, some)
     order = torch.corrcoef(torch.stack([some[:, 0], there[:, 0]]))[0, 1]
     print(f"energy distance to rings   {energy_distance(there, other[:1000]):.4f}")
     print(f"left stays left            {order:.2f}")

@@ -41,8 +41,9 @@ def main() -> None:
     rows = [lemons[:9]]
     for kind in ("lime", "banana", "apple", "pear"):
         goal = torch.full_like(y, FRUIT.index(kind))
-        there = translate(model, model, start, y_source=y, y_target=goal)
-        back = translate(model, model, there, y_source=goal, y_target=y)
+        with torch.no_grad():
+            there = translate(model, model, start, y_source=y, y_target=goal)
+            back = translate(model, model, there, y_source=goal, y_target=y)
         image = pca.decode(there * unit).clamp(0, 1)
         error = ((back - start) * unit).square().sum(1).mean().sqrt() / 768**0.5
         right = classifier.accuracy(image, goal)

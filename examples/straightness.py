@@ -34,7 +34,6 @@ class Paired(fm.FlowMatching):
         rows, columns = linear_sum_assignment(torch.cdist(x, eps).square().numpy())
         x, eps = x[rows], eps[columns]
         t = self.sample_times(len(x), generator=generator)
-        t = t[torch.randperm(len(x), generator=generator)]
         output = self.velocity(self.add_noise(x, eps, t), t)
         return (output - self.target(x, eps, t)).square().mean()
 

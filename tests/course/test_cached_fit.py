@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbook import training
 from genbook.course import fingerprint
 from genbook.course.cached_fit import FOLDER, cached_fit, seeded_init
+from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.flows.flow import Flow
 from genbook.training import History
 
@@ -97,6 +100,92 @@ def test_other_code_trains_anew(
     )
     train()
     assert len(trained) == 2, "the flow is made of transforms"
+
+
+NETWORK = """
+from torch import nn
+from part_of_mine import Part
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+
+    def forward(self, x, t, y=None):
+        return self.part(x)
+"""
+PART = """
+from torch import nn
+
+
+class Part(nn.Linear):
+    def __init__(self):
+        super().__init__(2, 2)
+"""
+
+
+def test_a_network_of_one_s_own_is_part_of_the_training(
+    folder: Path,
+    trained: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it stands in another file than the model's class, or a part of it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    files = {"network_of_mine": NETWORK, "part_of_mine": PART}
+
+    def learn(**changed: str) -> None:
+        for name, source in {**files, **changed}.items():
+            (tmp_path / f"{name}.py").write_text(source)
+        for name in files:
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        with seeded_init(0):
+            network = import_module("network_of_mine").Network()
+        cached_fit(FlowMatching((2,), network=network), X, **OPTIONS)
+
+    try:
+        learn()
+        learn()
+        assert len(trained) == 1
+        learn(network_of_mine=NETWORK.replace("self.part(x)", "-self.part(x)"))
+        assert len(trained) == 2, "the network is another"
+        learn(part_of_mine=PART + "\n    bias_is_small = True\n")
+        assert len(trained) == 3, "the network is made of parts"
+        learn()
+        assert len(trained) == 3
+    finally:
+        for name in files:
+            sys.modules.pop(name, None)
+
+
+def test_a_network_without_a_file_is_not_shared(
+    folder: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of a notebook's cells: nobody could tell when it changes."""
+
+    class Network(nn.Linear):
+        def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+            return super().forward(x)
+
+    monkeypatch.setattr(Network, "__module__", "__main__")
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    for _ in range(2):
+        with seeded_init(0):
+            model = FlowMatching((2,), network=Network(2, 2))
+        cached_fit(model, X, **OPTIONS)
+    assert len(trained) == 2
+    assert not folder.exists()
+
+
+def test_bad_arguments_are_refused_as_by_fit(folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"x must be a torch\.Tensor, got list"):
+        cached_fit(Flow(2), [[0.0, 0.0]], steps=2)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="model must be a module"):
+        cached_fit(None, X, steps=2)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="steps"):
+        cached_fit(Flow(2), X)
 
 
 def test_without_the_variable_nothing_is_kept(

@@ -5,7 +5,8 @@ where the environment variable ``GENBOOK_RUNS`` names a folder, :func:`cached_fi
 what a training came to under a name that depends on all of these, and the next caller,
 in whatever process, gets it from there. The book is built with such a folder, so that
 the scoreboard compares the very models that the chapters trained. Without the variable
-everything is trained where it is asked for.
+everything is trained where it is asked for, and so is a model with a class that has no
+file, as those of a notebook's cells: nobody could tell when it changes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from genbook.course._local_code import code_behind
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.models.base import Model
 from genbook.training import History, _files, fit, isolated_rng
@@ -76,25 +78,30 @@ def cached_fit(
         3
     """
     folder = os.environ.get(FOLDER)
-    if not folder:
-        return fit(model, x, y, **options)
+    complete = isinstance(model, nn.Module) and isinstance(x, Tensor)
+    complete = complete and isinstance(y, Tensor | None) and "steps" in options
+    code = code_behind(model) if folder and complete else None
+    if not folder or code is None:
+        return fit(model, x, y, **options)  # which says what is missing
     from filelock import FileLock  # a requirement of PyTorch's
 
     Path(folder).mkdir(parents=True, exist_ok=True)
-    path = Path(folder) / f"{type(model).__name__}-{_name(model, x, y, options)}"
+    path = Path(folder) / f"{type(model).__name__}-{_name(code, model, x, y, options)}"
     path = path.with_suffix(".safetensors")
     with FileLock(f"{path}.lock"):  # whoever comes second waits for the first
         every = options["steps"]
         return fit(model, x, y, checkpoint=path, checkpoint_every=every, **options)
 
 
-def _name(model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]) -> str:
+def _name(
+    code: Code, model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]
+) -> str:
     """Return a short text that changes with anything that the result depends on."""
-    modules = {type(model).__module__, "genbook.training"}
-    code = Package("genbook").key(Code("", Imports(frozenset(modules))))
+    training = Imports(frozenset({"genbook.training"}))
+    code = Code(code.digest, code.imports | training)
     state = _files.model_tensors(model)
     content = {
-        "code": code.digest,
+        "code": Package("genbook").key(code).digest,
         "model": _files.identity(model),
         "weights": {k: _files.digest(t) for k, t in sorted(state.items())},
         "data": [_files.digest(x), _files.digest(y)],

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from genbook.models.diffusion.diffusion import Diffusion
+from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.training import fit
 from seeding import seeded
 
 
@@ -48,7 +50,7 @@ def test_one_time_for_all_is_that_time_for_each(
 
 
 def test_more_times_than_points_are_refused() -> None:
-    with pytest.raises(RuntimeError, match="expand"):
+    with pytest.raises(ValueError, match=r"t must be \(\) or \(1,\), got \(5,\)"):
         Diffusion((2,)).velocity(torch.zeros(1, 2), torch.full((5,), 0.3))
 
 
@@ -82,7 +84,52 @@ def test_times_are_drawn_with_the_density_that_is_said() -> None:
     t = model.sample_times(1000, generator=seeded(16))
     share = ((t + c) / c).log() / math.log((1 + c) / c)  # the distribution function
     wanted = (torch.arange(1000) + 0.5) / 1000
+    share = share.sort().values  # one in each interval, in any order
     assert torch.allclose(share, wanted.double(), rtol=0, atol=0.5 / 1000 + 1e-9)
+
+
+def test_every_row_is_given_every_time() -> None:
+    """Which row is early and which late is drawn too, from the same generator."""
+    model, g = Diffusion((2,)), seeded(17)
+    rows = torch.stack([model.sample_times(8, generator=g) for _ in range(4000)])
+    ranks = rows.argsort(1).argsort(1).double()  # of each row's time, 0 to 7
+    error = (63 / 12) ** 0.5 / 4000**0.5
+    assert ((ranks.mean(0) - 3.5).abs() < 4 * error).all()
+    assert (ranks.T.corrcoef() - torch.eye(8)).abs().max() < 1 / 7 + 0.07
+    again = model.sample_times(8, generator=seeded(17))
+    assert torch.equal(again, rows[0])
+
+
+@pytest.mark.parametrize("cls", [Diffusion, FlowMatching])
+def test_the_loss_does_not_know_the_order_of_the_rows(cls: Any) -> None:
+    """Sorted rows and the same rows shuffled have one mean loss, and one spread."""
+    model = cls((1,), width=16, depth=1)
+    nn.init.normal_(model.net.output.weight, generator=seeded(18))
+    x = torch.linspace(-3, 3, 64)[:, None]  # in their order
+    shuffled = x[torch.randperm(64, generator=seeded(19))]
+    with torch.no_grad():
+        losses = [
+            torch.stack([model.loss(rows, generator=seeded(s)) for s in range(600)])
+            for rows in (x, shuffled)
+        ]
+    a, b = (v.double() for v in losses)
+    error = ((a.var() + b.var()) / 600).sqrt()
+    assert (a.mean() - b.mean()).abs() < 4 * error
+    assert (a.std() / b.std()).log().abs() < 0.25
+
+
+@pytest.mark.parametrize("cls", [Diffusion, FlowMatching])
+def test_sorted_data_in_one_batch_are_learned(cls: Any) -> None:
+    """Two heaps of 200 points, one after the other: each is half of what is drawn."""
+    x = 0.2 * torch.randn(400, 2, generator=seeded(20))
+    x[:200, 0] -= 2
+    x[200:, 0] += 2
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = cls((2,), width=64, depth=2)
+    fit(model, x, steps=400, lr=3e-3)
+    left = (model.sample(4000, steps=20, generator=seeded(21))[:, 0] < 0).double()
+    assert left.mean().item() == pytest.approx(0.5, abs=0.06)
 
 
 def test_where_the_network_says_the_data_samples_are_finite() -> None:

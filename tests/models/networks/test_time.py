@@ -35,3 +35,53 @@ def test_bad_sizes_are_refused(name: str) -> None:
         TimeConditionedMLP((2,), **{name: -1})
     with pytest.raises(TypeError, match=name):
         TimeConditionedMLP((2,), **{name: 2.5})  # type: ignore[arg-type]
+
+
+def test_the_network_bends_smoothly() -> None:
+    """Its divergence has no jumps, so that a likelihood made of it can be climbed."""
+    net = TimeConditionedMLP((2,), width=16, depth=2).double()
+    torch.nn.init.normal_(net.output.weight, generator=seeded(2))
+    t = torch.tensor([0.3]).double()
+
+    def jump(step: float) -> float:
+        line = torch.arange(-1, 1, step).double()
+        x = torch.stack([line, 0.3 * line], 1).requires_grad_()
+        said = net(x, t)
+        parts = [
+            torch.autograd.grad(said[:, i].sum(), x, retain_graph=True)[0][:, i]
+            for i in range(2)
+        ]
+        return (parts[0] + parts[1]).diff().abs().max().item()
+
+    assert jump(2e-4) < 0.6 * jump(4e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": torch.zeros(5, 3).double()}, ValueError, r"x must be \(n, 2\)"),
+        ({"x": torch.zeros(5, 2)}, TypeError, "x must be torch.float64"),
+        ({"t": 0.5}, TypeError, "t must be a torch.Tensor"),
+        ({"t": torch.zeros(2).double()}, ValueError, r"t must be \(5,\) or \(1,\)"),
+        ({"y": None}, ValueError, "y must be labels 0 to 3, got None"),
+        ({"y": torch.full((5,), 4)}, ValueError, "y must hold labels 0 to 3, got 4"),
+        ({"y": torch.zeros(3).long()}, ValueError, r"y must be \(5,\) or \(1,\)"),
+    ],
+)
+def test_bad_questions_are_refused(
+    change: dict, error: type[Exception], message: str
+) -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1, classes=3).double()
+    good = {"x": torch.zeros(5, 2), "t": torch.zeros(1)}
+    asked = {k: v.double() for k, v in good.items()} | {"y": torch.tensor([3])}
+    assert net(**asked).shape == (5, 2)
+    with pytest.raises(error, match=message):
+        net(**(asked | change))
+    with pytest.raises(ValueError, match="y must be None"):
+        TimeConditionedMLP((2,))(torch.zeros(5, 2), torch.zeros(1), torch.zeros(5))
+
+
+def test_sizes_have_a_limit() -> None:
+    for name in ("width", "depth", "frequencies", "classes"):
+        with pytest.raises(ValueError, match=f"{name} must be at most"):
+            TimeConditionedMLP((2,), **{name: 10**9})

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from genbook._validate import check_count, check_labels, check_tensor
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.models.diffusion.closed_form import GaussianMixtureVelocity
 from genbook.models.diffusion.diffusion import Diffusion
@@ -31,6 +32,11 @@ def exact_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diff
     Returns:
         A model in double precision whose network is exact.
 
+    Raises:
+        TypeError: If an argument is not a floating-point tensor.
+        ValueError: If it holds no mixture, see
+            :class:`~genbook.models.diffusion.closed_form.GaussianMixtureVelocity`.
+
     Example:
         >>> import torch
         >>> one = torch.ones(1)
@@ -38,7 +44,8 @@ def exact_diffusion(weights: Tensor, means: Tensor, covariances: Tensor) -> Diff
         >>> model.decode(torch.zeros(1, 1).double(), method="rk4").round(decimals=3)
         tensor([[5.]], dtype=torch.float64)
     """
-    parameters = (p.double() for p in (weights, means, covariances))
+    given = {"weights": weights, "means": means, "covariances": covariances}
+    parameters = (check_tensor(p, name).double() for name, p in given.items())
     exact = GaussianMixtureVelocity(Cosine(), *parameters)
     return Diffusion((means.shape[1],), schedule="cosine", network=exact)
 
@@ -96,6 +103,8 @@ def latent_diffusion(
     Returns:
         The model and the history of its training.
     """
+    check_tensor(z, "z", ("n", "k"))
+    check_labels(y, "y", check_count(classes, "classes", 1), len(z))
     with seeded_init(seed):
         model = Diffusion(
             (z.shape[1],), sigma_data=0.25, width=256, depth=3, classes=classes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from torch import Tensor
 
+from genbook._validate import check_labels, check_tensor
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
@@ -70,7 +70,7 @@ def diffusion_digits(
 
 
 def train_on_digits(
-    kind: Callable[..., M], x: Tensor, y: Tensor, *, steps: int, seed: int
+    kind: type[M], x: Tensor, y: Tensor, *, steps: int, seed: int
 ) -> tuple[M, History]:
     """Train a conditional model of a path on images of digits.
 
@@ -87,6 +87,10 @@ def train_on_digits(
     Returns:
         The model and the history of its training.
 
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If a shape or a value is wrong.
+
     Example:
         >>> import torch
         >>> x, y = torch.rand(20, 1, 7, 7), torch.arange(20) % 10
@@ -94,6 +98,10 @@ def train_on_digits(
         >>> model.prediction
         'x0'
     """
+    if not (isinstance(kind, type) and issubclass(kind, GaussianPathModel)):
+        raise TypeError(f"kind must be a model of a path, got {kind!r}")
+    check_tensor(x, "x", ("n", 1, "height", "width"))
+    check_labels(y, "y", 10, len(x))
     with seeded_init(seed):
         model = kind(x.shape[1:], prediction="x0", width=512, classes=10)
     options: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "seed": seed}

@@ -7,17 +7,20 @@ the other kind.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genbook._validate import check_tensor
+from genbook._validate import check_count, check_tensor
 from genbook.models.base import LatentVariableModel
+from genbook.models.diffusion._doors import check_times
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
-from genbook.models.diffusion.solvers import odeint
+from genbook.models.diffusion.solvers import check_steps, odeint
 
 
 def translate(
@@ -47,10 +50,13 @@ def translate(
             ``method``.
 
     Returns:
-        Observations of the target's shape, ``(n, *event_shape)``.
+        Observations of the target's shape, ``(n, *event_shape)``, differentiable where
+        the two models are.
 
     Raises:
-        ValueError: If the models' codes differ in length.
+        TypeError: If an argument is of another type.
+        ValueError: If the models' codes differ in length, a shape is another, or a
+            value NaN or infinite.
 
     Reference:
         X. Su, J. Song, C. Meng and S. Ermon, "Dual diffusion implicit bridges for
@@ -63,10 +69,13 @@ def translate(
         >>> torch.allclose(translate(model, model, x), x, atol=1e-5)
         True
     """
+    _check_models(LatentVariableModel, "encode and decode", source, target)
     given = {} if y_source is None else {"y": y_source}
     wanted = {} if y_target is None else {"y": y_target}
-    z = source.encode(x, **given, **solver)
-    return target.decode(z, **wanted, **solver)
+    with _naming("y_source"):
+        z = source.encode(x, **given, **solver)
+    with _naming("y_target"):
+        return target.decode(z, **wanted, **solver)
 
 
 def cycle_error(
@@ -98,7 +107,9 @@ def cycle_error(
         The distance, in the units of ``x``.
 
     Raises:
-        ValueError: If ``x`` is empty, or the models' codes differ in length.
+        TypeError: If an argument is of another type.
+        ValueError: If ``x`` is empty, the models' codes differ in length, a shape is
+            another, or a value NaN or infinite.
 
     Example:
         >>> from genbook.models.flows.flow import Flow
@@ -123,6 +134,8 @@ def translation_path(
 ) -> Tensor:
     """Return every place on the way from the source through the noise to the target.
 
+    It is for looking at: without gradient.
+
     Args:
         source: A diffusion or a flow-matching model.
         target: Another; observations of both have one shape.
@@ -134,7 +147,9 @@ def translation_path(
         noise, last the translations.
 
     Raises:
-        ValueError: If the shapes of the observations differ.
+        TypeError: If an argument is of another type.
+        ValueError: If the shapes of the observations differ, or a value is NaN or
+            infinite.
 
     Example:
         >>> from genbook.models.diffusion.diffusion import Diffusion
@@ -142,6 +157,7 @@ def translation_path(
         >>> translation_path(model, model, torch.zeros(3, 1), steps=5).shape
         torch.Size([11, 3, 1])
     """
+    _check_models(GaussianPathModel, "be diffusions or flow matching", source, target)
     if source.event_shape != target.event_shape:
         raise ValueError(
             f"target must have observations of shape {source.event_shape}, as the "
@@ -149,6 +165,7 @@ def translation_path(
         )
     event, dtype = source.event_shape, source.dtype
     check_tensor(x, "x", ("n", *event), dtype=dtype, allow_empty=True)
+    check_count(steps, "steps")
     up, down = source.time_grid(steps), target.time_grid(steps).flip(0)
     there = odeint(source.velocity, x, up, return_intermediates=True)
     back = odeint(target.velocity, there[-1], down, return_intermediates=True)
@@ -165,14 +182,21 @@ def ddim(model: Diffusion, x: Tensor, times: Tensor) -> Tensor:
     .. math:: \mathbf x_s = \alpha_s\,\hat{\mathbf x}_0(\mathbf x_t, t)
               + \sigma_s\,\hat{\boldsymbol\varepsilon}(\mathbf x_t, t).
 
+    It is for comparing solvers: without gradient.
+
     Args:
         model: A diffusion without conditions.
         x: Where to start, ``(n, *event_shape)``.
-        times: The times to pass through, ``(steps + 1,)``: rising to encode, falling
-            to decode.
+        times: The times to pass through, ``(steps + 1,)``, between the model's
+            ``t_min`` and 1: rising to encode, falling to decode.
 
     Returns:
         The points at the last time, of the shape of ``x``.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If a shape is another, a value NaN or infinite, or the times turn
+            back.
 
     Reference:
         J. Song, C. Meng and S. Ermon, "Denoising diffusion implicit models", 2021,
@@ -184,7 +208,28 @@ def ddim(model: Diffusion, x: Tensor, times: Tensor) -> Tensor:
         >>> ddim(model, torch.zeros(3, 2), model.time_grid(10)).shape
         torch.Size([3, 2])
     """
+    if not isinstance(model, Diffusion):
+        raise TypeError(f"model must be a Diffusion, got {type(model).__name__}")
     check_tensor(x, "x", ("n", *model.event_shape), dtype=model.dtype, allow_empty=True)
+    check_times(check_steps(times), "times", n=..., low=model.t_min, dtype=model.dtype)
     for t, s in pairwise(times):
         x, _ = model.reverse_step(x, t, s, eta=0.0)  # (17.3)
     return x
+
+
+def _check_models(kind: type, can: str, source: object, target: object) -> None:
+    """Refuse what is no model of the kind."""
+    for name, model in (("source", source), ("target", target)):
+        if not isinstance(model, kind):
+            raise TypeError(f"{name} must {can}, got {type(model).__name__}")
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let an error about a model's ``y`` name the argument that it came from."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not str(error).startswith("y must"):
+            raise
+        raise type(error)(f"{name}: {error}") from error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genbook._validate import check_tensor
 from genbook.models.density.mixture import GaussianMixture
+from genbook.models.diffusion._doors import check_times
 from genbook.models.diffusion.schedules import Schedule, Straight
 
 
@@ -35,9 +36,9 @@ class GaussianMixtureVelocity(nn.Module):
         covariances: Their covariances, symmetric, ``(k, d, d)``.
 
     Raises:
-        TypeError: If an argument is not a floating-point tensor.
-        ValueError: If shapes disagree, a weight is not positive, or a covariance is
-            not positive semidefinite.
+        TypeError: If an argument is of another type.
+        ValueError: If shapes disagree, a value is NaN or infinite, a weight not
+            positive, or a covariance not symmetric and positive semidefinite.
 
     Example:
         >>> from genbook.models.diffusion.diffusion import Diffusion
@@ -58,9 +59,18 @@ class GaussianMixtureVelocity(nn.Module):
         self, schedule: Schedule, weights: Tensor, means: Tensor, covariances: Tensor
     ) -> None:
         super().__init__()
+        if not isinstance(schedule, Schedule):
+            raise TypeError(
+                f"schedule must be a Schedule, got {type(schedule).__name__}"
+            )
         k, d = check_tensor(means, "means", ("k", "d")).shape
-        check_tensor(weights, "weights", (k,))
-        check_tensor(covariances, "covariances", (k, d, d))
+        check_tensor(weights, "weights", (k,), dtype=means.dtype)
+        check_tensor(covariances, "covariances", (k, d, d), dtype=means.dtype)
+        off = (covariances - covariances.mT).abs().max()
+        if off > 1e-4 * covariances.abs().max():
+            raise ValueError(
+                f"covariances must be symmetric, got two sides {off:.3g} apart"
+            )
         variances, axes = torch.linalg.eigh(covariances)
         if (weights <= 0).any():
             raise ValueError(f"weights must be positive, got {weights.tolist()}")
@@ -79,10 +89,22 @@ class GaussianMixtureVelocity(nn.Module):
         """Return the expected velocity, ``(n, d)``.
 
         Args:
-            x: Points, ``(n, d)``.
-            t: Times, ``(n,)``.
-            y: Ignored.
+            x: Points, ``(n, d)``; NaN and infinity give NaN.
+            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN and infinity
+                give NaN.
+            y: Ignored; a tensor of any type, of any shape, NaN or infinite.
+
+        Raises:
+            TypeError: If ``x`` or ``t`` is not a tensor of the means' type.
+            ValueError: If a shape is another.
         """
+        if not (y is None or isinstance(y, Tensor)):
+            raise TypeError(f"y must be a torch.Tensor or None, got {type(y).__name__}")
+        d, dtype = self.means.shape[1], self.means.dtype
+        check_tensor(x, "x", ("n", d), dtype=dtype, finite=False, allow_empty=True)
+        check_tensor(t, "t", dtype=dtype, finite=False, allow_empty=True)
+        if t.shape not in ((1,), (len(x),)):
+            raise ValueError(f"t must be ({len(x)},) or (1,), got {tuple(t.shape)}")
         s, t = self.schedule, t[:, None, None]
         a, b, da, db = s.alpha(t), s.sigma(t), s.d_alpha(t), s.d_sigma(t)
         # Coordinates along each component's own axes, where it is a product.
@@ -116,8 +138,9 @@ def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
         The velocity at each point, ``(n, dim)``.
 
     Raises:
-        TypeError: If ``x`` is not a tensor of the mixture's floating-point type.
-        ValueError: If ``x`` has another shape.
+        TypeError: If ``mixture`` is no mixture, or another argument not a tensor of its
+            floating-point type.
+        ValueError: If a shape is another, a value NaN or infinite, or the time outside.
 
     Example:
         >>> import torch
@@ -128,7 +151,12 @@ def mixture_velocity(mixture: GaussianMixture, x: Tensor, t: Tensor) -> Tensor:
         >>> mixture_velocity(one, torch.zeros(1, 2), torch.tensor(1.0))
         tensor([[-1.,  0.]])
     """
+    if not isinstance(mixture, GaussianMixture):
+        raise TypeError(
+            f"mixture must be a GaussianMixture, got {type(mixture).__name__}"
+        )
     check_tensor(x, "x", ("n", *mixture.event_shape), dtype=mixture.dtype)
+    check_times(t, dtype=mixture.dtype)
     mu, cov = mixture.means.detach(), mixture.covariances.detach()
     net = GaussianMixtureVelocity(Straight(), mixture.weights.detach(), mu, cov)
     return net(x, t.expand(len(x)))

@@ -21,15 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_integers, check_labels, check_tensor
+from genbook._validate import check_count, check_labels, check_tensor
 
-__all__ = ["check_condition", "describe", "drop", "null_condition"]
+#: There may be no more labels.
+MOST_CLASSES = 1_000_000
 
-
-_INTEGERS = (
-    *(torch.uint8, torch.int8, torch.int16, torch.int32),
-    *(torch.uint16, torch.uint32, torch.uint64),
-)
+__all__ = ["MOST_CLASSES", "check_condition", "describe", "drop", "null_condition"]
 
 
 def null_condition(network: nn.Module, classes: int = 0) -> Tensor | None:
@@ -37,23 +34,24 @@ def null_condition(network: nn.Module, classes: int = 0) -> Tensor | None:
 
     Args:
         network: A network with or without a ``null_condition``.
-        classes: How many labels there are; 0 where conditions are no labels.
+        classes: How many labels there are, at most a million; 0 where conditions are no
+            labels.
 
     Returns:
         A tensor, or ``None`` for a network that takes no condition.
 
     Raises:
-        TypeError: If the network is no module, or its ``null_condition`` no tensor.
-        ValueError: If there are both labels and a ``null_condition``.
+        TypeError: If the network is no module, its ``null_condition`` no tensor, or
+            ``classes`` no integer.
+        ValueError: If there are both labels and a ``null_condition``, or ``classes`` is
+            negative.
 
     Example:
         >>> null_condition(nn.Linear(2, 2), classes=10)
         tensor(10)
     """
-    if not isinstance(network, nn.Module):
-        raise TypeError(
-            f"network must be a torch.nn.Module, got {type(network).__name__}"
-        )
+    _check_network(network)
+    check_count(classes, "classes", 0, MOST_CLASSES)
     null = getattr(network, "null_condition", None)
     if null is not None and not isinstance(null, Tensor):
         raise TypeError(
@@ -70,10 +68,13 @@ def check_condition(y: Tensor, null: Tensor, n: int, classes: int = 0) -> Tensor
     """Return ``y`` if it holds ``n`` conditions like the one that stands for none.
 
     Args:
-        y: Conditions, ``(n, ...)``.
+        y: Conditions, ``(n, ...)``; labels and tokens are integers of any type.
         null: What stands for none.
         n: How many there must be.
         classes: How many labels there are; 0 where conditions are no labels.
+
+    Returns:
+        The conditions, in the type of what stands for none.
 
     Raises:
         TypeError: If ``y`` is no tensor, or of another type.
@@ -84,17 +85,25 @@ def check_condition(y: Tensor, null: Tensor, n: int, classes: int = 0) -> Tensor
         >>> check_condition(torch.ones(1, 2), torch.zeros(2), 1)
         tensor([[1., 1.]])
     """
-    if classes:
+    check_count(n, "n")
+    if check_count(classes, "classes"):
         return check_labels(y, "y", classes, n)
-    if null.dtype == torch.int64 and isinstance(y, Tensor) and y.dtype in _INTEGERS:
-        y = check_integers(y, "y", "tokens")
+    if not isinstance(null, Tensor):
+        raise TypeError(f"null must be a torch.Tensor, got {type(null).__name__}")
+    if null.is_floating_point():
+        check_tensor(null, "null", allow_empty=True)
+    if isinstance(y, Tensor) and _is_whole(y) and _is_whole(null):
+        y = y.to(null.dtype)
     got = y.dtype if isinstance(y, Tensor) else type(y).__name__
     if got != null.dtype:
         raise TypeError(
-            f"y must be {null.dtype} like the network's null_condition, got {got}"
+            f"y must be {null.dtype} like null, the network's null_condition, got {got}"
         )
     if y.shape != (n, *null.shape):
-        raise ValueError(f"y must be {(n, *null.shape)}, got {tuple(y.shape)}")
+        raise ValueError(
+            f"y must be {(n, *null.shape)}, got {tuple(y.shape)}; null, which stands "
+            f"for none, is {tuple(null.shape)}"
+        )
     return check_tensor(y, "y", allow_empty=True) if y.is_floating_point() else y
 
 
@@ -102,12 +111,14 @@ def drop(y: Tensor, out: Tensor, null: Tensor | None) -> Tensor:
     """Return conditions with no condition in the place of some.
 
     Args:
-        y: Conditions, ``(n, ...)``.
+        y: Conditions, ``(n, ...)``, whose values are not looked at: NaN and infinity
+            pass through.
         out: Which to leave out, ``(n,)``.
-        null: What stands for none.
+        null: What stands for none, not looked at either: NaN and infinity pass through.
 
     Raises:
-        ValueError: If nothing stands for none.
+        TypeError: If an argument is of another type.
+        ValueError: If nothing stands for none, or the shapes do not fit.
 
     Example:
         >>> out = torch.tensor([True, False, False])
@@ -116,6 +127,20 @@ def drop(y: Tensor, out: Tensor, null: Tensor | None) -> Tensor:
     """
     if null is None:
         raise ValueError("null must be a tensor, got None")
+    for name, given in (("y", y), ("out", out), ("null", null)):
+        if not isinstance(given, Tensor):
+            raise TypeError(
+                f"{name} must be a torch.Tensor, got {type(given).__name__}"
+            )
+    if y.ndim == 0 or y.shape[1:] != null.shape or y.dtype != null.dtype:
+        raise ValueError(
+            f"y must be (n, *{tuple(null.shape)}) {null.dtype}, as null says, got "
+            f"{tuple(y.shape)} {y.dtype}"
+        )
+    if out.dtype != torch.bool or out.shape != (len(y),):
+        raise ValueError(
+            f"out must be ({len(y)},) torch.bool, got {tuple(out.shape)} {out.dtype}"
+        )
     return torch.where(out.view(-1, *(1 for _ in null.shape)), null, y)
 
 
@@ -125,8 +150,27 @@ def describe(network: nn.Module) -> dict[str, Any]:
     Its class, and its own ``config`` where it has one: a file is only read into a model
     with a network of the same kind.
 
+    Args:
+        network: Any network.
+
+    Raises:
+        TypeError: If it is no module.
+
     Example:
         >>> describe(nn.Identity())
         {'class': 'Identity', 'config': None}
     """
+    _check_network(network)
     return {"class": type(network).__name__, "config": getattr(network, "config", None)}
+
+
+def _check_network(network: nn.Module) -> None:
+    if not isinstance(network, nn.Module):
+        raise TypeError(
+            f"network must be a torch.nn.Module, got {type(network).__name__}"
+        )
+
+
+def _is_whole(t: Tensor) -> bool:
+    """Whether a tensor holds integers."""
+    return not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool)

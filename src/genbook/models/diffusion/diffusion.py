@@ -1,6 +1,6 @@
 r"""Diffusion models: corrupt the data step by step, learn to take the noise out again.
 
-The path stands in ``paths.py`` and the deterministic way back in
+The path stands in ``gaussian_path.py`` and the deterministic way back in
 ``probability_flow.py``; here is what belongs to diffusion alone: the choice of what the
 network says, the random way back, and the bound on the likelihood that training
 maximises.
@@ -16,8 +16,15 @@ from typing import Literal, Unpack
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_generator
 from genbook.models.base import VariationalModel
+from genbook.models.diffusion._doors import (
+    MOST,
+    check_eta,
+    check_guidance,
+    check_order,
+    check_times,
+)
 from genbook.models.diffusion.gaussian_path import GaussianPathModel, PathOptions
 from genbook.models.gaussians import LOG_2PI
 
@@ -81,9 +88,22 @@ class Diffusion(GaussianPathModel, VariationalModel):
 
         Args:
             x: Points, ``(n, *event_shape)``.
-            t: Times above the schedule's start, ``(n,)``.
+            t: Times, ``(n,)``, or one, ``()``, for any number of points; from ``t_min``
+                to 1, and above 0, where there is no noise to divide by.
             y: Conditions, ``(n, ...)``, for a conditional model.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a value NaN or infinite, or a time lies
+                outside.
         """
+        self._check_x(x)
+        check_times(t, n=len(x), low=self.t_min, dtype=self.dtype)
+        if (t <= 0).any():
+            raise ValueError(
+                f"t must be above 0, where there is no noise, got {t.min():.3g}"
+            )
+        y, t = self._check_y(y, len(x)), t.view(1) if t.ndim == 0 else t
         _, eps = self.predict_x0_eps(x, self._predict(x, t, y), t)
         return -eps / self._alpha_sigma(t, x)[1]  # (n, *event_shape)
 
@@ -100,25 +120,32 @@ class Diffusion(GaussianPathModel, VariationalModel):
     ) -> Tensor:
         r"""Draw samples step by step from noise: ancestral for ``eta=1``, DDIM for 0.
 
-        Each step is a draw from :meth:`reverse_step`. No noise is added at the last.
+        Each step is a draw from :meth:`reverse_step`. No noise is added at the last,
+        and no gradient is kept.
 
         Args:
             n: How many.
             y: Conditions, ``(n, ...)``.
-            steps: How many steps.
-            eta: How much of the posterior's noise is added.
-            guidance: See
-                :meth:`~genbook.models.diffusion.gaussian_path.GaussianPathModel.velocity`.
+            steps: How many steps; those of the model when ``None``.
+            eta: How much of the posterior's noise is added, from 0 to 1.
+            guidance: See :meth:`.ProbabilityFlowModel.velocity`.
             generator: The source of randomness; the global one when ``None``.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a count is too small or too large, a condition does not fit,
+                a number lies outside, or ``guidance`` is not 1 without a condition.
 
         Reference:
             J. Song, C. Meng and S. Ermon, "Denoising diffusion implicit models", 2021,
             arXiv:2010.02502.
         """
         n = check_count(n, "n")
-        x = self._normal(n, *self.event_shape, generator=generator)
         y = self._check_y(y, n)
+        check_guidance(guidance, y)
+        check_eta(eta)
         times = self.time_grid(steps).flip(0)  # noise first
+        x = self._normal(n, *self.event_shape, generator=generator)
         for t, s in pairwise(times):
             x, tau = self.reverse_step(x, t, s, y, eta=eta, guidance=guidance)
             if s > times[-1]:
@@ -144,16 +171,28 @@ class Diffusion(GaussianPathModel, VariationalModel):
 
         Args:
             x: Points at time ``t``, ``(n, *event_shape)``.
-            t: The later time, ``()``.
-            s: The earlier time, ``()``, nearer the data.
+            t: The later time, ``()``, from ``t_min`` to 1.
+            s: The earlier time, ``()``, nearer the data, from ``t_min`` to 1.
             y: Conditions, ``(n, ...)``.
-            eta: How much of the posterior's noise is to be added.
-            guidance: See
-                :meth:`~genbook.models.diffusion.gaussian_path.GaussianPathModel.velocity`.
+            eta: How much of the posterior's noise is to be added, from 0 to 1.
+            guidance: See :meth:`.ProbabilityFlowModel.velocity`.
 
         Returns:
             The mean, ``(n, *event_shape)``, and the standard deviation, ``()``.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a value NaN or infinite, a number lies
+                outside, ``s`` is later than ``t`` with ``eta`` above 0, or ``guidance``
+                is not 1 without a condition.
         """
+        self._check_x(x)
+        y = self._check_y(y, len(x))
+        check_guidance(guidance, y)
+        for name, time in (("t", t), ("s", s)):
+            check_times(time, name, low=self.t_min, dtype=self.dtype)
+        if check_eta(eta):
+            check_order(s, t)
         now = t.view(1)
         output = self._classifier_free(x, now, y, guidance)
         x0, eps = self.predict_x0_eps(x, output, now)
@@ -172,9 +211,17 @@ class Diffusion(GaussianPathModel, VariationalModel):
         the root of the variance of Equation :eq:`eq-diffusion-posterior`.
 
         Args:
-            s: The earlier time, ``()``, nearer the data.
-            t: The later time, ``()``.
+            s: The earlier times, nearer the data, from ``t_min`` to 1, of any shape.
+            t: The later times, of the same shape, above 0.
+
+        Raises:
+            TypeError: If an argument is not a floating-point tensor.
+            ValueError: If the shapes differ, a time lies outside, or one of ``s`` is
+                later than that of ``t``.
         """
+        for name, time in (("s", s), ("t", t)):
+            check_times(time, name, n=..., low=self.t_min)
+        check_order(s, t)
         a = self.schedule
         ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
         return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()  # (14.5)
@@ -204,42 +251,41 @@ class Diffusion(GaussianPathModel, VariationalModel):
             generator: The source of randomness; the global one when ``None``.
 
         Returns:
-            A tensor ``(n,)``.
+            A tensor ``(n,)``, differentiable.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a value NaN or infinite, or a count too
+                small or too large.
         """
         self._check_x(x)
         y = self._check_y(y, len(x))
-        check_count(draws, "draws", minimum=1)
+        draws = check_count(draws, "draws", 1, MOST)
         s = self.schedule
-        steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
+        steps = self.steps if steps is None else check_count(steps, "steps", 1, MOST)
         # Times of the chain, each the same multiple of the one before.
         times = torch.logspace(-2, 0, steps + 1, dtype=x.dtype, device=x.device)
         total = x.new_zeros(len(x))
-        with torch.no_grad():
-            for _ in range(draws):
-                i = torch.randint(
-                    steps, (len(x),), generator=generator, device=x.device
-                )
-                early, late = times[i], times[i + 1]
-                eps = self._normal(*x.shape, generator=generator)
-                xt = self.add_noise(x, eps, late)
-                x0, _ = self.predict_x0_eps(xt, self._predict(xt, late, y), late)
-                snr = (s.alpha(early) / s.sigma(early)).square() - (
-                    s.alpha(late) / s.sigma(late)
-                ).square()
-                missed = (x0 - x).flatten(1).square().sum(1)  # (n,)
-                total += 0.5 * steps * snr * missed / draws
-            first = times[:1].expand(len(x))
+        check_generator(generator)
+        for _ in range(draws):
+            i = torch.randint(steps, (len(x),), generator=generator, device=x.device)
+            early, late = times[i], times[i + 1]
             eps = self._normal(*x.shape, generator=generator)
-            xt = self.add_noise(x, eps, first)
-            # log p(x | x_first): a Gaussian around x_first / alpha.
-            a, b = s.alpha(first), s.sigma(first)
-            d = prod(self.event_shape)
-            width = b / a
-            near = -0.5 * eps.flatten(1).square().sum(1) - d * (
-                width.log() + 0.5 * LOG_2PI
-            )
-            a, b = s.alpha(times[-1]), s.sigma(times[-1])
-            prior = 0.5 * (
-                (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())
-            )
+            xt = self.add_noise(x, eps, late)
+            x0, _ = self.predict_x0_eps(xt, self._predict(xt, late, y), late)
+            snr = (s.alpha(early) / s.sigma(early)).square() - (
+                s.alpha(late) / s.sigma(late)
+            ).square()
+            missed = (x0 - x).flatten(1).square().sum(1)  # (n,)
+            total = total + 0.5 * steps * snr * missed / draws
+        eps = self._normal(*x.shape, generator=generator)
+        # log p(x | x_first): a Gaussian around x_first / alpha.
+        a, b = s.alpha(times[0]), s.sigma(times[0])
+        d = prod(self.event_shape)
+        width = (b / a).log() + 0.5 * LOG_2PI
+        near = -0.5 * eps.flatten(1).square().sum(1) - d * width
+        a, b = s.alpha(times[-1]), s.sigma(times[-1])
+        prior = 0.5 * (
+            (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())
+        )
         return near - total - prior  # (14.6)

@@ -7,14 +7,15 @@ straight they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Literal, Unpack
 
 import torch
 from torch import Tensor
 
-from genbook._validate import check_tensor
+from genbook._validate import check_choice, check_tensor
 from genbook.models.diffusion.gaussian_path import GaussianPathModel, PathOptions
-from genbook.models.diffusion.solvers import Method, odeint
+from genbook.models.diffusion.solvers import Method, check_steps, odeint
 
 
 class FlowMatching(GaussianPathModel):
@@ -59,8 +60,7 @@ class FlowMatching(GaussianPathModel):
         prediction: Literal["v", "x0"] = "v",
         **options: Unpack[PathOptions],
     ) -> None:
-        if prediction not in ("v", "x0"):
-            raise ValueError(f"prediction must be v or x0, got {prediction!r}")
+        check_choice(prediction, "prediction", ("v", "x0"))
         super().__init__(
             event_shape, schedule="straight", prediction=prediction, **options
         )
@@ -70,7 +70,18 @@ class FlowMatching(GaussianPathModel):
         """Return the velocity of the straight line from data to noise, or the data.
 
         Equation :eq:`eq-fm-line`.
+
+        Args:
+            x0: Observations, ``(n, *event_shape)``; NaN and infinity pass through.
+            eps: Noise of the same shape; NaN and infinity pass through.
+            t: Times, ``(n,)``, or one, ``()``, for any number of points; they do not
+                matter, NaN and infinity neither.
+
+        Raises:
+            TypeError: If an argument is not a floating-point tensor.
+            ValueError: If the shapes do not fit.
         """
+        self._check_points(t, x0=x0, eps=eps)
         if self.prediction == "x0":
             return x0
         return eps - x0  # (15.1)
@@ -87,16 +98,23 @@ def trajectory(
 ) -> tuple[Tensor, Tensor]:
     """Return the way from noise to data, with every stop of the solver.
 
+    It is for looking at: without gradient.
+
     Args:
         model: A model of flow matching or of diffusion.
         z: Noise, ``(n, features)``.
         y: Conditions, ``(n, ...)``, for a conditional model.
-        steps: The steps of the solver.
+        steps: The steps of the solver; those of the model when ``None``.
         method: The solver, see :func:`~genbook.models.diffusion.solvers.odeint`.
 
     Returns:
         The times, noise first, ``(steps + 1,)``, and the points, ``(steps + 1, n,
         *event_shape)``. The last ones are those of ``model.decode(z)``.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If a shape is another, a value NaN or infinite, or ``method``
+            unknown.
 
     Example:
         >>> import torch
@@ -105,6 +123,12 @@ def trajectory(
         >>> path.shape
         torch.Size([6, 3, 2])
     """
+    if not isinstance(model, GaussianPathModel):
+        raise TypeError(
+            f"model must be a diffusion or flow matching, got {type(model).__name__}"
+        )
+    shape = ("n", prod(model.event_shape))
+    check_tensor(z, "z", shape, dtype=model.dtype, allow_empty=True)
     times = model.time_grid(steps).flip(0)  # noise first
     path = odeint(
         lambda x, t: model.velocity(x, t, y),
@@ -131,11 +155,13 @@ def straightness(times: Tensor, path: Tensor) -> float:
 
     Args:
         times: Increasing or decreasing, ``(steps + 1,)``, from end to end one unit.
-        path: Points, ``(steps + 1, n, *event_shape)``.
+        path: Points, ``(steps + 1, n, *event_shape)``, of which some end elsewhere than
+            they began.
 
     Raises:
         TypeError: If an argument is not a floating-point tensor.
-        ValueError: If there are not as many points as times.
+        ValueError: If there are not as many points as times, the times turn back, a
+            value is NaN or infinite, or every path ends where it began.
 
     Reference:
         X. Liu, C. Gong and Q. Liu, "Flow straight and fast", 2023, arXiv:2209.03003.
@@ -146,15 +172,17 @@ def straightness(times: Tensor, path: Tensor) -> float:
         >>> straightness(t, t[:, None, None] * torch.ones(1, 2)) < 1e-9
         True
     """
-    check_tensor(times, "times", ("steps + 1",))
+    check_steps(times)
     check_tensor(path, "path", dtype=times.dtype)
-    if len(path) != len(times):
+    if path.ndim < 2 or len(path) != len(times):
         raise ValueError(
-            f"path must hold one point for each of the {len(times)} times, got "
-            f"{len(path)}"
+            f"path must be ({len(times)}, n, ...), one point for each of the "
+            f"{len(times)} times, got {tuple(path.shape)}"
         )
     dt = times.diff()[:, None, None]
     way = path.flatten(2) if path.ndim > 2 else path[..., None]  # (steps + 1, n, d)
     total = (way[-1] - way[0]) / (times[-1] - times[0])  # (n, d)
+    if not total.any():
+        raise ValueError("path must lead elsewhere, got one that ends where it began")
     excess = (way.diff(dim=0) / dt - total).square().sum(2) * dt[..., 0].abs()
     return (excess.sum(0).mean() / total.square().sum(1).mean()).item()  # (15.6)

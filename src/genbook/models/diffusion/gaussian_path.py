@@ -13,9 +13,16 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_positive, check_sizes
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_positive,
+    check_sizes,
+)
 from genbook.models.diffusion import conditions
 from genbook.models.diffusion import prediction as convert
+from genbook.models.diffusion._doors import MOST
+from genbook.models.diffusion.path import GaussianPath
 from genbook.models.diffusion.probability_flow import ProbabilityFlowModel
 from genbook.models.diffusion.schedules import SCHEDULES
 from genbook.models.networks.time import TimeConditionedMLP
@@ -34,7 +41,7 @@ class PathOptions(TypedDict, total=False):
     sigma_data: float
 
 
-class GaussianPathModel(ProbabilityFlowModel):
+class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
     r"""A model of the velocity along a path from the data to standard Gaussian noise.
 
     .. math:: \mathbf x_t = \alpha_t\,\mathbf x_0 + \sigma_t\,\boldsymbol\varepsilon.
@@ -59,6 +66,8 @@ class GaussianPathModel(ProbabilityFlowModel):
         steps: The steps of the solver, unless a call says otherwise.
         sigma_data: About the standard deviation of the data. The network then learns
             only what differs from the answer for Gaussian data that wide; 0 for all.
+            It still sees the data as they are, so data want about unit scale: what is
+            learned, and how well, is another thing in other units.
     """
 
     NEAR = 0.01  #: Times are drawn with a density that falls as ``1 / (t + NEAR)``.
@@ -80,21 +89,21 @@ class GaussianPathModel(ProbabilityFlowModel):
         sigma_data: float = 0.0,
     ) -> None:
         super().__init__()
-        if schedule not in SCHEDULES:
-            raise ValueError(
-                f"schedule must be one of {list(SCHEDULES)}, got {schedule!r}"
-            )
-        if prediction not in convert.PREDICTIONS:
-            raise ValueError(f"prediction must be eps, x0 or v, got {prediction!r}")
+        check_choice(schedule, "schedule", tuple(SCHEDULES))
+        check_choice(prediction, "prediction", convert.PREDICTIONS)
         if not 0 <= check_positive(label_dropout, "label_dropout", zero=True) < 1:
             raise ValueError(f"label_dropout must be in [0, 1), got {label_dropout}")
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.schedule = SCHEDULES[schedule]()
         self.prediction = prediction
         self.classes = check_count(classes, "classes")
-        self.label_dropout = label_dropout
-        self.steps = check_count(steps, "steps", minimum=1)
+        self.label_dropout = float(label_dropout)
+        self.steps = check_count(steps, "steps", 1, MOST)
         self.sigma_data = check_positive(sigma_data, "sigma_data", zero=True)
+        if self.sigma_data > convert.LARGEST:
+            raise ValueError(
+                f"sigma_data must be at most {convert.LARGEST:g}, got {sigma_data}"
+            )
         kind: dict[str, Any] = {
             "width": width,
             "depth": depth,
@@ -102,6 +111,7 @@ class GaussianPathModel(ProbabilityFlowModel):
         }
         if network is None:
             network = TimeConditionedMLP(self.event_shape, classes=classes, **kind)
+            kind = {name: int(n) for name, n in kind.items()}
         else:
             kind = {"network": conditions.describe(network)}
         conditions.null_condition(network, classes)  # refuses what cannot be
@@ -109,82 +119,17 @@ class GaussianPathModel(ProbabilityFlowModel):
         self.config: dict[str, Any] = {
             "event_shape": list(self.event_shape),
             **kind,
-            "classes": classes,
-            "label_dropout": label_dropout,
-            "steps": steps,
-            "sigma_data": sigma_data,
+            "classes": self.classes,
+            "label_dropout": self.label_dropout,
+            "steps": self.steps,
+            "sigma_data": self.sigma_data,
         }
 
-    @property
-    def t_min(self) -> float:
-        """The time at which observations stand.
+    # --- the velocity -----------------------------------------------------------------
 
-        Zero, but where the schedule is not smooth there, and where the velocity is a
-        difference divided by the noise: a little later, with a little noise left.
-        """
-        return max(self.schedule.t_min, 0.01 if self.prediction == "x0" else 0.0)
-
-    # --- the path ---------------------------------------------------------------------
-
-    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return where data and noise have met at time ``t``.
-
-        Equation :eq:`eq-diffusion-blend`.
-
-        Args:
-            x0: Observations, ``(n, *event_shape)``.
-            eps: Noise of the same shape.
-            t: Times, ``(n,)``.
-        """
-        alpha, sigma = self._alpha_sigma(t, x0)
-        return alpha * x0 + sigma * eps  # (14.2)
-
-    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Return what the network should say about ``add_noise(x0, eps, t)``."""
-        if self.prediction == "v":
-            return convert.v_from_x0_eps(x0, eps, *self._rates(t, x0))
-        return eps if self.prediction == "eps" else x0
-
-    def predict_x0_eps(
-        self, x: Tensor, model_output: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the data and the noise in ``x``, from what the network said.
-
-        Args:
-            x: Points of the path, ``(n, *event_shape)``.
-            model_output: What the network says about them.
-            t: Times, ``(n,)``.
-
-        Returns:
-            Estimates of ``x0`` and ``eps``, of the shape of ``x``.
-        """
-        alpha, sigma = self._alpha_sigma(t, x)
-        if self.prediction == "eps":
-            return convert.x0_from_eps(x, model_output, alpha, sigma), model_output
-        if self.prediction == "x0":
-            return model_output, convert.eps_from_x0(x, model_output, alpha, sigma)
-        rates = self._rates(t, x)
-        return convert.x0_eps_from_v(x, model_output, alpha, sigma, *rates)
-
-    def velocity(
-        self,
-        x: Tensor,
-        t: Tensor,
-        y: Tensor | None = None,
-        *,
-        guidance: float = 1.0,
+    def _velocity(
+        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
     ) -> Tensor:
-        r"""Return the velocity of probability at ``x`` and time ``t``.
-
-        Args:
-            x: Points, ``(n, *event_shape)``.
-            t: A time for all, ``()``, or one for each, ``(n,)``.
-            y: Conditions, ``(n, ...)``; without them a conditional model gives the
-                velocity of all conditions together.
-            guidance: The weight :math:`w` of
-                :math:`\mathbf v_\varnothing + w(\mathbf v_y - \mathbf v_\varnothing)`:
-                0 ignores the condition, 1 is the conditional model, more exaggerates.
-        """
         t = t.expand(len(x)) if t.ndim else t.view(1)
         output = self._classifier_free(x, t, y, guidance)
         if self.prediction == "v":
@@ -225,14 +170,6 @@ class GaussianPathModel(ProbabilityFlowModel):
             x0, eps = convert.gaussian_x0_eps(x, *scales, self.sigma_data)
             output = output + self.target(x0, eps, t)
         return output
-
-    def _alpha_sigma(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        s = self.schedule
-        return _expand_like(s.alpha(t), x), _expand_like(s.sigma(t), x)
-
-    def _rates(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        s = self.schedule
-        return _expand_like(s.d_alpha(t), x), _expand_like(s.d_sigma(t), x)
 
     # --- training ---------------------------------------------------------------------
 
@@ -282,17 +219,19 @@ class GaussianPathModel(ProbabilityFlowModel):
 
         Their density is proportional to :math:`1 / (t + c)`: an error of the velocity
         costs the more likelihood the less noise there is. One time is drawn in each of
-        ``n`` equally likely intervals, so that means over them vary less.
+        ``n`` equally likely intervals, so that means over them vary less. Which row
+        gets which is drawn too, so that the order of the rows tells nothing.
 
         Args:
             n: How many.
             generator: The source of randomness; the global one when ``None``.
+
+        Raises:
+            TypeError: If ``n`` is not an integer or ``generator`` no generator.
+            ValueError: If ``n`` is negative.
         """
+        n = check_count(n, "n")
         u = self._uniform(n, generator=generator) + torch.arange(n, device=self.device)
         t = self.NEAR * ((1 + 1 / self.NEAR) ** (u / n) - 1)
-        return self.t_min + (1 - self.t_min) * t
-
-
-def _expand_like(t: Tensor, x: Tensor) -> Tensor:
-    """Return a number a row, ``(n,)``, as ``(n, 1, ...)`` beside ``x``."""
-    return t.view(-1, *(1 for _ in x.shape[1:])) if t.ndim else t
+        t = self.t_min + (1 - self.t_min) * t  # they rise, and no row may be early
+        return t[torch.randperm(n, generator=generator, device=self.device)]

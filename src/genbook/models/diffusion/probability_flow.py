@@ -13,10 +13,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_tensor
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_generator,
+    check_tensor,
+)
 from genbook.models.base import LatentVariableModel, TractableModel
+from genbook.models.diffusion._doors import MOST, check_guidance, check_times
+from genbook.models.diffusion._replay import outside_inference, replay
 from genbook.models.diffusion.solvers import (
     Method,
+    Velocity,
     odeint,
     velocity_and_divergence,
 )
@@ -44,7 +52,6 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
     def t_min(self) -> float:
         """The time at which observations stand, 0 or a little later."""
 
-    @abstractmethod
     def velocity(
         self,
         x: Tensor,
@@ -53,7 +60,38 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         *,
         guidance: float = 1.0,
     ) -> Tensor:
-        """Return the velocity of probability at points ``x`` and time ``t``."""
+        r"""Return the velocity of probability at ``x`` and time ``t``.
+
+        Args:
+            x: Points, ``(n, *event_shape)``.
+            t: Times, ``(n,)``, or one, ``()``, for any number of points; from ``t_min``
+                to 1.
+            y: Conditions, ``(n, ...)``; without them a conditional model gives the
+                velocity of all conditions together.
+            guidance: The weight :math:`w` of
+                :math:`\mathbf v_\varnothing + w(\mathbf v_y - \mathbf v_\varnothing)`:
+                0 ignores the condition, 1 is the conditional model, more exaggerates,
+                up to 1000.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a value NaN or infinite, a time outside,
+                or ``guidance`` is not 1 where there is no condition.
+        """
+        self._check_x(x)
+        check_times(t, n=len(x), low=self.t_min, dtype=self.dtype)
+        y = self._check_y(y, len(x))
+        return self._velocity(x, t, y, check_guidance(guidance, y))
+
+    @abstractmethod
+    def _velocity(
+        self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float
+    ) -> Tensor:
+        """Return the velocity, of arguments that were checked.
+
+        A solver asks here. Nothing may be drawn, and nothing used that can be learned
+        but the parameters of the model: derivatives come from asking once more.
+        """
 
     @abstractmethod
     def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:
@@ -63,8 +101,15 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         """Return the times that a solver passes, data first, ``(steps + 1,)``.
 
         Steps are shorter near the data, where the velocity changes faster.
+
+        Args:
+            steps: How many steps, at most 100,000; those of the model when ``None``.
+
+        Raises:
+            TypeError: If ``steps`` is not an integer.
+            ValueError: If it is below one, or too large.
         """
-        steps = self.steps if steps is None else check_count(steps, "steps", minimum=1)
+        steps = self.steps if steps is None else check_count(steps, "steps", 1, MOST)
         u = torch.linspace(0, 1, steps + 1, dtype=self.dtype, device=self.device)
         return self.t_min + (1 - self.t_min) * u.square()
 
@@ -76,13 +121,24 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         steps: int | None = None,
         method: Method = "heun",
     ) -> Tensor:
-        """Return the noise that each observation comes from, ``(n, features)``."""
+        """Return the noise that each observation comes from, ``(n, features)``.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            y: Conditions, ``(n, ...)``, for a conditional model.
+            steps: The steps of the solver; those of the model when ``None``.
+            method: The solver, see :func:`~genbook.models.diffusion.solvers.odeint`.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, or a value NaN, infinite or outside.
+        """
         self._check_x(x)
         y = self._check_y(y, len(x))
         times = self.time_grid(steps)  # data first
-        with torch.no_grad():
-            z = odeint(lambda x, t: self.velocity(x, t, y), x, times, method)
-        return z.flatten(1)  # (n, features)
+        return odeint(self._follow(y, 1.0), x, times, method).flatten(
+            1
+        )  # (n, features)
 
     def decode(
         self,
@@ -93,17 +149,37 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         method: Method = "heun",
         guidance: float = 1.0,
     ) -> Tensor:
-        """Return the observation that each noise becomes, ``(n, *event_shape)``."""
+        """Return the observation that each noise becomes, ``(n, *event_shape)``.
+
+        Args:
+            z: Noise, ``(n, features)``.
+            y: Conditions, ``(n, ...)``, for a conditional model.
+            steps: The steps of the solver; those of the model when ``None``.
+            method: The solver, see :func:`~genbook.models.diffusion.solvers.odeint`.
+            guidance: See :meth:`velocity`.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a value NaN, infinite or outside, or
+                ``guidance`` is not 1 where there is no condition.
+        """
         shape = ("n", prod(self.event_shape))
         check_tensor(z, "z", shape, dtype=self.dtype, allow_empty=True)
         y = self._check_y(y, len(z))
-        with torch.no_grad():
-            return odeint(
-                lambda x, t: self.velocity(x, t, y, guidance=guidance),
-                z.unflatten(1, self.event_shape),  # (n, *event_shape)
-                self.time_grid(steps).flip(0),  # noise first
-                method,
-            )
+        follow = self._follow(y, check_guidance(guidance, y))
+        x = z.unflatten(1, self.event_shape)  # (n, *event_shape)
+        return odeint(follow, x, self.time_grid(steps).flip(0), method)  # noise first
+
+    def _follow(self, y: Tensor | None, guidance: float) -> Velocity:
+        """Return the velocity as a solver wants it, which remembers no more than x."""
+
+        def follow(x: Tensor, t: Tensor) -> Tensor:
+            def run(x: Tensor, y: Tensor | None) -> Tensor:
+                return self._velocity(x, t, y, guidance)
+
+            return replay(self, run, x, y)
+
+        return follow
 
     @torch.no_grad()
     def sample(
@@ -116,16 +192,21 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         guidance: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw noise and decode it.
+        """Draw noise and decode it, without gradient.
 
         Args:
             n: How many.
             y: Conditions, ``(n, ...)``; without them a conditional model draws from
                 all of them together.
-            steps: The steps of the solver.
+            steps: The steps of the solver; those of the model when ``None``.
             method: The solver, see :func:`~genbook.models.diffusion.solvers.odeint`.
             guidance: See :meth:`velocity`.
             generator: The source of randomness; the global one when ``None``.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a count is too small or too large, a condition does not fit,
+                ``method`` is unknown, or ``guidance`` is not 1 without a condition.
         """
         features = prod(self.event_shape)
         z = self._normal(check_count(n, "n"), features, generator=generator)
@@ -149,6 +230,12 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
         Hutchinson's estimate one a probe. Its probes are drawn once for the whole way,
         each feature -1 or 1, and the result is right in the mean over them.
 
+        The result is differentiable by ``x`` and by the weights, at the price of the
+        evaluations once more. Its gradient contains second derivatives of the network:
+        that of the package bends smoothly, a network with kinks (ReLU) has none that
+        tell the truth. It is not promised that the likelihood follows a change of
+        units, since the network sees the data as they are: give them about unit scale.
+
         Args:
             x: Observations, ``(n, *event_shape)``.
             y: Conditions, ``(n, ...)``, for a conditional model.
@@ -160,32 +247,49 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
             generator: Their source; the global one when ``None``.
 
         Raises:
-            ValueError: If ``divergence`` is neither, or ``probes`` below one.
+            TypeError: If an argument is of another type.
+            ValueError: If ``divergence`` or ``method`` is unknown, a count too small or
+                too large, a shape another, a value NaN or infinite, or the weights were
+                made in inference mode.
         """
         if steps is None:
             steps = max(self.steps // 2, 1)
         self._check_x(x)
         y = self._check_y(y, len(x))
-        start = torch.cat([x.flatten(1), x.new_zeros(len(x), 1)], 1)  # (n, d + 1)
-        directions = None
-        if divergence == "hutchinson":
-            shape = check_count(probes, "probes", 1), len(x), prod(self.event_shape)
-            u = self._uniform(*shape, generator=generator)
-            directions = 1 - 2 * (u < 0.5).to(x.dtype)  # (probes, n, d)
-        elif divergence != "exact":
-            raise ValueError(
-                f"divergence must be exact or hutchinson, got {divergence!r}"
-            )
+        with outside_inference(self):
+            u = self._directions(len(x), divergence, probes, generator)
+            start = torch.cat([x.flatten(1), x.new_zeros(len(x), 1)], 1)  # (n, d + 1)
+            rates = self._follow_with_divergence(y, u)
+            end = odeint(rates, start, self.time_grid(steps), method)
+            z, gained = end[:, :-1], end[:, -1]  # (n, d) and (n,)
+            # (14.8)
+            return gained - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
+
+    def _directions(
+        self, n: int, divergence: str, probes: int, generator: torch.Generator | None
+    ) -> Tensor | None:
+        """Draw Hutchinson's probes, ``(probes, n, d)``, where they are asked for."""
+        check_choice(divergence, "divergence", ("exact", "hutchinson"))
+        shape = check_count(probes, "probes", 1, MOST), n, prod(self.event_shape)
+        check_generator(generator)
+        if divergence == "exact":
+            return None
+        u = self._uniform(*shape, generator=generator)
+        return 1 - 2 * (u < 0.5).to(u.dtype)
+
+    def _follow_with_divergence(self, y: Tensor | None, u: Tensor | None) -> Velocity:
+        """Return the velocity of a point and of the log density that it gathers."""
 
         def rates(state: Tensor, t: Tensor) -> Tensor:
-            def flow(point: Tensor) -> Tensor:  # (n, d) to (n, d)
-                point = point.unflatten(1, self.event_shape)
-                return self.velocity(point, t, y).flatten(1)
+            def run(x: Tensor, y: Tensor | None) -> Tensor:
+                def flow(x: Tensor) -> Tensor:  # (n, d) to (n, d)
+                    x = x.unflatten(1, self.event_shape)
+                    return self._velocity(x, t, y, 1.0).flatten(1)
 
-            v, div = velocity_and_divergence(flow, state[:, :-1], directions)
-            return torch.cat([v, div[:, None]], 1)  # (n, d + 1)
+                again = torch.is_grad_enabled()  # done once more, for a gradient
+                v, div = velocity_and_divergence(flow, x, u, create_graph=again)
+                return torch.cat([v, div[:, None]], 1)  # (n, d + 1)
 
-        end = odeint(rates, start, self.time_grid(steps), method)
-        z, gained = end[:, :-1], end[:, -1]  # (n, d) and (n,)
-        # (14.8)
-        return gained - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
+            return replay(self, run, state[:, :-1], y)
+
+        return rates

@@ -15,6 +15,10 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from genbook._validate import check_choice, check_flag, check_tensor
+
+__all__ = ["EVALUATIONS", "Method", "odeint", "velocity_and_divergence"]
+
 Velocity = Callable[[Tensor, Tensor], Tensor]
 Method = Literal["euler", "heun", "adams", "rk4"]
 
@@ -43,8 +47,8 @@ def odeint(
     Args:
         velocity: Gives :math:`\mathbf v(\mathbf x, t)`, of the shape of ``x``, for a
             scalar time.
-        x: Where to start.
-        times: The times to pass through, ``(steps + 1,)``, in either direction.
+        x: Where to start, of any shape.
+        times: The times to pass through, ``(steps + 1,)``, rising or falling.
         method: The solver.
         return_intermediates: Whether every stop is returned, not only the last.
 
@@ -53,7 +57,9 @@ def odeint(
         ``return_intermediates`` that at every time, ``(steps + 1, *x.shape)``.
 
     Raises:
-        ValueError: If ``method`` is unknown or ``times`` holds no step.
+        TypeError: If an argument is of another type.
+        ValueError: If ``method`` is unknown, ``times`` holds no step or turns back, a
+            value is NaN or infinite, or the velocity has another shape than ``x``.
 
     Reference:
         E. Hairer, S. Nørsett and G. Wanner, *Solving Ordinary Differential Equations
@@ -66,10 +72,11 @@ def odeint(
         >>> round(odeint(lambda x, t: x, x, t, "rk4").item(), 4)
         2.7183
     """
-    if method not in EVALUATIONS:
-        raise ValueError(f"method must be one of {list(EVALUATIONS)}, got {method!r}")
-    if times.ndim != 1 or len(times) < 2:
-        raise ValueError(f"times must be (steps + 1,), got {tuple(times.shape)}")
+    check_choice(method, "method", tuple(EVALUATIONS))
+    check_flag(return_intermediates, "return_intermediates")
+    check_tensor(x, "x", allow_empty=True)
+    check_steps(times)
+    velocity = _checked(velocity)
     path = [x]
     before: Tensor | None = None  # the velocity at the step before, and that step
     last = times[0]
@@ -93,8 +100,37 @@ def odeint(
     return torch.stack(path) if return_intermediates else x
 
 
+def check_steps(times: Tensor, name: str = "times") -> Tensor:
+    """Return ``times`` if a solver can pass through them.
+
+    Args:
+        times: The times, ``(steps + 1,)``.
+        name: The argument's name, for the message.
+
+    Raises:
+        TypeError: If they are not a floating-point tensor.
+        ValueError: If there is no step, a time is NaN or infinite, or they neither rise
+            nor fall all the way.
+
+    Example:
+        >>> check_steps(torch.tensor([1.0, 0.5, 0.0]))
+        tensor([1.0000, 0.5000, 0.0000])
+    """
+    check_tensor(times, name, ("steps + 1",))
+    if len(times) < 2:
+        raise ValueError(f"{name} must hold two times or more, got {len(times)}")
+    step = times.diff()
+    if not ((step > 0).all() or (step < 0).all()):
+        raise ValueError(f"{name} must rise or fall all the way, they do neither")
+    return times
+
+
 def velocity_and_divergence(
-    velocity: Callable[[Tensor], Tensor], x: Tensor, probes: Tensor | None = None
+    velocity: Callable[[Tensor], Tensor],
+    x: Tensor,
+    probes: Tensor | None = None,
+    *,
+    create_graph: bool = False,
 ) -> tuple[Tensor, Tensor]:
     r"""Return a velocity at each point, and its divergence there.
 
@@ -107,12 +143,19 @@ def velocity_and_divergence(
     Args:
         velocity: Gives the velocities, ``(n, d)``, of points ``(n, d)``, each from its
             own point alone.
-        x: Points, ``(n, d)``.
+        x: Points, ``(n, d)``; NaN and infinity give NaN.
         probes: Random directions for each point, ``(k, n, d)``.
+        create_graph: Whether the results can be differentiated by what the velocity is
+            made of, such as weights.
 
     Returns:
         The velocities, ``(n, d)``, and their divergences, ``(n,)``, both differentiable
-        where ``x`` is.
+        where ``x`` is, or with ``create_graph``; by second derivatives of the velocity,
+        which must bend smoothly for them to be right.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If a shape is another.
 
     Reference:
         M. F. Hutchinson, "A stochastic estimator of the trace of the influence matrix
@@ -124,9 +167,14 @@ def velocity_and_divergence(
         >>> divergence
         tensor([15., 15.])
     """
-    keep = x.requires_grad
+    n, d = check_tensor(x, "x", ("n", "d"), finite=False, allow_empty=True).shape
+    if probes is not None:
+        check_tensor(probes, "probes", ("k", n, d), allow_empty=n == 0)
+    keep = check_flag(create_graph, "create_graph") or x.requires_grad
+    keep = keep and torch.is_grad_enabled()
+    velocity = _checked(velocity, differentiable=True)
     with torch.enable_grad():
-        if not keep:
+        if not (keep and x.requires_grad):
             x = x.detach().requires_grad_()
         v = velocity(x)  # (n, d)
 
@@ -140,3 +188,25 @@ def velocity_and_divergence(
             parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]  # (15.5)
             divergence = torch.stack(parts).mean(0)  # (n,)
     return (v, divergence) if keep else (v.detach(), divergence.detach())
+
+
+def _checked(
+    velocity: Callable[..., Tensor], *, differentiable: bool = False
+) -> Callable[..., Tensor]:
+    """Return the same velocity, which is refused where it cannot be used."""
+    if not callable(velocity):
+        raise TypeError(f"velocity must be callable, got {type(velocity).__name__}")
+
+    def checked(x: Tensor, *t: Tensor) -> Tensor:
+        v = velocity(x, *t)
+        if not isinstance(v, Tensor) or v.shape != x.shape:
+            got = tuple(v.shape) if isinstance(v, Tensor) else type(v).__name__
+            raise ValueError(f"velocity must return {tuple(x.shape)}, got {got}")
+        if differentiable and not v.requires_grad:
+            raise ValueError(
+                "velocity must be differentiable by its points, got one that keeps no "
+                "gradient"
+            )
+        return v
+
+    return checked

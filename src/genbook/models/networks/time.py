@@ -8,9 +8,9 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, one_hot
+from torch.nn.functional import gelu, linear, one_hot
 
-from genbook._validate import check_count, check_sizes
+from genbook._validate import check_count, check_labels, check_sizes, check_tensor
 from genbook.models.networks.mlp import fourier_features
 
 
@@ -21,23 +21,27 @@ class TimeConditionedMLP(nn.Module):
     the time and the label say.
     Of the time it sees the logarithm too, since near the data little time is much
     change. The waves of the coordinates fade as noise of the size of the time would
-    wash them out.
+    wash them out. Its layers bend smoothly (GELU), so that the divergence of what it
+    says is continuous, and the gradient of a likelihood made of it is right.
 
     Args:
         event_shape: The shape of what it sees, and of what it says.
-        width: The width of its layers.
-        depth: How many residual blocks.
+        width: The width of its layers, at most 65,536.
+        depth: How many residual blocks, at most 1,000.
         frequencies: How many sines and cosines of each coordinate it sees, for
-            densities with sharp borders.
-        classes: How many labels there are; one more stands for "no label".
+            densities with sharp borders; at most 30.
+        classes: How many labels there are, at most a million; one more stands for "no
+            label".
 
     Raises:
         TypeError: If a size is not an integer.
-        ValueError: If a size is too small.
+        ValueError: If a size is too small or too large.
 
     Reference:
-        E. Perez et al., "FiLM: visual reasoning with a general conditioning layer",
-        2018, arXiv:1709.07871; J. Barron et al., "Mip-NeRF", 2021, arXiv:2103.13415.
+        D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016,
+        arXiv:1606.08415; E. Perez et al., "FiLM: visual reasoning with a general
+        conditioning layer", 2018, arXiv:1709.07871; J. Barron et al., "Mip-NeRF", 2021,
+        arXiv:2103.13415.
 
     Example:
         >>> net = TimeConditionedMLP((2,), width=16, depth=1)
@@ -59,10 +63,10 @@ class TimeConditionedMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.event_shape = check_sizes(event_shape, "event_shape")
-        self.classes = check_count(classes, "classes")
-        self.frequencies = check_count(frequencies, "frequencies")
-        check_count(width, "width", minimum=1)
-        check_count(depth, "depth")
+        self.classes = check_count(classes, "classes", 0, 1_000_000)
+        self.frequencies = check_count(frequencies, "frequencies", 0, 30)
+        width = check_count(width, "width", 1, 65_536)
+        depth = check_count(depth, "depth", 0, 1_000)
         features = prod(self.event_shape)
         self.input = nn.Linear(features * (1 + 2 * frequencies), width)
         seen = 2 * self.TIMES + 1 + (classes + 1 if classes else 0)
@@ -80,17 +84,42 @@ class TimeConditionedMLP(nn.Module):
         """Return a tensor of the shape of ``x``.
 
         Args:
-            x: Points, ``(n, *event_shape)``.
-            t: Times, ``(n,)``, or one for all, ``(1,)``.
+            x: Points, ``(n, *event_shape)``; NaN and infinity give NaN.
+            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN and infinity
+                give NaN.
             y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, or a label out of range or missing.
         """
+        self._check(x, t, y)
         flat = x.flatten(1)  # (n, features)
         (scale, shift), *others = self._modulate(self._embed(t, y))  # (n, width) each
         h = self.input(fourier_features(flat, self.frequencies, noise=t))  # (n, width)
-        h = torch.relu(h * scale + shift)
+        h = gelu(h * scale + shift)
         for block, (scale, shift) in zip(self.blocks, others, strict=True):
-            h = h + torch.relu(block(h) * scale + shift)
+            h = h + gelu(block(h) * scale + shift)
         return self.output(h).unflatten(1, self.event_shape)  # (n, *event_shape)
+
+    def _check(self, x: Tensor, t: Tensor, y: Tensor | None) -> None:
+        """Check the types and shapes of what it is shown, and its labels."""
+        shape: list[int | str] = ["n", *self.event_shape]
+        dtype = self.input.weight.dtype
+        check_tensor(x, "x", shape, dtype=dtype, finite=False, allow_empty=True)
+        check_tensor(t, "t", dtype=dtype, finite=False, allow_empty=True)
+        if t.shape not in ((1,), (len(x),)):
+            raise ValueError(f"t must be ({len(x)},) or (1,), got {tuple(t.shape)}")
+        if y is None and not self.classes:
+            return
+        if y is None or not self.classes:
+            wanted = f"labels 0 to {self.classes}" if self.classes else "None"
+            raise ValueError(
+                f"y must be {wanted}, got {'None' if y is None else 'some'}"
+            )
+        check_labels(y, "y", self.classes + 1)
+        if len(y) not in (len(t), len(x)):
+            raise ValueError(f"y must be ({len(x)},) or ({len(t)},), got ({len(y)},)")
 
     def _modulate(self, seen: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return the scale and the shift of each layer's outputs.
@@ -113,5 +142,5 @@ class TimeConditionedMLP(nn.Module):
         seen = torch.cat([angle.sin(), angle.cos(), t[:, None]], 1)
         if y is None:
             return seen
-        asked = one_hot(y, self.classes + 1).to(t.dtype)
+        asked = one_hot(y.long(), self.classes + 1).to(t.dtype)
         return torch.cat([seen.expand(len(y), -1), asked], 1)
