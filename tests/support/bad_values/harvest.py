@@ -1,8 +1,8 @@
 """Calls that work, taken from the examples of the docstrings while they run.
 
 A profiler sees every call. The first one of each callable is kept with a copy of its
-arguments, before they can change; one made by an example itself is preferred to one that
-the package makes on the way.
+arguments, before they can change; one made by an example itself is preferred to one
+that the package makes on the way.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def of_result(trial: Trial, result: Any, usual: Any) -> tuple[str, str]:
 
 
 def allowed(trial: Trial) -> str:
-    """Return the reason why a value may be accepted, from the docstring or the table."""
+    """Return why a value may be accepted: by the docstring, or by the table."""
     words = WORDS.get(trial.kind)
     if words and re.search(words, trial.parameter.doc):
         return "the docstring says so"
