@@ -15,7 +15,9 @@ KINDS = (
     *("None", "text", "list", "wrong rank", "wrong dtype"),
     *("NaN", "inf", "empty", "negative", "huge"),
 )
-NAN, INF, HUGE = float("nan"), float("inf"), 10**12
+NAN, INF = float("nan"), float("inf")
+HUGE = 10**12  # no computer holds so many numbers
+LARGE = 1e15  # of a tensor: its square is still a number in single precision
 
 
 def bad_values(value: Any, hint: Any) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _of_tensor(t: Tensor) -> dict[str, Any]:
     made["empty"] = t[:0] if t.ndim else t.new_empty(0)
     if t.dtype != torch.bool:
         made["negative"] = -t.detach().abs() - 1
-        most = 1e30 if t.is_floating_point() else min(HUGE, torch.iinfo(t.dtype).max)
+        most = LARGE if t.is_floating_point() else min(HUGE, torch.iinfo(t.dtype).max)
         made["huge"] = torch.full_like(t, most)
     return made
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import genbook
-from bad_values.reference import Parameter, Target
+from bad_values.reference import Parameter, Target, parameters
 from bad_values.values import conforms
 
 HOME = str(Path(genbook.__file__).parent)
@@ -34,6 +34,7 @@ WORDS = {  # what a docstring says of an argument that may be so
     "NaN": r"\bNaN\b",
     "inf": r"\binf\b|infinit",
 }
+UNIT = re.compile(r"\[0, 1[\])]|between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
     if isinstance(error, OSError) and str(trial.value) in str(error):
         return "clear", text
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    names = re.search(rf"\b{re.escape(trial.parameter.name)}\b", str(error))
+    known = [trial.parameter.name]
+    if trial.kind in ("empty", "huge"):  # two that differ in length: either is named
+        known += [p.name for p in parameters(trial.target)]
+    names = re.search(rf"\b({'|'.join(map(re.escape, known))})\b", str(error))
     if not frame.filename.startswith(HOME):
         return "unclear", f"{text} (raised in {Path(frame.filename).name})"
     line = linecache.getline(frame.filename, frame.lineno or 0)
@@ -90,9 +94,12 @@ def of_result(trial: Trial, result: Any, usual: Any) -> tuple[str, str]:
     tensor = isinstance(trial.value, (Tensor, np.ndarray))
     if kind in ("wrong rank", "wrong dtype") and tensor:
         return "nonsense", got
-    if kind == "inf" or (kind in ("negative", "huge") and _is_count(trial.value)):
+    whole = _is_count(trial.value) and not conforms(0.5, p.hint)
+    if kind == "inf" or (kind in ("negative", "huge") and whole):
         return "nonsense", got
-    if kind == "negative" and not tensor:
+    if kind in ("negative", "huge") and UNIT.search(p.doc):
+        return "nonsense", got
+    if kind == "negative" and isinstance(trial.value, (int, float)):
         return "nonsense", got
     return "documented", "the type allows it, and the result is a number"
 
@@ -119,7 +126,7 @@ def _is_count(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray)):
         return not torch.as_tensor(value).is_floating_point()
     if isinstance(value, (tuple, list)):
-        return any(map(_is_count, value))
+        return all(map(_is_count, value))
     return isinstance(value, (int, np.integer))
 
 
