@@ -5,9 +5,10 @@
 A mutant is one change in what a module does: another operator or comparison, a number
 that is off by one, a condition the other way round, two arguments swapped, a statement
 left out. Left alone are annotations, texts, and the defaults of arguments, which are
-choices. A mutant is noticed if the tests of its module fail within a minute: the file
-of ``tests/`` at the same place, or its folder where there is no such file, and the
-examples of the module. What no test notices is listed with its line, to be explained or
+choices. A mutant is noticed if the tests of its module fail within a minute of
+processor time: the file of ``tests/`` at the same place, or where there is none what
+imports the module, or its folder; and the examples of the module. The battery of all
+models does not count. What no test notices is listed with its line, to be explained or
 tested.
 
 The tests run in the fork server of the planted bugs, which imports torch once. That is
@@ -22,7 +23,9 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +39,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
 PARTS = ("models", "metrics", "training")
-LIMIT = 60  # seconds for the tests of a mutant
+LIMIT = 60  # seconds of processor time for the tests of a mutant
+BATTERY = "test_common"  # tests of all models: the last line, not a module's own
 
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -91,7 +95,12 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a mutant: ``noticed``, ``survived``, or ``endless``."""
+    """What became of a mutant.
+
+    The word is ``noticed``, ``survived``, ``endless`` (the tests pass the limit, which
+    notices too), or ``untested``: without a change the tests fail, or take so long that
+    nothing follows from the limit.
+    """
 
     mutant: Mutant
     word: str
@@ -214,12 +223,16 @@ def sample(package: Path, parts: Sequence[str], n: int, seed: int) -> list[Mutan
 
 
 def tests_of(file: str, tests: Path) -> list[str]:
-    """Return the tests of a module: its own file, or else those of its folder."""
+    """Return the tests of a module: its own file, or what imports it, or its folder."""
     place = Path(file)
     own = tests / place.parent / f"test_{place.stem.removeprefix('_')}.py"
     if own.exists():
         return [str(own)]
-    return [str(t) for t in sorted(own.parent.glob("test_*.py"))]
+    name = re.compile(rf"\bgenbook\.{'.'.join(place.with_suffix('').parts)}\b")
+    part = [t for t in sorted((tests / place.parts[0]).rglob("test_*.py"))]
+    part = [t for t in part if not t.name.startswith(BATTERY)]
+    found = [t for t in part if name.search(t.read_text("utf-8"))]
+    return [str(t) for t in found or part if found or t.parent == own.parent]
 
 
 class Server:
@@ -228,7 +241,9 @@ class Server:
     def __init__(self, process: subprocess.Popen[str], package: Path) -> None:
         self.process, self.package = process, package
 
-    def run(self, mutant: Mutant | None, file: str, tests: list[str]) -> int:
+    def run(
+        self, mutant: Mutant | None, file: str, tests: list[str], limit: int
+    ) -> int:
         """Return the exit code of the tests of a file, with a change or without."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -241,7 +256,8 @@ class Server:
                 path = copy / file
                 path.write_text(mutant.apply(path.read_text("utf-8")), "utf-8")
             job: dict[str, object] = {"folder": name, "log": str(folder / "log")}
-            job |= {"tests": [*tests, str(copy / file)], "limit": LIMIT}
+            job["tests"] = ["--doctest-modules", *tests, str(copy / file)]
+            job["limit"] = limit
             print(json.dumps(job), file=self.process.stdin, flush=True)
             return int(self.process.stdout.readline())
 
@@ -271,13 +287,13 @@ def hunt(package: Path, tests: Path, sampled: list[Mutant]) -> Iterator[Result]:
         for m in sampled:
             found = tests_of(m.file, tests)
             if m.file not in passes:
-                passes[m.file] = running.run(None, m.file, found) == 0
+                passes[m.file] = running.run(None, m.file, found, LIMIT // 2) == 0
             start = time.perf_counter()
-            if not passes[m.file]:
-                word = "untested"  # nothing to hold the change against
-            else:
-                code = running.run(m, m.file, found)
-                word = {0: "survived", -14: "endless"}.get(code, "noticed")
+            word = "untested"
+            if passes[m.file]:
+                code = running.run(m, m.file, found, LIMIT)
+                killed = code in (-signal.SIGXCPU, -signal.SIGALRM)
+                word = "endless" if killed else "noticed" if code else "survived"
             yield Result(m, word, time.perf_counter() - start)
 
 

@@ -74,7 +74,8 @@ class Target:
     @property
     def code(self) -> CodeType:
         """What the interpreter runs."""
-        return inspect.unwrap(self.function).__code__
+        code: CodeType = inspect.unwrap(self.function).__code__
+        return code
 
 
 def modules() -> list[ModuleType]:

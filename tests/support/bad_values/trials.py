@@ -146,7 +146,7 @@ def _child(work: list[tuple[Call, Trial]], write: int) -> None:
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     bench = Bench()
-    with os.fdopen(write, "wb", buffering=0) as stream:
+    with os.fdopen(write, "wb", buffering=0) as answers:
         for call, trial in work:
             bench.result(call)
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
@@ -154,7 +154,7 @@ def _child(work: list[tuple[Call, Trial]], write: int) -> None:
             answer = bench.attempt(call, trial)
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
-            stream.write(pickle.dumps(answer))
+            answers.write(pickle.dumps(answer))
 
 
 def run(calls: dict[Target, list[Call]]) -> list[Outcome]:

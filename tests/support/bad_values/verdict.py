@@ -117,7 +117,7 @@ def allowed(trial: Trial) -> str:
             and trial.parameter.name in entry["parameters"]
             and fnmatchcase(trial.target.id, entry["callable"])
         ):
-            return entry["why"]
+            return str(entry["why"])
     return ""
 
 
