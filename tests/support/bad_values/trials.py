@@ -148,9 +148,9 @@ def _child(work: list[tuple[Call, Trial]], write: int) -> None:
     bench = Bench()
     with os.fdopen(write, "wb", buffering=0) as answers:
         for call, trial in work:
+            signal.alarm(60)  # for what waits without working
             bench.result(call)
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
-            signal.alarm(60)
             answer = bench.attempt(call, trial)
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)

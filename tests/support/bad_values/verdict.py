@@ -51,11 +51,14 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
     """Judge an exception.
 
     It is clear if the package itself raises it, on purpose, and its message names the
-    argument; of the errors of the system, if it names the file.
+    argument; of the errors of the system, if it names the file. An error of a type of
+    the package's own, a claim that fails, is an answer.
     """
     text = f"{type(error).__name__}: {error}".split("\n")[0][:110]
     if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
         return "memory", text
+    if type(error).__module__.startswith("genbook"):
+        return "clear", text
     if isinstance(error, OSError) and str(trial.value) in str(error):
         return "clear", text
     frame = traceback.extract_tb(error.__traceback__)[-1]
