@@ -2,8 +2,9 @@
 
 Importing torch and the oracles takes longer than the tests. So they are imported here
 once; each job forks, puts its copy of the package first on the path, and runs pytest.
-Jobs come as lines of JSON, ``{"folder", "tests", "log"}``; each answers with a line,
-the exit code of pytest (negative for the signal that killed it).
+Jobs come as lines of JSON, ``{"folder", "tests", "log"}`` and perhaps a ``limit`` in
+seconds of processor time; each answers with a line, the exit code of pytest (negative
+for the signal that killed it).
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ PRELOAD = [
 ]
 
 
-def run(folder: str, tests: list[str], log: str) -> int:
+def run(folder: str, tests: list[str], log: str, limit: int = 240) -> int:
     """Run tests with the package of a folder; called in a process of its own."""
     signal.alarm(240)  # a bug may never end
+    with suppress(ImportError):
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     out = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(out, 1)
     os.dup2(out, 2)

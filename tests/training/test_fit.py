@@ -114,6 +114,21 @@ def test_validation_is_the_plain_mean_and_changes_nothing() -> None:
     assert torch.equal(weights(noisy), weights(watched))
 
 
+def test_how_often_is_validated_belongs_to_a_validated_run(tmp_path: Path) -> None:
+    run, x = RUN | {"progress": False}, points()
+    for x_val, every in ((points(20), 6), (None, 5)):
+        path = tmp_path / f"run-{every}"
+        other = {"x_val": x_val, "checkpoint": path}
+        with pytest.raises(KeyboardInterrupt):
+            fit(Noisy(stop_at=20), x, **run, **other, validate_every=5)
+        if x_val is None:
+            history = fit(Noisy(), x, **run, **other, validate_every=6)
+            assert history.steps == RUN["steps"]
+        else:
+            with pytest.raises(ValueError, match=r"another run: .*validate_every is"):
+                fit(Noisy(), x, **run, **other, validate_every=6)
+
+
 def test_training_mode_during_and_evaluation_mode_after() -> None:
     modes = []
 

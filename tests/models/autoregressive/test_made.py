@@ -136,6 +136,13 @@ def test_labels_reach_the_first_coordinate_too() -> None:
     assert both.sample(3, y, generator=seeded(8)).shape == (3, 2)
 
 
+def test_the_box_holds_its_corners() -> None:
+    model = made(2)
+    corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
+    assert model.log_prob(corners).isfinite().all()
+    assert (model.log_prob(corners * 1.002 - 0.001) == -torch.inf).all()
+
+
 def test_samples_stay_in_the_box() -> None:
     x: Tensor = made().sample(3000, generator=seeded(4))
     assert ((x >= 0) & (x <= 1)).all()

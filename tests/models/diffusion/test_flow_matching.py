@@ -181,6 +181,8 @@ def test_straightness_of_known_paths() -> None:
     assert straightness(u, slow) == pytest.approx(1 / 3, abs=1e-6)
     with pytest.raises(ValueError, match="one point for each of the 20001 times"):
         straightness(t, straight[:-1])
+    with pytest.raises(ValueError, match=r"times must be \(steps \+ 1,\)"):
+        straightness(t[:, None], straight)
 
 
 def test_paths_of_one_gaussian_bend_as_known() -> None:

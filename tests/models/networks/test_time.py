@@ -29,6 +29,15 @@ def test_one_row_of_conditions_stands_for_all() -> None:
     assert torch.allclose(net(x, t, y), wanted, rtol=0, atol=1e-12)
 
 
+def test_waves_of_time_start_and_end_where_they_should() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1).double()
+    t = torch.tensor([0.0, 1 - net.FIRST], dtype=torch.float64)
+    sines = net._embed(t, None)[:, : net.TIMES]
+    k = torch.arange(1, net.TIMES + 1, dtype=torch.float64)
+    wanted = torch.stack([0 * k, (k * torch.pi / 2).sin()])
+    assert torch.allclose(sines, wanted, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["width", "depth", "frequencies", "classes"])
 def test_bad_sizes_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -70,7 +71,7 @@ def diffusion_digits(
 
 
 def train_on_digits(
-    kind: type[M], x: Tensor, y: Tensor, *, steps: int, seed: int
+    kind: Callable[..., M], x: Tensor, y: Tensor, *, steps: int, seed: int
 ) -> tuple[M, History]:
     """Train a conditional model of a path on images of digits.
 

@@ -1,0 +1,28 @@
+"""What principal components refuse; their numbers stand in ``test_autoencoder.py``."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.representation.pca import PCA
+
+SPOILED = torch.ones(4, 2)
+SPOILED[0, 0] = torch.nan
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (SPOILED, "x must be finite"),
+        (torch.ones(4, 3), r"x must be \(n, 2\), got \(4, 3\)"),
+        (torch.ones(4), r"x must be \(n, 2\), got \(4,\)"),
+    ],
+)
+def test_fit_refuses_what_it_cannot_learn_from(x: Tensor, words: str) -> None:
+    model = PCA((2,), 1)
+    before = model.V.clone()
+    with pytest.raises(ValueError, match=words):
+        model.fit(x)
+    assert torch.equal(model.V, before)

@@ -1,0 +1,122 @@
+"""The sampler of small changes: what it changes, and whether a test notices."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import mutants
+from mutants import Mutant
+
+SOURCE = '''"""A docstring of 3 words."""
+
+__all__ = ["area"]
+LIMIT = 10
+
+
+def area(width: float, height: float = 2.0, *, scale: int = 3) -> float:
+    """Return 1 number."""
+    if not width >= 0 and height < LIMIT:
+        raise ValueError(f"width must be {0} or more")
+    check(width, height)
+    sides = divmod(width, -height)
+    return width * height + sides[0] if scale is None else max(width, 0.5)
+'''
+
+
+def changes(source: str = SOURCE) -> list[tuple[int, str, str, str]]:
+    return [(m.line, m.kind, m.old, m.new) for m in mutants.mutants(source, "a.py")]
+
+
+def test_every_kind_of_change_is_made() -> None:
+    found = changes()
+    for change in (
+        (4, "off by one", "10", "11"),
+        (4, "off by one", "10", "9"),
+        (9, "comparison", "width >= 0", "(width > 0)"),
+        (9, "comparison", "height < LIMIT", "(height <= LIMIT)"),
+        (9, "no sign", "not width >= 0", "(width >= 0)"),
+        (10, "left out", 'raise ValueError(f"width must be {0} or more")', "pass"),
+        (11, "left out", "check(width, height)", "pass"),
+        (11, "swapped", "check(width, height)", "check(height, width)"),
+        (12, "no sign", "-height", "(height)"),
+        (12, "swapped", "divmod(width, -height)", "divmod(-height, width)"),
+        (13, "operator", "width * height", "(width / height)"),
+        (13, "off by one", "0", "1"),
+        (13, "comparison", "scale is None", "(scale is not None)"),
+        (13, "constant", "0.5", "1.0"),
+    ):
+        assert change in found
+    kinds = {kind for _, kind, *_ in found}
+    assert kinds >= {"and, or", "condition"}
+
+
+def test_texts_types_and_defaults_are_left_alone() -> None:
+    lines = {line for line, *_ in changes()}
+    assert lines == {4, 9, 10, 11, 12, 13}
+    assert not [c for c in changes() if "max(" in c[2] and c[1] == "swapped"]
+    assert not [c for c in changes() if c[0] == 10 and c[1] != "left out"]
+
+
+def test_every_mutant_compiles_and_differs_in_one_place() -> None:
+    for m in mutants.mutants("é = 'ä'; b = 1 + 2\n" + SOURCE, "a.py"):
+        changed = m.apply("é = 'ä'; b = 1 + 2\n" + SOURCE)
+        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(SOURCE))
+        compile(changed, "a.py", "exec")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> tuple[Path, Path]:
+    """A package of one function, and the folder of its tests."""
+    package, tests = tmp_path / "genbook", tmp_path / "tests"
+    (package / "models").mkdir(parents=True)
+    (tests / "models").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "models" / "__init__.py").write_text("")
+    source = '"""Double.\n\n>>> twice(2)\n4\n"""\n\n\ndef twice(x):\n    return x * 2\n'
+    (package / "models" / "double.py").write_text(source)
+    test = "from genbook.models.double import twice\n\n\ndef test_it():\n    "
+    (tests / "models" / "test_double.py").write_text(test + "assert twice(0) == 0\n")
+    return package, tests
+
+
+def test_a_sample_depends_on_its_seed(tiny: tuple[Path, Path]) -> None:
+    package, _ = tiny
+    a, b, c = (mutants.sample(package, ["models"], 2, seed) for seed in (0, 0, 1))
+    assert a == b != c
+    assert len(mutants.sample(package, ["models"], 99, 0)) == 3
+
+
+def test_where_tests_are_looked_for(tiny: tuple[Path, Path]) -> None:
+    _, tests = tiny
+    own = str(tests / "models" / "test_double.py")
+    assert mutants.tests_of("models/double.py", tests) == [own]
+    assert mutants.tests_of("models/_double.py", tests) == [own]
+    assert mutants.tests_of("models/other.py", tests) == [own]  # the folder's
+    (tests / "models" / "flows").mkdir()
+    other = tests / "models" / "flows" / "test_flow.py"
+    other.write_text("from genbook.models.other import f\n")
+    (tests / "models" / "test_common.py").write_text("import genbook.models.other\n")
+    assert mutants.tests_of("models/other.py", tests) == [str(other)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the server needs os.fork")
+def test_mutants_are_noticed_or_survive(tiny: tuple[Path, Path]) -> None:
+    package, tests = tiny
+    source = (package / "models" / "double.py").read_text()
+
+    def mutant(old: str, new: str) -> Mutant:
+        start = source.index(old, source.index("def"))
+        return Mutant("models/double.py", 9, "by hand", old, new, start)
+
+    found = mutants.hunt(
+        package,
+        tests,
+        [mutant("2", "3"), mutant("x * 2", "(x + x)"), mutant("x * 2", "(x / 0)")],
+    )
+    assert [r.word for r in found] == ["noticed", "survived", "noticed"]
+    assert source == (package / "models" / "double.py").read_text()

@@ -1,0 +1,325 @@
+"""Small random changes of the package, one at a time: do the module's tests notice?
+
+    python tools/mutants.py 40 --seed 0
+
+A mutant is one change in what a module does: another operator or comparison, a number
+that is off by one, a condition the other way round, two arguments swapped, a statement
+left out. Left alone are annotations, texts, and the defaults of arguments, which are
+choices. A mutant is noticed if the tests of its module fail within a minute of
+processor time: the file of ``tests/`` at the same place, or where there is none what
+imports the module, or its folder; and the examples of the module. The battery of all
+models does not count. What no test notices is listed with its line, to be explained or
+tested.
+
+The tests run in the fork server of the planted bugs, which imports torch once. That is
+why this is no work for mutmut, which first runs the whole suite to learn which test
+reaches what, nor for cosmic-ray, which starts an interpreter for each mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
+PARTS = ("models", "metrics", "training")
+LIMIT = 60  # seconds of processor time for the tests of a mutant
+BATTERY = "test_common"  # tests of all models: the last line, not a module's own
+
+ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+}
+COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+SYMMETRIC = {"max", "min", "maximum", "minimum", "logaddexp", "equal", "isinstance"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change.
+
+    Attributes:
+        file: The file within the package.
+        line: Where it is.
+        kind: What is done.
+        old: The text that goes.
+        new: The text that comes.
+        start: Where the old text starts in the file, in characters.
+    """
+
+    file: str
+    line: int
+    kind: str
+    old: str
+    new: str
+    start: int
+
+    def apply(self, source: str) -> str:
+        """Return the changed source."""
+        end = self.start + len(self.old)
+        assert source[self.start : end] == self.old, self
+        return source[: self.start] + self.new + source[end:]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a mutant.
+
+    The word is ``noticed``, ``survived``, ``endless`` (the tests pass the limit, which
+    notices too), or ``untested``: without a change the tests fail, or take so long that
+    nothing follows from the limit.
+    """
+
+    mutant: Mutant
+    word: str
+    seconds: float
+
+
+# --- the changes ----------------------------------------------------------------------
+
+
+def mutants(source: str, file: str) -> list[Mutant]:
+    """Return every change that can be made to a file, in its order."""
+    tree = ast.parse(source)
+    starts = [0]
+    for text in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(text))
+    lines = source.splitlines()
+
+    def position(line: int, column: int) -> int:  # columns count bytes
+        return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
+
+    found = set()
+    for node in _code(tree):
+        start = position(node.lineno, node.col_offset)
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        old = source[start : position(node.end_lineno, node.end_col_offset)]
+        for kind, new in _changes(node, old):
+            found.add(Mutant(file, node.lineno, kind, old, new, start))
+    return sorted(found, key=lambda m: (m.start, m.kind, m.new))
+
+
+def _code(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
+    """Walk what runs, but for defaults and the texts of errors."""
+    for name, value in ast.iter_fields(tree):
+        if name in ("annotation", "returns", "args") and not isinstance(tree, ast.Call):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.JoinedStr) or not isinstance(node, ast.AST):
+                continue
+            if isinstance(node, ast.Assign) and ast.unparse(node).startswith("__all__"):
+                continue
+            if isinstance(node, (ast.expr, ast.stmt)):
+                yield node
+            if not isinstance(node, ast.Raise):
+                yield from _code(node)
+
+
+def _changes(node: ast.expr | ast.stmt, old: str) -> Iterator[tuple[str, str]]:
+    """Return kinds and new texts."""
+    if isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
+        changed = ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right)
+        yield "operator", f"({ast.unparse(changed)})"
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISON:
+        ops = [COMPARISON[type(node.ops[0])](), *node.ops[1:]]
+        yield (
+            "comparison",
+            f"({ast.unparse(ast.Compare(node.left, ops, node.comparators))})",
+        )
+    elif isinstance(node, ast.Constant):
+        yield from _other_constants(node.value)
+    elif isinstance(node, ast.BoolOp):
+        op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield "and, or", f"({ast.unparse(ast.BoolOp(op, node.values))})"
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        yield "no sign", f"({ast.unparse(node.operand)})"
+    elif isinstance(node, ast.IfExp):
+        changed_if = ast.IfExp(node.test, node.orelse, node.body)
+        yield "condition", f"({ast.unparse(changed_if)})"
+    elif isinstance(node, ast.Call):
+        yield from _swapped(node)
+    elif isinstance(node, (ast.If, ast.While)):
+        test = ast.unparse(node.test)
+        head = old.split(test, 1)
+        if len(head) == 2:
+            yield "condition", f"{head[0]}(not ({test})){head[1]}"
+    elif isinstance(node, (ast.AugAssign, ast.Raise)) or (
+        isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+    ):
+        yield "left out", "pass"
+
+
+def _other_constants(value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, bool):
+        yield "constant", str(not value)
+    elif isinstance(value, int):
+        yield "off by one", str(value + 1)
+        if value > 0:
+            yield "off by one", str(value - 1)
+    elif isinstance(value, float):
+        yield "constant", repr(2 * value if value else 1.0)
+
+
+def _swapped(node: ast.Call) -> Iterator[tuple[str, str]]:
+    """Swap neighbours among the positional arguments."""
+    if ast.unparse(node.func).rpartition(".")[2] in SYMMETRIC:
+        return
+    for i in range(len(node.args) - 1):
+        pair = node.args[i : i + 2]
+        if any(isinstance(a, ast.Starred) for a in pair):
+            continue
+        if ast.dump(pair[0]) != ast.dump(pair[1]):
+            args = [*node.args[:i], *reversed(pair), *node.args[i + 2 :]]
+            yield "swapped", ast.unparse(ast.Call(node.func, args, node.keywords))
+
+
+def sample(package: Path, parts: Sequence[str], n: int, seed: int) -> list[Mutant]:
+    """Return ``n`` changes, drawn from all of some parts of a package."""
+    files = sorted(f for part in parts for f in (package / part).rglob("*.py"))
+    files += sorted(package / p for p in parts if p.endswith(".py"))
+    names = [f.relative_to(package).as_posix() for f in files]
+    pool = [
+        m
+        for f, name in zip(files, names, strict=True)
+        for m in mutants(f.read_text("utf-8"), name)
+    ]
+    return random.Random(seed).sample(pool, min(n, len(pool)))
+
+
+# --- the tests ------------------------------------------------------------------------
+
+
+def tests_of(file: str, tests: Path) -> list[str]:
+    """Return the tests of a module: its own file, or what imports it, or its folder."""
+    place = Path(file)
+    own = tests / place.parent / f"test_{place.stem.removeprefix('_')}.py"
+    if own.exists():
+        return [str(own)]
+    name = re.compile(rf"\bgenbook\.{'.'.join(place.with_suffix('').parts)}\b")
+    part = [t for t in sorted((tests / place.parts[0]).rglob("test_*.py"))]
+    part = [t for t in part if not t.name.startswith(BATTERY)]
+    found = [t for t in part if name.search(t.read_text("utf-8"))]
+    return [str(t) for t in found or part if found or t.parent == own.parent]
+
+
+class Server:
+    """The fork server, and a copy of the package that it tests."""
+
+    def __init__(self, process: subprocess.Popen[str], package: Path) -> None:
+        self.process, self.package = process, package
+
+    def run(
+        self, mutant: Mutant | None, file: str, tests: list[str], limit: int
+    ) -> int:
+        """Return the exit code of the tests of a file, with a change or without."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            copy = folder / "genbook"
+            skip = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(self.package, copy, ignore=skip)
+            if mutant is not None:
+                path = copy / file
+                path.write_text(mutant.apply(path.read_text("utf-8")), "utf-8")
+            job: dict[str, object] = {"folder": name, "log": str(folder / "log")}
+            job["tests"] = ["--doctest-modules", *tests, str(copy / file)]
+            job["limit"] = limit
+            print(json.dumps(job), file=self.process.stdin, flush=True)
+            return int(self.process.stdout.readline())
+
+
+@contextmanager
+def server(package: Path) -> Iterator[Server]:
+    """Start the fork server, and stop it in the end."""
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, SERVER], env=environment, stdin=pipe, stdout=pipe, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    try:
+        yield Server(process, package)
+    finally:
+        process.stdin.close()
+        process.wait(timeout=2 * LIMIT)
+
+
+def hunt(package: Path, tests: Path, sampled: list[Mutant]) -> Iterator[Result]:
+    """Run the tests against each mutant, once they pass without one."""
+    passes: dict[str, bool] = {}
+    with server(package) as running:
+        for m in sampled:
+            found = tests_of(m.file, tests)
+            if m.file not in passes:
+                passes[m.file] = running.run(None, m.file, found, LIMIT // 2) == 0
+            start = time.perf_counter()
+            word = "untested"
+            if passes[m.file]:
+                code = running.run(m, m.file, found, LIMIT)
+                killed = code in (-signal.SIGXCPU, -signal.SIGALRM)
+                word = "endless" if killed else "noticed" if code else "survived"
+            yield Result(m, word, time.perf_counter() - start)
+
+
+def line(result: Result) -> str:
+    """Write a result with its change."""
+    m = result.mutant
+    old, new = (" ".join(t.split())[:70] for t in (m.old, m.new))
+    head = f"{result.word:8} {m.file}:{m.line} {m.kind}"
+    return f"{head} ({result.seconds:.0f} s)\n    - {old}\n    + {new}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("n", type=int, nargs="?", default=40, help="how many")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--parts", nargs="+", default=PARTS, metavar="FOLDER")
+    options = parser.parse_args()
+    package = ROOT / "src" / "genbook"
+    sampled = sample(package, options.parts, options.n, options.seed)
+    counts: Counter[str] = Counter()
+    for result in hunt(package, ROOT / "tests", sampled):
+        counts[result.word] += 1
+        print(line(result), flush=True)
+    noticed = counts["noticed"] + counts["endless"]
+    print(f"{noticed} of {len(sampled)} noticed: {dict(counts)}")
+
+
+if __name__ == "__main__":
+    main()
