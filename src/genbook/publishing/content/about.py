@@ -1,4 +1,4 @@
-"""What every form of the book says of itself: its language, its rights, its subjects."""
+"""What every form of the book says of itself: its language, rights and subjects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ LICENCE = "https://creativecommons.org/licenses/by/4.0/"  # of the text and the 
 def rights(config: Config) -> str:
     """Return who holds the rights of the book and what readers may do, in a line."""
     return (
-        f"© {config.copyright} {config.author}. Text and figures: CC BY 4.0, {LICENCE}. "
-        "Code: MIT License. Data: their own licences, listed in DATA_LICENSES.md."
+        f"© {config.copyright} {config.author}. "
+        f"Text and figures: CC BY 4.0, {LICENCE}. Code: MIT License. "
+        "Data: their own licences, listed in DATA_LICENSES.md."
     )
