@@ -112,7 +112,14 @@ def test_the_package_lists_every_file_once_and_says_who_and_what(book: Opened) -
     words = {e.tag.rpartition("}")[2]: e.text for e in package[0]}
     assert words["title"]
     assert words["creator"]
-    assert words["language"] == "en"
+    assert words["language"] == "en-GB"
+    for said in ("©", words["creator"], "CC BY 4.0", "MIT License"):
+        assert said in words["rights"]
+    assert "contributor" not in words, "the author once more"
+    subjects = [e.text for e in package[0] if e.tag.endswith("}subject")]
+    assert "machine learning" in subjects
+    rel = {e.get("rel"): e.get("href") for e in package[0] if e.get("rel")}
+    assert rel["dcterms:license"].endswith("/licenses/by/4.0/")
     assert words["identifier"].startswith("urn:uuid:")
     covers = [i for i in package.iter(f"{OPF}item") if i.get("properties")]
     assert any(i.get("properties") == "cover-image" for i in covers)
@@ -167,7 +174,7 @@ def test_nothing_needs_a_browser(book: Opened) -> None:
             name
         )
         assert not any(e.get("onclick") for e in page.iter()), name
-        assert page.get("lang") == "en", name
+        assert page.get("lang") == "en-GB", name
     style = book.data["_static/epub.css"].decode()
     assert "url(" not in style
     assert "@import" not in style

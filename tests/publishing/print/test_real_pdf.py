@@ -193,6 +193,9 @@ def test_it_says_what_it_is(root: Path, reader: pypdf.PdfReader) -> None:
     catalog = reader.trailer["/Root"]
     assert catalog["/Lang"].startswith("en")
     assert catalog["/ViewerPreferences"]["/DisplayDocTitle"]
+    xmp = reader.xmp_metadata
+    assert xmp.dc_title == {"x-default": config["title"]}
+    assert "CC BY 4.0" in xmp.dc_rights["x-default"]
     assert reader.pages[0].mediabox.width == pytest.approx(595.28, abs=0.1)
 
 

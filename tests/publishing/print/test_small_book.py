@@ -163,7 +163,27 @@ def test_index_bookmarks_links_and_metadata(printed: pypdf.PdfReader, words) -> 
     assert printed.metadata.title == "A Small Book"
     assert printed.metadata.author
     assert printed.metadata.subject == "With one of everything"
+    assert "machine learning" in printed.metadata["/Keywords"]
     assert printed.trailer["/Root"]["/Lang"] == "en-GB"
+
+
+def test_xmp_says_the_same_and_who_may_do_what(printed: pypdf.PdfReader) -> None:
+    xmp = printed.xmp_metadata
+    assert xmp is not None
+    assert xmp.dc_title == {"x-default": printed.metadata.title}
+    assert xmp.dc_description == {"x-default": printed.metadata.subject}
+    assert xmp.dc_creator == [printed.metadata.author]
+    assert xmp.dc_language == ["en-GB"]
+    assert xmp.pdf_keywords == printed.metadata["/Keywords"]
+    assert ", ".join(xmp.dc_subject) == xmp.pdf_keywords
+    assert xmp.dc_identifier.startswith("urn:uuid:")
+    for said in ("©", printed.metadata.author, "CC BY 4.0", "MIT License"):
+        assert said in xmp.dc_rights["x-default"]
+
+
+def test_the_imprint_says_the_licences(words: str) -> None:
+    assert "Text and figures: CC BY 4.0" in words
+    assert "Code: MIT License." in words
 
 
 def test_figures_are_vectors_and_fonts_embedded(printed: pypdf.PdfReader) -> None:

@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,17 +65,26 @@ def page_of(explorable: str, folder: Path, title: str) -> Path:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def __init__(self, *args: Any, policy: str = "", **options: Any) -> None:
+        self.policy = policy
+        super().__init__(*args, **options)
+
+    def end_headers(self) -> None:
+        if self.policy:
+            self.send_header("Content-Security-Policy", self.policy)
+        super().end_headers()
+
     def log_message(self, *args: object) -> None:
         pass
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Serve a folder on this machine and return its address, with a slash."""
     servers = []
 
-    def start(folder: Path) -> str:
-        handler = functools.partial(_Quiet, directory=str(folder))
+    def start(folder: Path, policy: str = "") -> str:
+        handler = functools.partial(_Quiet, directory=str(folder), policy=policy)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
@@ -87,7 +97,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.fixture(scope="session")
-def address(serve: Callable[[Path], str], site: Path) -> str:
+def address(serve: Callable[..., str], site: Path) -> str:
     """The address of the served site, with a slash."""
     return serve(site)
 
@@ -139,6 +149,20 @@ def open_page(browser):
     yield open_
     for context in contexts:
         context.close()
+
+
+def read_through(page) -> None:
+    """Scroll to the end of a page as a reader does, and wait for what that asks for."""
+    page.evaluate(
+        """async () => {
+          document.querySelectorAll("details").forEach((d) => { d.open = true; });
+          for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
+            scrollTo({ top: y, behavior: "instant" });
+            await new Promise((done) => setTimeout(done, 20));
+          }
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def pages() -> set[str]:
 
 def test_head(site, page_name):
     page = read(site / page_name)
-    assert page.language == "en"
+    assert page.language == "en-GB"
     assert page.title.strip()
     assert "\\" not in page.title
     assert 20 <= len(page.meta.get("description", "")) <= 200

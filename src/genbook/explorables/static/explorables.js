@@ -19,8 +19,7 @@
   let count = 0;
 
   /* A box over points: theta = (left, bottom, right, top), its log-likelihood in nats. */
-  function box(host) {
-    const data = JSON.parse(host.querySelector("script").textContent);
+  function box(host, data) {
     const { low, high, width, height } = data;
     const points = doubles(data.points);
     const n = points.length / 2;
@@ -161,8 +160,7 @@
   }
 
   /* A plane of codes and the decoder that draws the code at the knob. */
-  function latent(host) {
-    const data = JSON.parse(host.querySelector("script").textContent);
+  function latent(host, data) {
     const { low, high, width, height, places, tins } = data;
     const [rows, columns] = data.side;
     const layers = data.layers.map((layer) => ({
@@ -292,5 +290,20 @@
   }
 
   const kinds = { box, latent };
-  document.querySelectorAll(".gb-explorable").forEach((host) => kinds[host.dataset.explorable](host));
+  const start = (host, data) => kinds[host.dataset.explorable](host, data);
+
+  /* The data of an explorable stand in it, or in a script that comes when it is near. */
+  const near = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach(({ target: host }) => {
+      near.unobserve(host);
+      const file = make("script", { src: host.dataset.from });
+      file.addEventListener("load", () => start(host, file.holds));
+      document.head.append(file);
+    });
+  }, { rootMargin: "1000px" });
+  document.querySelectorAll(".gb-explorable").forEach((host) => {
+    const own = host.querySelector("script");
+    if (own) start(host, JSON.parse(own.textContent));
+    else near.observe(host);
+  });
 })();

@@ -22,6 +22,7 @@ from sphinx.builders.epub3 import Epub3Builder
 from sphinx.config import Config
 
 from genbook._files import replacing
+from genbook.publishing.content.about import KEYWORDS, LANGUAGE, LICENCE, rights
 from genbook.publishing.content.html import plain
 from genbook.publishing.content.svg import tidy_svg
 from genbook.publishing.print import cover
@@ -52,6 +53,13 @@ _ACCESSIBILITY = """
     <meta property="schema:accessibilityHazard">none</meta>
     <meta property="schema:accessibilitySummary">Figures have alternative texts,
       formulas are MathML, nothing depends on colour alone.</meta>"""
+
+
+def _subjects() -> str:
+    """Return the subjects of the book and the address of its licence."""
+    lines = [f"<dc:subject>{html.escape(word)}</dc:subject>" for word in KEYWORDS]
+    lines.append(f'<link rel="dcterms:license" href="{LICENCE}"/>')
+    return "".join(f"\n    {line}" for line in lines)
 
 
 class EpubBuilder(Epub3Builder):
@@ -142,8 +150,9 @@ class EpubBuilder(Epub3Builder):
         text = text.replace(
             "  </metadata>",
             f'    <meta name="cover" content="{self.make_id(COVER_IMAGE)}"/>'
-            f"{_ACCESSIBILITY}\n  </metadata>",
+            f"{_subjects()}{_ACCESSIBILITY}\n  </metadata>",
         )
+        text = re.sub(r"\s*<dc:contributor>[^<]*</dc:contributor>", "", text)
         text = re.sub(r'\s*<meta property="ibooks:.*?</meta>', "", text)
         text = re.sub(r'\s*prefix="ibooks:[^"]*"', "", text)
         file.write_text(text, "utf-8")
@@ -200,7 +209,8 @@ def configure(app: Sphinx, config: Config) -> None:
     config.epub_title = title
     config.epub_basename = config.project
     config.epub_description = config.genbook_subtitle or title
-    config.epub_contributor = config.author
+    config.epub_language = LANGUAGE
+    config.epub_copyright = rights(config)
     config.epub_identifier = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, url)}"
     config.epub_uid = "book-id"
     config.epub_scheme = "UUID"

@@ -20,11 +20,12 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from genbook.course.tex import escape
+from genbook.publishing.content.about import KEYWORDS, LANGUAGE, rights
 from genbook.publishing.content.citations import unlabel_references
 from genbook.publishing.content.doctree import ancestor, hide_plumbing
 from genbook.publishing.content.macros import macros_to_latex
 from genbook.publishing.content.statements import Statement
-from genbook.publishing.print import cover
+from genbook.publishing.print import cover, xmp
 from genbook.publishing.print.latex_writer import BookTranslator
 
 _FONTS = r"""
@@ -188,10 +189,11 @@ def _imprint(config: Config) -> Iterator[str]:
     url = (config.html_baseurl or "").rstrip("/")
     if url:
         yield rf"Read it on the web, with notebooks and scripts: \url{{{url}}}"
-    yield (
-        "Text, figures and code may be used under the licences named in the files "
-        r"\texttt{LICENSE} and \texttt{DATA\_LICENSES.md} of the source."
+    words = (
+        rf"\url{{{word[:-1]}}}{word[-1]}" if "://" in word else escape(word)
+        for word in rights(config).split()
     )
+    yield " ".join(words)
     yield ("Set in TeX Gyre Pagella, TeX Gyre Heros and DejaVu Sans Mono with XeLaTeX.")
 
 
@@ -216,7 +218,8 @@ def configure(app: Sphinx, config: Config) -> None:
             + r"}{\includegraphics[width=\linewidth]{cover.pdf}}}",
             rf"\renewcommand{{\gbimprint}}{{{imprint}}}",
             rf"\hypersetup{{pdftitle={{{title}}},pdfauthor={{{escape(config.author)}}},"
-            rf"pdfsubject={{{escape(config.genbook_subtitle)}}},pdflang=en-GB,"
+            rf"pdfsubject={{{escape(config.genbook_subtitle)}}},pdflang={LANGUAGE},"
+            rf"pdfkeywords={{{escape(', '.join(KEYWORDS))}}},"
             "pdfdisplaydoctitle=true,bookmarksnumbered=true,bookmarksopenlevel=0}",
             r"\AtBeginDocument{%",
             macros_to_latex(config.genbook_macros),
@@ -228,11 +231,12 @@ def configure(app: Sphinx, config: Config) -> None:
 
 
 def use_translator(app: Sphinx) -> None:
-    """Take over the writing, in the LaTeX builder only, and draw the title page."""
+    """Take over the writing, in the LaTeX builder only; draw the title page."""
     if app.builder.name == "latex":
         app.set_translator("latex", BookTranslator, override=True)
         Path(app.outdir).mkdir(parents=True, exist_ok=True)
         cover.draw(Path(app.outdir, "cover.pdf"))
+        Path(app.outdir, xmp.FILE).write_text(xmp.packet(app.config), "utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -240,6 +244,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("genbook.publishing.content.macros")
     app.setup_extension("genbook.publishing.content.statements")
     app.setup_extension("genbook.publishing.print.cover")
+    app.setup_extension("genbook.publishing.print.epub")  # the identifier is one
     app.add_config_value("genbook_print_preface", "About this book", "")
     app.connect("config-inited", configure, priority=900)
     app.connect("builder-inited", use_translator, priority=100)

@@ -31,7 +31,6 @@ def plain_letters(page: str) -> str:
         >>> plain_letters('<mi mathvariant="double-struck">R</mi>')
         '<mi mathvariant="normal">ℝ</mi>'
     """
-    page = page.replace(' columnspacing=""', "")
     return _STYLED.sub(_plain_letters, page)
 
 

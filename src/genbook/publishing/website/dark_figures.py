@@ -32,6 +32,7 @@ from genbook.course.plotting import (
     MODEL,
 )
 from genbook.publishing.content.svg import svg_size, tidy_svg
+from genbook.publishing.website.light_figures import light_pixels, light_shapes
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
 _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -159,9 +160,11 @@ class DarkTwins(SphinxPostTransform):
         if size is None or "width" in image or "height" in image:
             return
         ours = any(code.lower() in DARK for code in _HEX.findall(svg))
-        svg = tidy_svg(svg)
-        light = self.write(f"{path.stem}.svg", svg)
-        dark = self.write(f"{path.stem}-dark.svg", dark_svg(svg)) if ours else light
+        svg = light_shapes(tidy_svg(svg))
+        light = self.write(f"{path.stem}.svg", light_pixels(svg))
+        dark = light
+        if ours:
+            dark = self.write(f"{path.stem}-dark.svg", light_pixels(dark_svg(svg)))
         image.replace_self(
             themed_image("", **image.attributes, light=light, dark=dark, size=size)
         )

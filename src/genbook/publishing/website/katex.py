@@ -95,7 +95,8 @@ class Renderer:
             if word in self._forbidden:
                 raise TexError(rf"\{word} exists on the web but not in print: {tex}")
         try:
-            return str(json.loads(self._render(tex, display, output)))
+            html = str(json.loads(self._render(tex, display, output)))
+            return html.replace(' columnspacing=""', "")  # it is an error in MathML
         except self._error as error:  # below its first line stands where in KaTeX
             message = str(error).split("\n")[0].replace("\u0332", "")
             message = re.sub(r"^\w+: KaTeX parse error: ", "", message)
@@ -173,14 +174,14 @@ def visit_block(self: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def copy_fonts(app: Sphinx) -> None:
-    """Put the style sheet and the fonts where the pages ask for them."""
+def copy_style(app: Sphinx) -> None:
+    """Put the style sheet where the pages ask for it; the fonts come at the end."""
     if app.builder.name != "html":
         return
     static = Path(app.outdir) / "_static" / "katex"
-    (static / "fonts").mkdir(parents=True, exist_ok=True)
-    for source in [KATEX / "katex.min.css", KATEX / "LICENSE", *KATEX.glob("fonts/*")]:
-        shutil.copyfile(source, static / source.relative_to(KATEX))
+    static.mkdir(parents=True, exist_ok=True)
+    for name in ("katex.min.css", "LICENSE"):
+        shutil.copyfile(KATEX / name, static / name)
 
 
 def add_style(
@@ -197,6 +198,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer with Sphinx under the name ``genbook``."""
     app.setup_extension("genbook.publishing.content.macros")
     app.add_html_math_renderer("genbook", (visit_inline, None), (visit_block, None))
-    app.connect("builder-inited", copy_fonts)
+    app.setup_extension("genbook.publishing.website.katex_fonts")
+    app.connect("builder-inited", copy_style)
     app.connect("html-page-context", add_style)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

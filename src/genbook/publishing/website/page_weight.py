@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 # What the pages do not use. Copying of code, switching of colours and the folding of
@@ -73,6 +74,14 @@ def keep_used(
         context[kind] = kept
 
 
+def drop_settings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Drop the settings of Thebe, which its extension puts at the end of each page."""
+    for raw in list(doctree.findall(nodes.raw)):
+        text = raw.astext()
+        if "text/x-thebe-config" in text or "<script>kernelName" in text:
+            raw.parent.remove(raw)
+
+
 def remove_unused(app: Sphinx, exception: Exception | None) -> None:
     """Remove from the site what no page asks for."""
     if exception or app.builder.name != "html":
@@ -86,6 +95,7 @@ def remove_unused(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the slimming."""
+    app.connect("doctree-resolved", drop_settings, priority=900)
     app.connect("html-page-context", keep_used, priority=950)
     app.connect("build-finished", remove_unused, priority=950)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,6 +19,7 @@ from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
+from genbook.publishing.content.about import LANGUAGE
 from genbook.publishing.content.html import plain
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def add_context(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Give the templates what they ask for, and every page its description."""
+    context["language"] = LANGUAGE
     context["gb_sections"] = sections
     context["gb_chapters"] = chapters
     context["gb_title"] = lambda page, title: plain(title)
@@ -169,7 +171,7 @@ class PlainBoxes(SphinxPostTransform):
     """Mend what the extensions write for the web.
 
     Answers become ``<details>``, which open without a script; the contents of proofs
-    and exercises lose ids that stand on a page many times; Thebe's settings go.
+    and exercises lose ids that stand on a page many times.
     """
 
     default_priority = 800  # after the titles of exercises are resolved
@@ -180,9 +182,6 @@ class PlainBoxes(SphinxPostTransform):
         for section in self.document.findall(nodes.section):
             if section["ids"] and section["ids"][0].endswith("-content"):
                 section["ids"] = []
-        for raw in list(self.document.findall(nodes.raw)):
-            if "text/x-thebe-config" in raw.astext():
-                raw.parent.remove(raw)
         seen: set[str] = set()
         for box in list(self.document.findall(nodes.Admonition)):
             assert isinstance(box, nodes.Element)
@@ -210,14 +209,16 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     out, base = Path(app.outdir), app.config.html_baseurl
     root = str(app.config.root_doc)
     title = escape(app.config.html_title or app.config.project)
+    favicon = Path(app.config.html_favicon or "").name
+    icon = f"_static/{favicon}" if favicon else "data:,"
     address = f'<link rel="canonical" href="{escape(base)}{root}.html">\n'
     if root != "index":
         (out / "index.html").write_text(
-            f'<!DOCTYPE html>\n<html lang="{app.config.language}">\n<head>\n'
+            f'<!DOCTYPE html>\n<html lang="{LANGUAGE}">\n<head>\n'
             f'<meta charset="utf-8">\n<title>{title}</title>\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f'<meta name="description" content="{title}: go to the first page.">\n'
-            '<link rel="icon" href="data:,">\n'  # else browsers ask for favicon.ico
+            f'<link rel="icon" href="{icon}">\n'  # else browsers ask for favicon.ico
             f'<meta http-equiv="refresh" content="0; url={root}.html">\n'
             f"{address if base else ''}</head>\n"
             f'<body><main><h1>{title}</h1><p><a href="{root}.html">Go to the first '
@@ -236,6 +237,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(nodes.table, override=True, html=(visit_table, depart_table))
     app.add_post_transform(PlainBoxes)
     app.setup_extension("genbook.publishing.website.addresses")
+    app.setup_extension("genbook.publishing.website.policy")
     app.connect("config-inited", drop_options)
     app.connect("html-page-context", add_context, priority=600)
     app.connect("build-finished", finish, priority=900)
