@@ -71,7 +71,7 @@ def diffusion_digits(
 
 
 def train_on_digits(
-    kind: Callable[..., M], x: Tensor, y: Tensor, *, steps: int, seed: int
+    kind: type[M], x: Tensor, y: Tensor, *, steps: int, seed: int
 ) -> tuple[M, History]:
     """Train a conditional model of a path on images of digits.
 
@@ -103,8 +103,9 @@ def train_on_digits(
         raise TypeError(f"kind must be a model of a path, got {kind!r}")
     check_tensor(x, "x", ("n", 1, "height", "width"))
     check_labels(y, "y", 10, len(x))
+    make: Callable[..., M] = kind
     with seeded_init(seed):
-        model = kind(x.shape[1:], prediction="x0", width=512, classes=10)
+        model = make(x.shape[1:], prediction="x0", width=512, classes=10)
     options: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "seed": seed}
     history = cached_fit(model, 2 * x - 1, y, steps=steps, **options)
     return model, history
