@@ -44,6 +44,7 @@ def test_bookkeeping(cell: str) -> None:
         "model.bias = 3\n" + CLAIM,
         "weights[0] = 3\n" + CLAIM,
         "claim.show(x)",
+        "data.table(x)",
         "claim('a'",
     ],
 )
