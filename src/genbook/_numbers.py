@@ -1,4 +1,4 @@
-"""Checks of counts, numbers and switches: each gives back a plain Python value.
+"""Checks of counts, numbers, switches and words: each gives back a plain value.
 
 NumPy's numbers pass like Python's own and come back as these, so that what is kept of
 them can be written to a file.
@@ -7,10 +7,13 @@ them can be written to a file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 #: No count may be larger: a loop over more would not end, a tensor of more not fit.
 MOST = 100_000_000
@@ -169,3 +172,71 @@ def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
         wanted = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
     return value
+
+
+def check_text(value: str, name: str) -> str:
+    """Return ``value`` if it is a string.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+        >>> check_text("loss", "label")
+        'loss'
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {type(value).__name__}")
+    return value
+
+
+def check_function(value: Callable[..., Any], name: str, what: str = "") -> None:
+    """Refuse what cannot be called.
+
+    Args:
+        value: The function.
+        name: The argument's name, for the message.
+        what: What it is a function of, for the message: ``" of x"``.
+
+    Raises:
+        TypeError: If it cannot be called.
+
+    Example:
+        >>> check_function(len, "metric")
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function{what}, got {type(value).__name__}")
+
+
+def check_kind(value: T, name: str, kind: type[T]) -> T:
+    """Return ``value`` if it is of a class.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+        >>> check_kind(True, "resume", bool)
+        True
+    """
+    if not isinstance(value, kind):
+        got = type(value).__name__
+        raise TypeError(f"{name} must be of the type {kind.__name__}, got {got}")
+    return value
+
+
+def check_each(values: Sequence[T], name: str, kind: type[T]) -> Sequence[T]:
+    """Return ``values`` if it is a sequence of things of one class.
+
+    Raises:
+        TypeError: If it is anything else, one such thing for instance.
+
+    Example:
+        >>> check_each(["a", "b"], "names", str)
+        ['a', 'b']
+    """
+    wanted = f"{name} must be a sequence of {kind.__name__}"
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{wanted}, got {type(values).__name__}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{wanted}, got {type(value).__name__} among them")
+    return values

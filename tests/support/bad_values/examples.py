@@ -23,7 +23,7 @@ from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.image_classifier import ImageClassifier
 from genbook.explorables.box import explore_box
 from genbook.metrics import nats_above_entropy
-from genbook.models.adversarial.gan import GAN, Times
+from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
@@ -166,7 +166,6 @@ def codes() -> None:
     game.generator_loss(fake, Y)
     game.update_ema()
     game.sample(4, Y[:4], generator=seeded())
-    Times(2.0)(X)
 
 
 def paths() -> None:
