@@ -56,7 +56,12 @@ def check_seed(seed: int, name: str = "seed") -> int:
 
 
 def check_sizes(
-    sizes: Sequence[int], name: str, minimum: int = 1, *, empty: bool = False
+    sizes: Sequence[int],
+    name: str,
+    minimum: int = 1,
+    maximum: int = MOST,
+    *,
+    empty: bool = False,
 ) -> tuple[int, ...]:
     """Return ``sizes`` as a tuple if it is a sequence of integers.
 
@@ -64,11 +69,12 @@ def check_sizes(
         sizes: Shapes, or widths of layers.
         name: The argument's name, for the message.
         minimum: The least of each.
+        maximum: The most of each.
         empty: Whether there may be none.
 
     Raises:
         TypeError: If it is not a sequence of integers.
-        ValueError: If one is below ``minimum``, or there is none.
+        ValueError: If one is below ``minimum`` or above ``maximum``, or there is none.
 
     Example:
         >>> check_sizes([64, 64], "hidden")
@@ -81,7 +87,7 @@ def check_sizes(
         )
     if not sizes and not empty:
         raise ValueError(f"{name} must hold at least one integer, got none")
-    return tuple(check_count(s, name, minimum) for s in sizes)
+    return tuple(check_count(s, name, minimum, maximum) for s in sizes)
 
 
 def check_number(v: float, name: str) -> float:

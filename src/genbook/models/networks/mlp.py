@@ -44,8 +44,7 @@ def mlp(
         5
     """
     check_function(between, "between")
-    for size in check_sizes(sizes, "sizes"):
-        check_count(size, "sizes", 1, MOST_WIDTH)
+    sizes = check_sizes(sizes, "sizes", maximum=MOST_WIDTH)
     found: list[nn.Module] = []
     for a, b in pairwise(sizes):
         found += [nn.Linear(a, b), between()]
