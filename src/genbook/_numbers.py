@@ -108,13 +108,15 @@ def check_number(v: float, name: str) -> float:
     return float(v)
 
 
-def check_positive(v: float, name: str, *, zero: bool = False) -> float:
+def check_positive(
+    v: float, name: str, *, zero: bool = False, maximum: float = math.inf
+) -> float:
     """Return ``v`` as a ``float`` if it is finite and above zero (or zero, if allowed).
 
     Raises:
         TypeError: If ``v`` is not a real number.
-        ValueError: If ``v`` is negative, NaN or infinite, or zero when ``zero`` is
-            false.
+        ValueError: If ``v`` is negative, NaN or infinite, zero when ``zero`` is false,
+            or above ``maximum``.
 
     Example:
         >>> check_positive(0.5, "lr")
@@ -125,6 +127,8 @@ def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     wanted = "zero or positive" if zero else "positive"
     if not (0 <= v < math.inf) or (v == 0 and not zero):
         raise ValueError(f"{name} must be {wanted} and finite, got {v}")
+    if v > maximum:
+        raise ValueError(f"{name} must be at most {maximum:,}, got {v}")
     return float(v)
 
 
@@ -213,7 +217,7 @@ def check_function(value: Callable[..., Any], name: str, what: str = "") -> None
         raise TypeError(f"{name} must be a function{what}, got {type(value).__name__}")
 
 
-def check_kind(value: T, name: str, kind: type[T]) -> T:
+def check_kind(value: T, name: str, kind: type) -> T:
     """Return ``value`` if it is of a class.
 
     Raises:
@@ -229,7 +233,7 @@ def check_kind(value: T, name: str, kind: type[T]) -> T:
     return value
 
 
-def check_each(values: Sequence[T], name: str, kind: type[T]) -> Sequence[T]:
+def check_each(values: Sequence[T], name: str, kind: type) -> Sequence[T]:
     """Return ``values`` if it is a sequence of things of one class.
 
     Raises:

@@ -173,7 +173,7 @@ class ConvolutionalClassifier(Classifier):
         """
         from scipy.optimize import minimize_scalar  # slow to import
 
-        check_tensor(x, "x")
+        self._check_x(x, allow_empty=False)
         y = check_labels(y, "y", self.classes, len(x))
         logits, share = self.logits(x).double(), 1 / (len(x) + 1)
 
@@ -240,6 +240,7 @@ def train_convolutional_classifier(
         True
     """
     check_tensor(x, "x", ("n", "channels", "height", "width"))
+    classes = check_count(classes, "classes", minimum=1)
     y = check_labels(y, "y", classes, len(x))
     held_out = check_positive(held_out, "held_out", zero=True)
     kept = round(held_out * len(x))

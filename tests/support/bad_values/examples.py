@@ -17,6 +17,7 @@ from genbook.course import plotting, scoreboard, style, tables, timeline
 from genbook.course.drawings import family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.recipes import adversarial, autoregressive, bridges
+from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
 from genbook.discriminative import authorship, crf, logistic, tree
@@ -346,6 +347,7 @@ def figures() -> None:
     explorer = explore_box(X, LOW, HIGH, aspect=1.0)
     explorer.log_likelihood(LOW, HIGH)
     Package("genbook", None).key(Code("abc", Imports(frozenset({"json"}))))
+    file_digest(Path(__file__))
 
 
 ALL: list[Callable[[], object]] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -30,6 +29,7 @@ class Attention(nn.Module):
         ValueError: If a size is out of range, or ``heads`` does not divide ``width``.
 
     Example:
+        >>> import torch
         >>> Attention(8, heads=2)(torch.zeros(1, 3, 8)).shape
         torch.Size([1, 3, 8])
     """
@@ -80,6 +80,7 @@ class Block(nn.Module):
         ValueError: If a size is out of range, or ``heads`` does not divide ``width``.
 
     Example:
+        >>> import torch
         >>> Block(8, heads=2)(torch.zeros(1, 3, 8)).shape
         torch.Size([1, 3, 8])
     """

@@ -22,7 +22,7 @@ MOST_FREQUENCIES = 64
 #: No layer may be wider.
 MOST_WIDTH = 2**20
 #: The first frequency may not be higher.
-MOST_RATE = 1e6
+MOST_RATE = 10**6
 
 
 def mlp(
@@ -83,8 +83,7 @@ def fourier_features(
     """
     check_tensor(x, "x", ("n", "dim"), finite=False, allow_empty=True)
     check_count(frequencies, "frequencies", 0, MOST_FREQUENCIES)
-    if check_positive(rate, "rate") > MOST_RATE:
-        raise ValueError(f"rate must be at most {MOST_RATE:,.0f}, got {rate}")
+    check_positive(rate, "rate", maximum=MOST_RATE)
     if noise is not None:
         check_tensor(
             noise, "noise", ("n",), dtype=x.dtype, finite=False, allow_empty=True

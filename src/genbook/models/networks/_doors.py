@@ -1,0 +1,13 @@
+"""What layers check of their input: shape and type, since they run at every step."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genbook._validate import check_tensor
+
+
+def check_rows(x: Tensor, weight: Tensor) -> None:
+    """Refuse what is not rows that a weight can be applied to; NaN goes through."""
+    shape = ("n", weight.shape[1])
+    check_tensor(x, "x", shape, dtype=weight.dtype, finite=False, allow_empty=True)
