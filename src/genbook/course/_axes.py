@@ -25,6 +25,11 @@ def to_numpy(x: Any) -> np.ndarray:
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
+def plain(v: Any) -> Any:
+    """Return a number of Python's for a tensor of one, anything else as it is."""
+    return v.item() if isinstance(v, Tensor) and v.numel() == 1 else v
+
+
 def numbers(x: Any, name: str) -> np.ndarray:
     """Return numbers of whatever type as an array."""
     p = to_numpy(x)

@@ -30,6 +30,7 @@ from genbook.course._axes import (
     grid_points,
     numbers,
     pixels,
+    plain,
     smoothed,
     to_numpy,
 )
@@ -162,9 +163,7 @@ def show_density(
     dtype = getattr(log_prob, "dtype", torch.float64)
     function = check_function(log_prob)
     if ceiling is not None:
-        ceiling = check_positive(
-            ceiling.item() if isinstance(ceiling, torch.Tensor) else ceiling, "ceiling"
-        )
+        ceiling = check_positive(plain(ceiling), "ceiling")
     with torch.inference_mode():
         p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
     return ax.pcolormesh(

@@ -91,7 +91,7 @@ class ConvolutionalClassifier(Classifier):
         self.classes = check_count(classes, "classes", minimum=1)
         width = check_count(width, "width", minimum=1)
         features = check_count(features, "features", minimum=1)
-        self.augment = check_positive(augment, "augment", zero=True)
+        self.augment = check_positive(augment, "augment", zero=True, maximum=1000)
         self.config = {
             "event_shape": self.event_shape,
             "classes": classes,

@@ -96,8 +96,8 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
         """Draw an observation and return its state and an empty dictionary.
 
         Raises:
-            TypeError: If ``options`` is neither ``None`` nor a dictionary, none of whose
-                entries counts.
+            TypeError: If ``options``, which change nothing, are neither ``None`` nor a
+                dictionary.
         """
         if options is not None:
             check_kind(options, "options", dict)

@@ -346,6 +346,7 @@ def figures() -> None:
         write()
     explorer = explore_box(X, LOW, HIGH, aspect=1.0)
     explorer.log_likelihood(LOW, HIGH)
+    explorer._repr_mimebundle_()
     Package("genbook", None).key(Code("abc", Imports(frozenset({"json"}))))
     file_digest(Path(__file__))
 

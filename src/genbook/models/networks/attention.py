@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genbook._validate import check_count, check_tensor
+from genbook._validate import check_count
+from genbook.models.networks._doors import check_rows
 
 #: No vector may be longer: a layer of such a width has a gigabyte.
 MOST_WIDTH = 2**14
@@ -53,18 +54,13 @@ class Attention(nn.Module):
             TypeError: If ``x`` is not of the layer's type.
             ValueError: If it has another shape.
         """
-        self.check(x)
+        check_rows(x, self.out.weight, "n", "T")
         q, k, v = (
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
         seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (10.5)
         return self.out(seen.transpose(1, 2).flatten(2))  # (n, T, width)
-
-    def check(self, x: Tensor) -> None:
-        """Refuse another shape or type; values are not looked at, NaN goes through."""
-        shape, dtype = ("n", "T", self.out.in_features), self.out.weight.dtype
-        check_tensor(x, "x", shape, dtype=dtype, finite=False, allow_empty=True)
 
 
 class Block(nn.Module):
@@ -96,7 +92,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the shape of ``x``, ``(n, T, width)``."""
-        self.attention.check(x)
+        check_rows(x, self.attention.out.weight, "n", "T")
         x = x + self.attention(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
