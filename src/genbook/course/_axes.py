@@ -21,7 +21,11 @@ COLOUR = {"data": DATA, "model": MODEL}
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    """Return a tensor, on whatever device, as a NumPy array."""
+    """Return a tensor, on whatever device, as a NumPy array.
+
+    Args:
+        x: Values of any shape and any type; NaN and infinity stay.
+    """
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 

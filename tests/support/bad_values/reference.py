@@ -67,6 +67,11 @@ class Target:
         return self.of is not None and "." in self.name
 
     @property
+    def home(self) -> str:
+        """The module that it is written in."""
+        return inspect.unwrap(self.function).__module__
+
+    @property
     def attribute(self) -> str:
         """The name without its class."""
         return self.name.rpartition(".")[2]

@@ -15,5 +15,5 @@ def check_rows(x: Tensor, weight: Tensor, *batch: str) -> None:
         weight: A matrix, ``(outputs, inputs)``.
         *batch: What the dimensions before the last are called; ``n`` if not given.
     """
-    shape = (*(batch or ("n",)), weight.shape[1])
+    shape: tuple[int | str, ...] = (*(batch or ("n",)), weight.shape[1])
     check_tensor(x, "x", shape, dtype=weight.dtype, finite=False, allow_empty=True)
