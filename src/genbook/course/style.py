@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+
+from genbook._numbers import check_count, check_positive
 
 INK = "#1b1f24"
 MUTED = "#59626e"
@@ -95,6 +99,34 @@ def setup() -> None:
         set_matplotlib_formats("svg", "pdf")
     else:  # a file of its own lies on white paper
         mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def subplots(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: Literal["narrow", "text", "wide"] = "text",
+    height: float = 3.4,
+    **options: Any,
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes, as ``plt.subplots`` does, in the book's widths.
+
+    Args:
+        rows: Rows of axes.
+        columns: Columns of axes.
+        width: ``"narrow"``, ``"text"`` (the width of the text) or ``"wide"``.
+        height: The height in inches.
+        **options: Passed to :func:`matplotlib.pyplot.subplots`.
+
+    Raises:
+        ValueError: If the width is unknown.
+    """
+    if not isinstance(width, str) or width not in WIDTH:
+        raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
+    check_count(rows, "rows", 1, 100)
+    check_count(columns, "columns", 1, 100)
+    check_positive(height, "height", maximum=100)
+    return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
 
 
 def _in_notebook() -> bool:

@@ -16,7 +16,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from genbook._validate import check_corners, check_tensor
+from genbook._validate import (
+    check_corners,
+    check_each,
+    check_flag,
+    check_sizes,
+    check_tensor,
+)
 from genbook.course.plotting import ACCENT, MODEL, subplots
 from genbook.data.tins import FLOOR, TILT
 from genbook.explorables.export import Layer, bundle, signed
@@ -220,6 +226,8 @@ def explore_latent(
     low, high = (c.cpu().float() for c in check_corners(low, high))
     if len(low) != 2:
         raise ValueError(f"low and high must be (2,), got ({len(low)},)")
+    if not isinstance(places, Mapping | None):
+        raise TypeError(f"places must be codes by name, got {type(places).__name__}")
     for name, place in (places or {}).items():
         z = torch.tensor(list(place), dtype=low.dtype)
         if z.shape != (2,) or ((z < low) | (z > high)).any():
@@ -227,9 +235,12 @@ def explore_latent(
                 f"places must be codes between low and high, got {name!r} at "
                 f"{list(place)}"
             )
-    for line in outlines:
+    for line in check_each(outlines, "outlines", Tensor):
         check_tensor(line, "outlines", ("k", 2))
-    across, down = grid
+    check_flag(tins, "tins")
+    if len(sizes := check_sizes(grid, "grid", maximum=100)) != 2:
+        raise ValueError(f"grid must be two numbers, got {grid}")
+    across, down = sizes
     height, width = model.event_shape[1:]
     unit = [(torch.arange(n) + 0.5) / n for n in grid]
     y, x = torch.meshgrid(unit[1].flip(0), unit[0], indexing="ij")

@@ -103,7 +103,9 @@ class GAN(GenerativeModel):
         check_choice(output, "output", ("sigmoid", "linear"))
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
-        self.r1_weight = check_positive(r1_weight, "r1_weight", zero=True)
+        self.r1_weight = check_positive(
+            r1_weight, "r1_weight", zero=True, maximum=10**6
+        )
         lipschitz = check_positive(lipschitz, "lipschitz", zero=True)
         self.ema_decay = check_positive(ema_decay, "ema_decay", zero=True)
         if self.ema_decay >= 1:

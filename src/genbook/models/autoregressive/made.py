@@ -26,6 +26,7 @@ from genbook._validate import (
 from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.autoregressive._orders import check_orders
 from genbook.models.base import TractableModel
+from genbook.models.networks._doors import check_rows
 from genbook.models.networks.mlp import fourier_features
 
 
@@ -66,6 +67,7 @@ class MaskedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the weights that the mask lets through."""
+        check_rows(x, self.weight)
         return linear(x, self.weight * self.mask, self.bias)
 
 
@@ -184,10 +186,8 @@ class MADE(TractableModel):
         if check_count(net, "net") >= len(self.nets):
             raise ValueError(f"net must be below {len(self.nets)}, got {net}")
         unit = ((x - self.low) / (self.high - self.low)).reshape(-1, 1)  # (n * dim, 1)
-        sines = fourier_features(unit, self.frequencies, math.pi)[
-            :, 1:
-        ]  # (n * dim, 2 * octaves)
-        seen = torch.cat([unit * 2 - 1, sines], 1).unflatten(0, x.shape).flatten(1)
+        waves = fourier_features(unit, self.frequencies, math.pi)[:, 1:]  # (n * dim, …)
+        seen = torch.cat([unit * 2 - 1, waves], 1).unflatten(0, x.shape).flatten(1)
         if (h := self._label_features(y, len(x))) is not None:
             seen = torch.cat([seen, h], 1)
         return self.nets[net](seen).unflatten(1, (-1, self.bins)).log_softmax(-1)

@@ -93,7 +93,7 @@ class VAE(VariationalModel, LatentVariableModel):
         self.likelihood = check_choice(likelihood, "likelihood", choices)
         self.event_shape = check_sizes(event_shape, "event_shape")
         self.latent_dim = check_count(latent_dim, "latent_dim", minimum=1)
-        self.beta = check_positive(beta, "beta", zero=True)
+        self.beta = check_positive(beta, "beta", zero=True, maximum=10**6)
         self.free_nats = check_positive(free_nats, "free_nats", zero=True)
         self.frequencies = check_count(frequencies, "frequencies")
         self.classes = check_count(classes, "classes")
