@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib import font_manager
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 INK = "#1b1f24"
@@ -35,6 +37,10 @@ DARK = {
     LAND: "#46503f",
     SEA: "#1d2731",
 }
+
+#: The typeface of the pages, as figures use it; DejaVu Sans has what it lacks.
+FACE = "Genbook Sans"
+FONTS = Path(__file__).with_name("fonts")
 
 #: The widths of figures, in inches.
 WIDTH = {"narrow": 3.6, "text": 6.2, "wide": 7.2}
@@ -79,8 +85,12 @@ def setup() -> None:
         "legend.frameon": False,
         "legend.labelcolor": INK,
         "lines.linewidth": 1.6,
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
+        "font.family": [FACE, "DejaVu Sans"],
+        "mathtext.fontset": "custom",
+        "mathtext.rm": FACE,
+        "mathtext.bf": f"{FACE}:bold",
+        "mathtext.it": "DejaVu Sans:italic",
+        "mathtext.fallback": "stixsans",
         "font.size": 9.5,
         "image.cmap": "gray_r",
         "image.interpolation": "nearest",
@@ -88,6 +98,11 @@ def setup() -> None:
         "svg.fonttype": "path",
         "pdf.fonttype": 42,
     }
+    for file in sorted(FONTS.glob("*.ttf")):
+        if not any(
+            font.fname == str(file) for font in font_manager.fontManager.ttflist
+        ):
+            font_manager.fontManager.addfont(file)
     mpl.rcParams.update(style)
     if _in_notebook():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
