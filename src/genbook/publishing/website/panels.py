@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from xml.etree import ElementTree
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -119,7 +120,7 @@ def _parts(spans: Sequence[Span], thin: float = 0.0) -> list[Span]:
             joined[-1][1] = high
         else:
             joined.append([low, high])
-    for one, other in zip(joined, joined[1:], strict=False):
+    for one, other in pairwise(joined):
         one[1] = other[0] = (one[1] + other[0]) / 2
     return [(low, high) for low, high in joined]
 
