@@ -21,10 +21,7 @@ SOURCE = (
 TARGET = ROOT / "src/genbook/course/fonts"
 FAMILY = "Genbook Sans"  # the licence keeps the name "Source" for the original
 LARGER = 1.125
-ABOVE, BELOW = (
-    0.928,
-    0.236,
-)  # a line's reach over and under its base, in ems: as DejaVu's
+ABOVE, BELOW = 0.928, 0.236  # what a line takes over and under its base, in ems
 STYLES = {"Regular": 400, "Bold": 650}
 
 

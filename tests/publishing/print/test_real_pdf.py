@@ -159,6 +159,7 @@ def test_fonts_are_embedded_and_few(reader: pypdf.PdfReader) -> None:
         "TeXGyreHeros",
         "DejaVuSansMono",
         "DejaVuSans",
+        "GenbookSans",
     }
 
 
