@@ -60,7 +60,9 @@ def test_every_colour_has_a_dark_mate_of_its_own() -> None:
     assert not set(DARK) & set(DARK.values())
 
 
-def test_figures_are_lettered_in_the_face_of_the_pages() -> None:
+def test_figures_are_lettered_in_the_face_of_the_pages(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Its own letters, and those of DejaVu Sans for what it lacks, in bold as well."""
     from matplotlib import font_manager
 
@@ -78,6 +80,7 @@ def test_figures_are_lettered_in_the_face_of_the_pages() -> None:
         warnings.simplefilter("error")  # of a letter that no typeface has
         for kind in ("svg", "pdf"):
             fig.savefig(io.BytesIO(), format=kind)
+    assert caplog.records == []  # what is logged fails a chapter
 
 
 def test_data_and_model_differ_in_grey() -> None:

@@ -90,6 +90,9 @@ def setup() -> None:
         "mathtext.rm": FACE,
         "mathtext.bf": f"{FACE}:bold",
         "mathtext.it": "DejaVu Sans:italic",
+        "mathtext.bfit": "DejaVu Sans:italic:bold",
+        "mathtext.sf": FACE,
+        "mathtext.cal": "DejaVu Sans:italic",  # else a search for one, which warns
         "mathtext.fallback": "stixsans",
         "font.size": 9.5,
         "image.cmap": "gray_r",
@@ -98,11 +101,7 @@ def setup() -> None:
         "svg.fonttype": "path",
         "pdf.fonttype": 42,
     }
-    for file in sorted(FONTS.glob("*.ttf")):
-        if not any(
-            font.fname == str(file) for font in font_manager.fontManager.ttflist
-        ):
-            font_manager.fontManager.addfont(file)
+    _add_face()
     mpl.rcParams.update(style)
     if _in_notebook():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -110,6 +109,15 @@ def setup() -> None:
         set_matplotlib_formats("svg", "pdf")
     else:  # a file of its own lies on white paper
         mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def _add_face() -> None:
+    """Tell Matplotlib of the typeface, once."""
+    fonts = font_manager.fontManager
+    known = {font.fname for font in fonts.ttflist}
+    for file in sorted(FONTS.glob("*.ttf")):
+        if str(file) not in known:
+            fonts.addfont(file)
 
 
 def _in_notebook() -> bool:
