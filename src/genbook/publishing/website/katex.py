@@ -199,6 +199,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("genbook.publishing.content.macros")
     app.add_html_math_renderer("genbook", (visit_inline, None), (visit_block, None))
     app.setup_extension("genbook.publishing.website.katex_fonts")
+    app.setup_extension("genbook.publishing.website.keep_together")
     app.connect("builder-inited", copy_style)
     app.connect("html-page-context", add_style)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}
