@@ -12,6 +12,7 @@ def check_scale(x: Tensor) -> None:
         ValueError: If one is beyond a million.
 
     Example:
+        >>> import torch
         >>> check_scale(torch.ones(3, 2))
     """
     if x.abs().max() > 1e6:
