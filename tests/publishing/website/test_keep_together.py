@@ -73,7 +73,7 @@ def test_no_line_begins_with_a_comma(open_page, address, site):
               range.selectNodeContents(last);
               const mark = range.getBoundingClientRect();
               const boxes = [...formula.querySelectorAll(".base")];
-              const end = boxes[boxes.length - 1].getBoundingClientRect();
+              const end = (boxes.pop() || formula).getBoundingClientRect();
               return mark.height && mark.left < end.right - 3;
             }).map((group) => group.textContent)"""
         )
