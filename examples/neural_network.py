@@ -9,6 +9,8 @@ Chapter: book/foundations/neural-networks.md
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +25,7 @@ SIZES = (2, 64, 64, 1)
 def start(generator: torch.Generator) -> list[Tensor]:
     """Return random weights of a size that suits the layer, and biases of zero."""
     theta = []
-    for a, b in zip(SIZES, SIZES[1:], strict=False):
+    for a, b in pairwise(SIZES):
         weights = torch.randn(a, b, generator=generator) * (2 / a) ** 0.5
         theta += [weights.requires_grad_(), torch.zeros(b, requires_grad=True)]
     return theta
@@ -38,7 +40,7 @@ def network(theta: list[Tensor], x: Tensor) -> Tensor:
 
 
 def loss(theta: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """Return the mean negative log-likelihood of the labels, in nats."""
+    """Return the mean negative log-likelihood, in nats."""
     return F.binary_cross_entropy_with_logits(network(theta, x), y)
 
 
@@ -49,7 +51,6 @@ def main() -> None:
     world, rounds = WorldMap(), 5 if args.fast else 20
     x, x_new = (2 * torch.rand(n, 2, generator=g) - 1 for n in (20_000, 5_000))
     y, y_new = (world.on_land(v).float()[:, None] for v in (x, x_new))
-
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     fig, ax = plotting.subplots(height=3)
@@ -64,8 +65,7 @@ def main() -> None:
             if step % 100 == 0:
                 with torch.no_grad():
                     curve.append(loss(theta, x_new, y_new).item())
-        with torch.no_grad():
-            right = ((network(theta, x_new) > 0) == (y_new > 0)).double().mean()
+        right = ((network(theta, x_new) > 0) == (y_new > 0)).double().mean()
         print(f"{n:6,} places: held-out loss {min(curve):.3f} at its lowest,", end=" ")
         print(f"{curve[-1]:.3f} nats at the end, {right:.1%} right")
         steps = range(100, 100 * rounds + 1, 100)
