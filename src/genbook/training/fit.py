@@ -43,7 +43,7 @@ from genbook.training._arguments import Data, Settings, check_data
 from genbook.training._capture import descend_captured
 from genbook.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from genbook.training.loop import Batches, History, TrainState, descend
-from genbook.training.randomness import isolated_rng
+from genbook.training.randomness import exact_cudnn, isolated_rng
 from genbook.training.schedules import SCHEDULES
 
 __all__ = ["fit"]
@@ -123,7 +123,7 @@ def fit(
         run = _what_decides(data, settings, validations, captured)
         kept = Checkpoint.of(model, checkpoint, writings, run)
     watch = _Watch(model, state, data, validations, kept, progress)
-    with isolated_rng(state.generator.initial_seed(), data.x.device):
+    with isolated_rng(state.generator.initial_seed(), data.x.device), exact_cudnn():
         if kept is not None and resume and kept.path.exists():
             load_checkpoint(model, state, kept)
         with watch:
