@@ -6,9 +6,11 @@ recording: a step is rehearsed, undone, and then taken unseen, as it is there.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +306,94 @@ def test_unseen_values_pass_and_shapes_do_not() -> None:
     with pytest.raises(RuntimeError), unseen():
         raise RuntimeError
     assert may_look()
+
+
+class Streams:
+    """Stands for ``torch.cuda``, and writes down what is asked of it."""
+
+    def __init__(self, step: _capture.Step, waits: bool = False) -> None:
+        self.log: list[str] = []
+        self.step, self.waits, self.mode = step, waits, 0
+
+    def take(self) -> None:
+        self.log.append("step" if may_look() else "step unseen")
+        if self.waits and self.mode == "error":
+            raise RuntimeError("called a synchronizing CUDA operation")
+
+    def named(self, name: str) -> Any:
+        other = "aside" if name == "here" else "here"
+        wait = lambda stream: self.log.append(f"{name} waits for {other}")  # noqa: E731
+        return types.SimpleNamespace(wait_stream=wait)
+
+    @contextlib.contextmanager
+    def inside(self, what: Any) -> Iterator[None]:
+        self.log.append(f"in {type(what).__name__}")
+        yield
+        self.log.append("out")
+
+    def set_mode(self, mode: Any) -> None:
+        self.mode = mode
+        self.log.append(f"waiting is {mode}")
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Graph:
+            log = self.log
+
+            def register_generator_state(self, generator: torch.Generator) -> None:
+                self.log.append("register")
+
+            def replay(self) -> None:
+                self.log.append("replay")
+
+        fake = {
+            "Stream": lambda device: self.named("aside"),
+            "current_stream": lambda device: self.named("here"),
+            "stream": self.inside,
+            "device": lambda device: contextlib.nullcontext(),
+            "CUDAGraph": Graph,
+            "graph": self.inside,
+            "get_sync_debug_mode": lambda: self.mode,
+            "set_sync_debug_mode": self.set_mode,
+        }
+        for name, value in fake.items():
+            monkeypatch.setattr(torch.cuda, name, value)
+        monkeypatch.setattr(_capture.Step, "__call__", lambda step: self.take())
+
+
+WARM = ["aside waits for here", "in SimpleNamespace", "step unseen", "step unseen"]
+WARM += ["waiting is error", "step unseen", "waiting is 0"]
+
+
+def small_step() -> _capture.Step:
+    state = TrainState(
+        sys.modules["genbook.training.loop"].Batches(points(9), None, 4, seed=0),
+        torch.optim.AdamW((model := Line()).parameters(), fused=True),
+        lambda step, steps, peak: peak,
+        5,
+        0.01,
+        seeded(4),
+    )
+    return _capture.Step(model, state)
+
+
+def test_the_order_in_which_a_step_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = Streams(step := small_step())
+    streams.patch(monkeypatch)
+    launch = _capture._recorded(step)
+    assert streams.log == [
+        *(*WARM, "out", "here waits for aside"),
+        *("register", "in Graph", "step unseen", "out"),
+    ]
+    launch()
+    assert streams.log[-1] == "replay"
+
+
+def test_what_waits_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = Streams(step := small_step(), waits=True)
+    streams.patch(monkeypatch)
+    with pytest.raises(RuntimeError, match=r"capture must be False for Line, .* waits"):
+        _capture._recorded(step)
+    assert streams.log == [*WARM, "here waits for aside"]
 
 
 # --- on a GPU -------------------------------------------------------------------------

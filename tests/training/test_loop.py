@@ -147,3 +147,13 @@ def test_history_is_short_to_read() -> None:
     assert len(repr(history)) < 80
     assert repr(History()) == "History(0 steps)"
     assert history.seconds > 0
+
+
+@pytest.mark.parametrize("size", [3, 4, 50])
+def test_a_step_can_be_drawn_again_from_its_state(size: int) -> None:
+    x = torch.arange(10.0)[:, None]
+    batch = Batches(x, None, size, seed=2)
+    for step in range(8):
+        again = Batches(x, None, size, seed=7)
+        again.generator.set_state(batch.state(step))
+        assert torch.equal(again(step)[0], batch(step)[0])
