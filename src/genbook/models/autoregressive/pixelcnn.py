@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from genbook._looking import may_look
 from genbook._validate import (
     check_count,
     check_sizes,
@@ -199,7 +200,7 @@ class PixelCNN(TractableModel):
         self._check_x(x)
         level = x * (self.levels - 1)
         k = level.round()
-        if (
+        if may_look() and (
             ((level - k).abs() > 1e-3).any()
             or (k < 0).any()
             or (k >= self.levels).any()

@@ -176,7 +176,9 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
     @property
     def null_condition(self) -> Tensor | None:
         """What stands for no condition, one row; ``None`` if the model takes none."""
-        null = conditions.null_condition(self.net, self.classes)
+        if self.classes:  # made where it is needed: a GPU would wait for a copy
+            return torch.full((), self.classes, device=self.device)
+        null = conditions.null_condition(self.net)
         return null if null is None else null.to(self.device)
 
     def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from genbook._looking import may_look
 from genbook._validate import (
     check_choice,
     check_count,
@@ -61,8 +62,7 @@ class Flow(TractableModel, LatentVariableModel):
         high: Its upper corner.
 
     Attributes:
-        transforms: The modules between the observations and the base, in this order:
-            the couplings, and what stands between them.
+        transforms: The modules between the observations and the base, in their order.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -192,7 +192,7 @@ class Flow(TractableModel, LatentVariableModel):
         """
         self._check_x(x, allow_empty=False)
         check_generator(generator)
-        if self.training and not self.initialised and len(x) > 1:
+        if self.training and may_look() and len(x) > 1 and not self.initialised:
             self._prepare(x, self._label_features(y, len(x)))
         return -self.log_prob(x, y).mean()
 
