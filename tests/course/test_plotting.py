@@ -182,3 +182,15 @@ POINTS = np.zeros((3, 2))
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_ceiling_may_be_a_tensor() -> None:
+    def flat(x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(x))
+
+    _, ax = plotting.subplots()
+    for ceiling in (0.5, torch.tensor(0.5)):
+        mesh = show_density(ax, flat, (0, 0), (1, 1), resolution=4, ceiling=ceiling)
+        assert mesh.norm.vmax == 0.5
+    with pytest.raises(ValueError, match="ceiling must be positive"):
+        show_density(ax, flat, (0, 0), (1, 1), ceiling=torch.tensor(-1.0))

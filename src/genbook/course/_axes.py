@@ -112,3 +112,17 @@ def grid_points(
     cx, cy = (ex[:-1] + ex[1:]) / 2, (ey[:-1] + ey[1:]) / 2
     gx, gy = np.meshgrid(cx, cy)
     return ex, ey, torch.tensor(np.stack([gx.ravel(), gy.ravel()], 1))
+
+
+def smoothed(y: Sequence[float], smooth: int) -> np.ndarray:
+    """Return a curve averaged over ``smooth`` steps, in double precision."""
+    smooth = check_count(smooth, "smooth", 1)
+    v = to_numpy(y)
+    if v.dtype.kind not in "fiu":
+        raise TypeError(f"y must be numbers, got {v.dtype}")
+    v = v.astype(float)
+    if v.ndim != 1 or len(v) < smooth:
+        raise ValueError(f"y must be ({smooth} or more,), got {v.shape}")
+    if smooth > 1:
+        v = np.convolve(v, np.ones(smooth) / smooth, mode="valid")
+    return v

@@ -30,6 +30,7 @@ from genbook.course._axes import (
     check_source,
     corner,
     grid_points,
+    smoothed,
     to_numpy,
 )
 from genbook.course.style import (
@@ -157,7 +158,7 @@ def show_density(
     high: Sequence[float],
     *,
     resolution: int = 200,
-    ceiling: float | None = None,
+    ceiling: float | Tensor | None = None,
 ) -> Any:
     """Draw a model's density over a rectangle as a wash of its colour.
 
@@ -179,7 +180,9 @@ def show_density(
     dtype = getattr(log_prob, "dtype", torch.float64)
     function = check_function(log_prob)
     if ceiling is not None:
-        check_positive(ceiling, "ceiling")
+        ceiling = check_positive(
+            ceiling.item() if isinstance(ceiling, torch.Tensor) else ceiling, "ceiling"
+        )
     with torch.inference_mode():
         p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
     return ax.pcolormesh(
@@ -287,15 +290,7 @@ def show_curve(
     check_axes(ax)
     check_source(source)
     check_label(label)
-    smooth = check_count(smooth, "smooth", 1)
-    v = to_numpy(y)
-    if v.dtype.kind not in "fiu":
-        raise TypeError(f"y must be numbers, got {v.dtype}")
-    v = v.astype(float)
-    if v.ndim != 1 or len(v) < smooth:
-        raise ValueError(f"y must be ({smooth} or more,), got {v.shape}")
-    if smooth > 1:
-        v = np.convolve(v, np.ones(smooth) / smooth, mode="valid")
+    v = smoothed(y, smooth)
     steps = np.arange(len(v)) + (len(y) - len(v)) / 2
     ax.plot(steps, v, **{"color": COLOUR[source], "label": label, **style})
     ax.set_xlabel("step")

@@ -15,8 +15,6 @@ pytestmark = pytest.mark.site
 
 # Bytes until a page can be read: HTML, styles, scripts, fonts, figures.
 OPENED = 300_000
-    300_000  # bytes until a page can be read: HTML, styles, scripts, fonts, figures
-)
 WHOLE = 550_000  # and once a reader has seen all of it: every figure in one scheme
 TEXT = {".html", ".css", ".js", ".svg"}  # what a host compresses
 
