@@ -103,13 +103,13 @@ class Layer:
 
 
 def packed(x: Any, kind: str) -> str:
-    """Return numbers as base64 of little-endian ``kind``: ``f8``, ``f4`` or ``i1``.
+    """Return numbers as base64 of little-endian ``f8``, ``f4``, ``i1`` or ``u1``.
 
     Example:
         >>> packed([1, -1], "i1")
         'Af8='
     """
-    check_choice(kind, "kind", ("f8", "f4", "i1"))
+    check_choice(kind, "kind", ("f8", "f4", "i1", "u1"))
     return base64.b64encode(np.asarray(x).astype(f"<{kind}").tobytes()).decode()
 
 
