@@ -13,7 +13,7 @@ from torch import Tensor, nn
 def mlp(
     sizes: Sequence[int], between: Callable[[], nn.Module] = nn.ReLU
 ) -> list[nn.Module]:
-    """Return linear layers of the given sizes with a nonlinearity between them.
+    """Return linear layers of the given sizes, a nonlinearity between them.
 
     Example:
         >>> len(mlp([2, 16, 16, 1]))
