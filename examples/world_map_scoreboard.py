@@ -69,9 +69,8 @@ def main() -> None:
         rows.append({"model": name} | nats | generation(model, rule, many))
         rows[-1] |= representation(model, rule, held_out) | seconds
     rows.append(dict.fromkeys(rows[0]) | generation(rule, rule, many))
-    formats = {k: ".3f" for k in rows[0] if k != "model"}
     rows[-1]["model"] = "the rule"
-    board = table(rows, formats=formats)
+    board = table(rows, formats=dict.fromkeys(list(rows[0])[1:], ".3f"))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "scoreboard.md").write_text(board.to_markdown() + "\n", "utf8")
     print(f"{board}\nThe same as Markdown: {args.out}/scoreboard.md")
