@@ -129,10 +129,9 @@ def packed(x: Any, kind: str) -> str:
     p = np.asarray(x)
     if p.dtype.kind not in "fiu":
         raise TypeError(f"x must hold numbers, got {p.dtype}")
-    most = {"f8": np.finfo("f8").max, "f4": np.finfo("f4").max, "i1": 127, "u1": 255}[
-        kind
-    ]
-    least = 0 if kind == "u1" else -most
+    most = float(np.finfo(kind).max) if kind[0] == "f" else 2.0 ** (7 + (kind == "u1"))
+    most -= kind[0] != "f"  # 127 or 255
+    least = 0.0 if kind == "u1" else -most
     if not ((p >= least) & (p <= most)).all():
         raise ValueError(f"x must lie from {least:g} to {most:g} for {kind}")
     return base64.b64encode(p.astype(f"<{kind}").tobytes()).decode()
