@@ -17,6 +17,7 @@ from genbook.course import diagrams, plotting, scoreboard, style, tables, timeli
 from genbook.course.drawings import family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.recipes import adversarial, autoregressive, bridges
+from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
 from genbook.discriminative import authorship, crf, logistic, tree
@@ -24,7 +25,7 @@ from genbook.discriminative.image_classifier import ImageClassifier
 from genbook.explorables.box import explore_box
 from genbook.explorables.guess import explore_guess
 from genbook.metrics import nats_above_entropy
-from genbook.models.adversarial.gan import GAN, Times
+from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
@@ -167,7 +168,6 @@ def codes() -> None:
     game.generator_loss(fake, Y)
     game.update_ema()
     game.sample(4, Y[:4], generator=seeded())
-    Times(2.0)(X)
 
 
 def paths() -> None:
@@ -352,8 +352,10 @@ def figures() -> None:
         write()
     explorer = explore_box(X, LOW, HIGH, aspect=1.0)
     explorer.log_likelihood(LOW, HIGH)
+    explorer._repr_mimebundle_()
     explore_guess(X, lambda x: x[:, 0] > 0, LOW, HIGH, aspect=1.0)
     Package("genbook", None).key(Code("abc", Imports(frozenset({"json"}))))
+    file_digest(Path(__file__))
 
 
 ALL: list[Callable[[], object]] = [
