@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
@@ -39,6 +41,10 @@ DARK = {
     LAND: "#46503f",
     SEA: "#1d2731",
 }
+
+#: The typeface of the pages, as figures use it; DejaVu Sans has what it lacks.
+FACE = "Genbook Sans"
+FONTS = Path(__file__).with_name("fonts")
 
 #: The widths of figures, in inches.
 WIDTH = {"narrow": 3.6, "text": 6.2, "wide": 7.2}
@@ -83,8 +89,15 @@ def setup() -> None:
         "legend.frameon": False,
         "legend.labelcolor": INK,
         "lines.linewidth": 1.6,
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
+        "font.family": [FACE, "DejaVu Sans"],
+        "mathtext.fontset": "custom",
+        "mathtext.rm": FACE,
+        "mathtext.bf": f"{FACE}:bold",
+        "mathtext.it": "DejaVu Sans:italic",
+        "mathtext.bfit": "DejaVu Sans:italic:bold",
+        "mathtext.sf": FACE,
+        "mathtext.cal": "DejaVu Sans:italic",  # else a search for one, which warns
+        "mathtext.fallback": "stixsans",
         "font.size": 9.5,
         "image.cmap": "gray_r",
         "image.interpolation": "nearest",
@@ -92,6 +105,7 @@ def setup() -> None:
         "svg.fonttype": "path",
         "pdf.fonttype": 42,
     }
+    _add_face()
     mpl.rcParams.update(style)
     if _in_notebook():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -99,6 +113,15 @@ def setup() -> None:
         set_matplotlib_formats("svg", "pdf")
     else:  # a file of its own lies on white paper
         mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def _add_face() -> None:
+    """Tell Matplotlib of the typeface, once."""
+    fonts = font_manager.fontManager
+    known = {font.fname for font in fonts.ttflist}
+    for file in sorted(FONTS.glob("*.ttf")):
+        if str(file) not in known:
+            fonts.addfont(file)
 
 
 def subplots(

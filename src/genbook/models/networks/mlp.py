@@ -28,7 +28,7 @@ MOST_RATE = 10**6
 def mlp(
     sizes: Sequence[int], between: Callable[[], nn.Module] = nn.ReLU
 ) -> list[nn.Module]:
-    """Return linear layers of the given sizes with a nonlinearity between them.
+    """Return linear layers of the given sizes, a nonlinearity between them.
 
     Args:
         sizes: How many numbers go in, stand between two layers, and come out; each at
