@@ -12,12 +12,16 @@ from genbook._looking import may_look
 from genbook._numbers import (
     check_choice,
     check_count,
+    check_each,
     check_flag,
+    check_function,
+    check_kind,
     check_number,
     check_positive,
     check_seed,
     check_share,
     check_sizes,
+    check_text,
 )
 
 __all__ = [
@@ -25,10 +29,13 @@ __all__ = [
     "check_corners",
     "check_count",
     "check_dtype",
+    "check_each",
     "check_fitted",
     "check_flag",
+    "check_function",
     "check_generator",
     "check_integers",
+    "check_kind",
     "check_labels",
     "check_number",
     "check_positive",
@@ -36,6 +43,7 @@ __all__ = [
     "check_share",
     "check_sizes",
     "check_tensor",
+    "check_text",
     "check_unit_interval",
 ]
 

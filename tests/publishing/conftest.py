@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -146,7 +147,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TinyBook]:
     for name, text in PACKAGE.items():
         (book.package / name).write_text(text, "utf8")
     monkeypatch.syspath_prepend(str(book.package.parent))
-    monkeypatch.setenv("PYTHONPATH", str(book.package.parent))
+    monkeypatch.setenv("PYTHONPATH", str(book.package.parent), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     importlib.invalidate_caches()
     book.chapter("sums", "from tiny.sums import total\n\ntotal()")

@@ -1,8 +1,10 @@
 """A statement of the text, checked while the book is built.
 
-A chapter says ``claim("box-integrates-to-one", value, equals=1, within=1e-6)``. Inside
-its band the claim shows as one quiet line; outside it the cell fails, and with it the
-build. Numbers in the prose come from :func:`number`, so none of them is typed.
+A chapter says ``claim("box-integrates-to-one", value, equals=1, within=1e-6,
+rejects={"half the box": half})``. Inside its band the claim shows as one quiet line;
+outside it the cell fails, and with it the build. It also fails when one of the rejected
+alternatives would pass: such a claim says nothing. Numbers in the prose come from
+:func:`number`, so none of them is typed.
 """
 
 from __future__ import annotations
@@ -10,11 +12,17 @@ from __future__ import annotations
 import html
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from genbook._printing import printable
+from genbook.course._bands import Band, band
+from genbook.course._numerals import bound, measured, show
+from genbook.course._numerals import number as _number
 from genbook.course.tex import escape
+
+__all__ = ["Claim", "ClaimError", "check", "claim", "number", "show"]
 
 MIME = "application/vnd.genbook.claim+json"
 GLUE_PREFIX = "application/papermill.record/"
@@ -22,79 +30,105 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class ClaimError(AssertionError):
-    """A claim of the text lies outside its band."""
+    """A claim of the text lies outside its band, or could not fail."""
 
 
 @dataclass(frozen=True)
 class Claim:
     """One checked statement.
 
+    Numbers are written with the fewest digits, two or more, that tell them from the
+    ends of the band and from each other; whole digits always stay.
+
     Attributes:
         name: A short identifier, words joined by hyphens.
         says: The statement, as a sentence of the book.
         value: What was computed.
-        band: What was promised, in words: ``"1 ± 1e-06"``.
+        wanted: What was promised.
         unit: The unit of the value, such as ``"nats"``.
-        ok: Whether the value lies in the band.
+        rejects: Alternatives that the claim would refuse, and their values.
     """
 
     name: str
     says: str
     value: float
-    band: str
-    unit: str
-    ok: bool
+    wanted: Band
+    unit: str = ""
+    rejects: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value lies in the band."""
+        return self.wanted.holds(self.value)
+
+    @property
+    def accepts(self) -> tuple[str, ...]:
+        """The alternatives that would pass: with any of them, the claim is empty."""
+        return tuple(a for a, v in self.rejects.items() if self.wanted.holds(v))
+
+    @property
+    def shown(self) -> str:
+        """The value in writing, with its unit."""
+        marks = (self.wanted.low, self.wanted.high, *self.rejects.values())
+        return f"{measured(self.value, marks)} {self.unit}".rstrip()
+
+    @property
+    def band(self) -> str:
+        """The band in writing: ``"1 ± 1e-06"``."""
+        return self.wanted.text((self.value, *self.rejects.values()))
+
+    @property
+    def refused(self) -> str:
+        """The alternatives in writing: ``"one Gaussian has 0.90, a flow 1.2"``."""
+        marks = (self.wanted.low, self.wanted.high, self.value)
+        has = [(a, measured(v, marks)) for a, v in self.rejects.items()]
+        return ", ".join(
+            f"{name} {'' if i else 'has '}{value}"
+            for i, (name, value) in enumerate(has)
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return "; ".join(part for part in (self.band, self.refused) if part)
 
     def line(self) -> str:
         """Return the claim as one line of plain text that the output can show."""
-        mark = "✓" if self.ok else "✗"
-        return printable(f"{mark} {self.says}: {self._value()} (wanted {self.band})")
-
-    def _value(self) -> str:
-        return f"{show(self.value)} {self.unit}".rstrip()
+        mark = "✓" if self.ok and not self.accepts else "✗"
+        return printable(f"{mark} {self.says}: {self.shown} (wanted {self._wanted})")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
-        says, value, band = self.says, self._value(), self.band
+        says, value, wanted = self.says, self.shown, self._wanted
         record = {
             "name": self.name,
             "says": says,
-            "value": self.value,
-            "band": band,
+            "value": _json(self.value),
+            "shown": value,
+            "band": self.band,
             "unit": self.unit,
             "ok": self.ok,
+            "rejects": {a: _json(v) for a, v in self.rejects.items()},
+            "refused": self.refused,
         }
         page = (
             '<div class="gb-claim" role="note">'
             '<span class="gb-claim-mark" aria-hidden="true">✓</span> '
             f'<span class="gb-claim-says">{html.escape(says)}:</span> '
             f'<span class="gb-claim-value">{html.escape(value)}</span> '
-            f'<span class="gb-claim-band">(wanted {html.escape(band)})</span></div>'
+            f'<span class="gb-claim-band">(wanted {html.escape(wanted)})</span></div>'
         )
-        tex = "".join(f"{{{escape(part)}}}" for part in (says, value, band))
+        tex = "".join(f"{{{escape(part)}}}" for part in (says, value, wanted))
         return {
             MIME: record,
             "text/html": page,
             "text/latex": rf"\gbclaim{tex}",
-            "text/markdown": f"> ✓ {says}: **{value}** (wanted {band})",
+            "text/markdown": f"> ✓ {says}: **{value}** (wanted {wanted})",
             "text/plain": self.line(),
         }
 
 
-def show(value: float) -> str:
-    """Write a number so that a reader can take it in.
-
-    Example:
-        >>> show(1.0), show(0.123456789), show(1.2e-12), show(50000)
-        ('1', '0.123457', '1.2e-12', '50,000')
-    """
-    value = _number(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    if value == int(value) and abs(value) < 1e15:
-        text = f"{int(value):,}"
-    else:
-        text = f"{value:.6g}"
-    return text.replace("-", "−", 1) if text.startswith("-") else text
+def _json(value: float) -> float | str:
+    """Return a number as JSON can hold it, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else show(value)
 
 
 def check(
@@ -106,6 +140,7 @@ def check(
     at_least: float | None = None,
     at_most: float | None = None,
     between: tuple[float, float] | None = None,
+    rejects: Mapping[str, Any] | None = None,
     says: str = "",
     unit: str = "",
 ) -> Claim:
@@ -120,6 +155,8 @@ def check(
         at_least: The smallest value that is still right.
         at_most: The largest value that is still right.
         between: Both at once, ``(low, high)``.
+        rejects: What the claim would refuse: the values of alternatives, each under a
+            short noun phrase, such as ``{"one Gaussian": 0.9}``.
         says: The statement; made from the name when empty.
         unit: The unit of the value.
 
@@ -127,13 +164,15 @@ def check(
         The claim, whether it holds or not.
 
     Raises:
-        TypeError: If ``value`` or a bound is not one number, or a text is none.
+        TypeError: If ``value``, a bound or an alternative is not one number, or a text
+            is none.
         ValueError: If the name is not made of lower-case words joined by hyphens, if
-            not exactly one kind of band is given, or if every number lies in it.
+            not exactly one kind of band is given, if every number lies in it, or if an
+            alternative has no name or is NaN.
 
     Example:
-        >>> check("two-and-two", 2 + 2, equals=4).line()
-        '✓ Two and two: 4 (wanted 4)'
+        >>> check("two-and-two", 2 + 2, equals=4, rejects={"two": 2}).line()
+        '✓ Two and two: 4 (wanted 4; two has 2)'
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
@@ -143,51 +182,32 @@ def check(
         if not isinstance(text, str):
             raise TypeError(f"{called} must be a text, got {type(text).__name__}")
     v = _number(value)
-    kinds = [
-        equals is not None,
-        at_least is not None or at_most is not None,
-        between is not None,
-    ]
-    if sum(kinds) != 1:
-        raise ValueError(
-            f"claim {name!r} needs one band: equals (and within), at_least and/or "
-            f"at_most, or between; got {sum(kinds)}"
-        )
-    if within is not None and equals is None:
-        raise ValueError(f"claim {name!r}: within must stand beside equals")
-    if equals is not None:
-        ok, band = _near(name, v, equals, 0.0 if within is None else within)
-    else:
-        ends = (at_least, at_most) if between is None else between
-        if not isinstance(ends, tuple | list) or len(ends) != 2:
-            raise TypeError(f"between must be (low, high), got {between!r}")
-        ok, band = _inside(name, v, *ends)
+    wanted = band(name, equals, within, at_least, at_most, between)
     says = says.rstrip(".:") or name.replace("-", " ").capitalize()
-    return Claim(name, says, v, band, unit, ok)
+    return Claim(name, says, v, wanted, unit, _alternatives(name, rejects))
 
 
-def _near(name: str, v: float, equals: Any, within: Any) -> tuple[bool, str]:
-    """Return whether a number is near another, and the band in words."""
-    equals, within = _bound(equals, "equals"), _bound(within, "within")
-    if not 0 <= within < math.inf:
-        raise ValueError(
-            f"claim {name!r}: within must be zero or positive, and finite, got {within}"
+def _alternatives(name: str, rejects: Any) -> dict[str, float]:
+    """Return the alternatives of a claim as numbers."""
+    if rejects is None:
+        return {}
+    if not isinstance(rejects, Mapping):
+        raise TypeError(
+            f"rejects must be a mapping from names to numbers, got {rejects!r}"
         )
-    ok = abs(v - equals) <= within or v == equals
-    return bool(ok), show(equals) + (f" ± {show(within)}" if within else "")
-
-
-def _inside(name: str, v: float, low: Any, high: Any) -> tuple[bool, str]:
-    """Return whether a number lies between two others, and the band in words."""
-    low = -math.inf if low is None else _bound(low, "the lower bound")
-    high = math.inf if high is None else _bound(high, "the upper bound")
-    if low > high:
-        raise ValueError(f"claim {name!r}: the band {low} to {high} is empty")
-    if low == -math.inf and high == math.inf:
-        raise ValueError(f"claim {name!r}: the band holds every number")
-    ends = [show(b) for b in (low, high) if math.isfinite(b)]
-    sign = "≥ " if high == math.inf else "≤ " if low == -math.inf else ""
-    return bool(low <= v <= high), sign + " to ".join(ends)
+    if not rejects:
+        raise ValueError(f"claim {name!r}: rejects must name one alternative or more")
+    found = {}
+    for called, value in rejects.items():
+        if not isinstance(called, str) or not called.strip():
+            raise ValueError(
+                f"claim {name!r}: the name of an alternative must be a short noun "
+                f"phrase, got {called!r}"
+            )
+        found[called.strip()] = bound(
+            value, f"claim {name!r}: the alternative {called!r}"
+        )
+    return found
 
 
 def claim(name: str, value: Any, **band: Any) -> None:
@@ -196,8 +216,8 @@ def claim(name: str, value: Any, **band: Any) -> None:
     Takes the arguments of :func:`check`. Shows nothing outside Jupyter.
 
     Raises:
-        ClaimError: If the value lies outside the band, naming the claim, the value
-            and the band.
+        ClaimError: If the value lies outside the band, or an alternative inside,
+            naming the claim, the value and the band.
         TypeError: As :func:`check`.
         ValueError: As :func:`check`.
 
@@ -207,12 +227,21 @@ def claim(name: str, value: Any, **band: Any) -> None:
         Traceback (most recent call last):
         ...
         genbook.course.claims.ClaimError: claim 'two-and-two' failed: got 4, wanted 5
+        >>> claim("x", 4, at_least=3, rejects={"a": 5})
+        Traceback (most recent call last):
+        ...
+        genbook.course.claims.ClaimError: claim 'x' cannot fail: it would accept 'a' (5)
     """
     result = check(name, value, **band)
     if not result.ok:
         raise ClaimError(
-            f"claim {name!r} failed: got {result._value()}, wanted {result.band}"
+            f"claim {name!r} failed: got {result.shown}, wanted {result.band}"
         )
+    if result.accepts:
+        passing = ", ".join(
+            f"{a!r} ({show(result.rejects[a])})" for a in result.accepts
+        )
+        raise ClaimError(f"claim {name!r} cannot fail: it would accept {passing}")
     _display(result._repr_mimebundle_())
 
 
@@ -252,28 +281,6 @@ def number(name: str, value: Any, fmt: str = ".3g") -> None:
         {prefix + "text/plain": repr(text)},  # bare, "50,000" is read as a pair
         {"scrapbook": {"name": name, "mime_prefix": prefix}},
     )
-
-
-def _number(value: Any) -> float:
-    if hasattr(value, "item") and getattr(value, "size", None) is not None:
-        count = value.numel() if hasattr(value, "numel") else value.size
-        if count != 1:
-            raise TypeError(f"value must be one number, got {count} of them")
-        value = value.item()
-    if isinstance(value, bool | int | float):
-        return value if isinstance(value, int) else float(value)
-    raise TypeError(f"value must be one number, got {type(value).__name__}")
-
-
-def _bound(value: Any, called: str) -> float:
-    """Return a bound of a band as a number that other numbers compare with."""
-    try:
-        bound = _number(value)
-    except TypeError:
-        raise TypeError(f"{called} must be one number, got {value!r}") from None
-    if math.isnan(bound):
-        raise ValueError(f"{called} must be a number, got NaN")
-    return bound
 
 
 def _display(bundle: dict, metadata: dict | None = None) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from genbook import metrics
-from genbook._validate import check_count, check_generator, check_tensor
+from genbook._validate import check_count, check_each, check_generator, check_tensor
 from genbook.course import taxonomy
 from genbook.course.recipes import World
 from genbook.course.recipes.adversarial import gan_world
@@ -137,11 +137,7 @@ def train_all(
     """
     _check_world(world)
     entries = []
-    for candidate in candidates:
-        if not isinstance(candidate, Candidate):
-            raise TypeError(
-                f"candidates must be a list of Candidate, got {candidate!r}"
-            )
+    for candidate in check_each(candidates, "candidates", Candidate):
         start = process_time()
         model, history = candidate.recipe(world.x, **options)
         seconds = process_time() - start if history is None else history.cpu_seconds

@@ -89,7 +89,7 @@ def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
     """
     _check_alike(mu=mu, log_scale=log_scale)
     each = mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale  # (n, k)
-    return 0.5 * each.sum(1)  # (12.7)
+    return 0.5 * each.sum(1)  # (14.7)
 
 
 def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:

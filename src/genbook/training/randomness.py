@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from genbook._validate import check_seed
+from genbook._validate import check_kind, check_seed
 
 __all__ = ["exact_cudnn", "isolated_rng"]
 
@@ -24,7 +24,7 @@ def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None
         device: A CUDA device whose global state is lent too; otherwise only the CPU's.
 
     Raises:
-        TypeError: If ``seed`` is not an integer.
+        TypeError: If ``seed`` is not an integer, or ``device`` is no device.
         ValueError: If ``seed`` is negative or does not fit into 63 bits.
 
     Example:
@@ -36,6 +36,8 @@ def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None
         True
     """
     seed = check_seed(seed)
+    if device is not None:
+        check_kind(device, "device", torch.device)
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.random.default_generator.manual_seed(seed)

@@ -80,7 +80,7 @@ class _GatedBlock(nn.Module):
 def _gate(v: Tensor) -> Tensor:
     """Return equation :eq:`eq-ar-gate`."""
     a, b = v.chunk(2, dim=1)  # (n, channels, height, width) each
-    return a.tanh() * b.sigmoid()  # (10.4)
+    return a.tanh() * b.sigmoid()  # (12.4)
 
 
 class PixelCNN(TractableModel):
@@ -210,7 +210,7 @@ class PixelCNN(TractableModel):
                 f"pass quantise(x)"
             )
         mass = self.logits(x, y).log_softmax(1)  # (n, levels, height, width)
-        return mass.gather(1, k.long()).flatten(1).sum(1)  # (10.1)
+        return mass.gather(1, k.long()).flatten(1).sum(1)  # (12.1)
 
     @torch.no_grad()
     def sample(
@@ -251,7 +251,7 @@ class PixelCNN(TractableModel):
             for c in range(width):
                 # Rows below do not matter yet: leave them out.
                 logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
-                p = (logits / temperature).softmax(1)  # (10.3)
+                p = (logits / temperature).softmax(1)  # (12.3)
                 k = inverse_cdf(p, u[:, :, r, c])  # (n, 1)
                 x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
         return x

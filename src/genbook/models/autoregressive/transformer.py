@@ -120,7 +120,7 @@ class Transformer(TractableModel):
             y: Must be ``None``.
         """
         self._refuse_condition(y)
-        return self.token_log_probs(self._check_tokens(x, "x")).sum(1)  # (10.1)
+        return self.token_log_probs(self._check_tokens(x, "x")).sum(1)  # (12.1)
 
     def loss(
         self,
@@ -168,7 +168,7 @@ class Transformer(TractableModel):
         x = self._tokens_of(prompt).expand(n, -1)  # (n, tokens of the prompt)
         u = self._uniform(n, length, 1, generator=generator)
         for t in range(x.shape[1], length):
-            p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (10.3)
+            p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (12.3)
             x = torch.cat([x, inverse_cdf(p, u[:, t])], 1)  # (n, t + 1)
         return x
 

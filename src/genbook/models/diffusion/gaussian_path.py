@@ -147,7 +147,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
         output = self._predict(x, t, y)
         if y is not None and guidance != 1:
             free = self._predict(x, t, None)
-            output = free + guidance * (output - free)  # (14.9)
+            output = free + guidance * (output - free)  # (16.9)
         return output
 
     def _predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
@@ -212,7 +212,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
             out = self._uniform(len(x), generator=generator) < self.label_dropout
             y = conditions.drop(y, out, self.null_condition)
         output = self._predict(self.add_noise(x, eps, t), t, y)
-        return (output - self.target(x, eps, t)).square().mean()  # (14.3)
+        return (output - self.target(x, eps, t)).square().mean()  # (16.3)
 
     def sample_times(
         self, n: int, *, generator: torch.Generator | None = None

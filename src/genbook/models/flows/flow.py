@@ -211,7 +211,7 @@ class Flow(TractableModel, LatentVariableModel):
         z, log_det = self._unpack(x)  # (n, dim), (n,)
         for t in self.transforms:
             z, ladj = t(z, h)
-            log_det = log_det + ladj  # (11.2)
+            log_det = log_det + ladj  # (13.2)
         return z, log_det
 
     def _unpack(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -232,9 +232,9 @@ class Flow(TractableModel, LatentVariableModel):
         z, log_det = self(near, y)  # (n, dim), (n,)
         d = z.shape[1]
         if self.uniform:
-            log_p = log_det - d * math.log(2)  # (11.2)
+            log_p = log_det - d * math.log(2)  # (13.2)
         else:
-            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * d * LOG_2PI  # (11.2)
+            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * d * LOG_2PI  # (13.2)
         return log_p if near is x else log_p.where((x == near).all(1), -torch.inf)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:

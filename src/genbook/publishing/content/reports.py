@@ -1,6 +1,7 @@
 """Sphinx extension: pages made from what the chapters did.
 
-``{claims-table}`` lists every claim of the book with its value and its band;
+``{claims-table}`` lists every claim of the book with its value, its band and the
+alternatives that it refuses;
 ``{build-report}`` lists every page with its time, cells, claims and digest, and the
 versions behind them. Both are filled in when the book is written, so they are right
 after every build.
@@ -26,7 +27,6 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from genbook.course.claims import show
 from genbook.publishing.running.execution import PINNED
 from genbook.publishing.running.freshness import depends_on_all
 from genbook.publishing.running.record import Chapter, chapters_of
@@ -79,20 +79,21 @@ def claims_table(env: BuildEnvironment, here: str) -> list[nodes.Node]:
     found = [(name, chapter) for name, chapter in _chapters(env) if chapter.claims]
     if not found:
         return [nodes.paragraph("", "No chapter makes a claim yet.")]
-    claims = _count(sum(len(chapter.claims) for _, chapter in found), "claim")
-    text = f"{claims} on {_count(len(found), 'page')}, each checked for this copy."
+    text = f"{_tried(found)}, on {_count(len(found), 'page')}, checked for this copy."
+    header = ["Claim", "Value", "Wanted", "Refused"]
     shown: list[nodes.Node] = [nodes.paragraph("", text)]
     for docname, chapter in found:
         rows = [
             [
                 nodes.Text(claim["says"]),
-                nodes.Text(f"{show(claim['value'])} {claim['unit']}".rstrip()),
+                nodes.Text(claim["shown"]),
                 nodes.Text(claim["band"]),
+                nodes.Text(claim["refused"] or "–"),
             ]
             for claim in chapter.claims
         ]
         shown.append(nodes.rubric("", "", _page(env, docname, here)))
-        shown.append(_table(["Claim", "Value", "Wanted"], rows, [54, 23, 23]))
+        shown.append(_table(header, rows, [42, 16, 17, 25]))
     return shown
 
 
@@ -124,14 +125,22 @@ def build_report(env: BuildEnvironment, here: str) -> list[nodes.Node]:
 
 
 def _summary(env: BuildEnvironment) -> str:
-    found = [chapter for _, chapter in _chapters(env)]
-    seconds = sum(chapter.seconds for chapter in found)
-    cells = _count(sum(len(c.cell_seconds) for c in found), "code cell")
-    claims = _count(sum(len(c.claims) for c in found), "claim")
+    found = _chapters(env)
+    seconds = sum(chapter.seconds for _, chapter in found)
+    cells = _count(sum(len(c.cell_seconds) for _, c in found), "code cell")
     date = datetime.datetime.fromtimestamp(_now(), datetime.UTC).strftime("%d %B %Y")
     return (
         f"Written on {date.lstrip('0')} from {_count(len(env.found_docs), 'page')}: "
-        f"{cells} that took {seconds:.0f} s, {claims} checked."
+        f"{cells} that took {seconds:.0f} s; {_tried(found)}."
+    )
+
+
+def _tried(chapters: Sequence[tuple[str, Chapter]]) -> str:
+    """Return how many claims were checked, and how many alternatives refused."""
+    claims = [claim for _, chapter in chapters for claim in chapter.claims]
+    refused = sum(len(claim["rejects"]) for claim in claims)
+    return (
+        f"{_count(len(claims), 'claim')} and {_count(refused, 'refused alternative')}"
     )
 
 
@@ -202,8 +211,9 @@ def _row(cells: Sequence[nodes.Node]) -> nodes.row:
     )
 
 
-def _check_names(app: Sphinx, env: BuildEnvironment) -> None:
-    """Warn of a name that two claims bear."""
+def _check_claims(app: Sphinx, env: BuildEnvironment) -> None:
+    """Say how many claims there are; warn of a name that two of them bear."""
+    log.info(f"claims: {_tried(_chapters(env))}")
     where = [(c["name"], doc) for doc, ch in _chapters(env) for c in ch.claims]
     for name, count in Counter(name for name, _ in where).items():
         if count > 1:
@@ -219,5 +229,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("claims-table", _Directive)
     app.add_directive("build-report", _Directive)
     app.add_post_transform(FillReports)
-    app.connect("env-check-consistency", _check_names)
+    app.connect("env-check-consistency", _check_claims)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
