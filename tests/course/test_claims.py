@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -165,6 +166,12 @@ def test_a_claim_that_an_alternative_would_pass_says_nothing(
     made = check("x", 0.13, **band, rejects={"one Gaussian": passes})
     assert made.accepts == ("one Gaussian",)
     assert made.line().startswith("✗")
+
+
+def test_the_record_is_json_even_of_infinities() -> None:
+    made = check("sea", -math.inf, at_most=0, rejects={"land": math.inf})
+    record = json.loads(json.dumps(made._repr_mimebundle_()[MIME], allow_nan=False))
+    assert (record["value"], record["rejects"]) == ("−∞", {"land": "∞"})
 
 
 def test_a_value_outside_is_said_before_its_alternatives() -> None:

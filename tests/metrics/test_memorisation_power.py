@@ -1,6 +1,6 @@
 """Planted copiers: how many the test for memorisation notices, and which samples count.
 
-The test itself stands in ``test_metrics.py``.
+The test itself stands in ``test_memorisation.py``.
 """
 
 from __future__ import annotations

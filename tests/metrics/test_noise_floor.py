@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbook.metrics import NoiseFloor, frechet_distance, noise_floor
+from genbook.metrics import (
+    NoiseFloor,
+    energy_distance,
+    frechet_distance,
+    noise_floor,
+)
 from seeding import seeded
 
 X = torch.arange(30.0)[:, None]
@@ -96,3 +101,18 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_generator_decides_and_the_global_state_is_untouched() -> None:
+    x = torch.randn(40, 2, generator=seeded(8))
+
+    def floor(g: torch.Generator | None) -> NoiseFloor:
+        return noise_floor(x, energy_distance, 9, 3, generator=g)
+
+    before = torch.get_rng_state()
+    assert floor(seeded(1)) == floor(seeded(1))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(5)
+    first = floor(None)
+    torch.manual_seed(5)
+    assert floor(None) == first

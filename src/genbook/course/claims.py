@@ -101,12 +101,12 @@ class Claim:
         record = {
             "name": self.name,
             "says": says,
-            "value": self.value,
+            "value": _json(self.value),
             "shown": value,
             "band": self.band,
             "unit": self.unit,
             "ok": self.ok,
-            "rejects": dict(self.rejects),
+            "rejects": {a: _json(v) for a, v in self.rejects.items()},
             "refused": self.refused,
         }
         page = (
@@ -124,6 +124,11 @@ class Claim:
             "text/markdown": f"> ✓ {says}: **{value}** (wanted {wanted})",
             "text/plain": self.line(),
         }
+
+
+def _json(value: float) -> float | str:
+    """Return a number as JSON can hold it, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else show(value)
 
 
 def check(

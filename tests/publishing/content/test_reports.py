@@ -12,7 +12,7 @@ from genbook.publishing.content.chapter_header import about
 CLAIM = """\
 from genbook.course.claims import claim
 
-claim('{name}', {value}, equals=4, within=1, rejects={{'one': 1, 'a half': 0.5}})"""
+claim('{name}', {value}, equals=4, within=1, rejects={{'one': 1, 'no end': 1e999}})"""
 FRONT = """\
 course: [F1, F2]
 script: [two_sums]
@@ -54,15 +54,15 @@ def test_the_claims_page_is_right_after_every_build(book) -> None:
     built = book.build()
     assert not built.failed, built.warnings + built.error
     assert "claims: 2 claims and 4 refused alternatives" in built.status
-    sums = [["Two and two", "4", "4 ± 1", "one has 1, a half 0.5"]]
-    words = [["Three and two", "5", "4 ± 1", "one has 1, a half 0.5"]]
+    sums = [["Two and two", "4", "4 ± 1", "one has 1, no end ∞"]]
+    words = [["Three and two", "5", "4 ± 1", "one has 1, no end ∞"]]
     assert claims(built.pages["claims"]) == {"sums": sums, "words": words}
     assert soup(built.pages["claims"]).select_one("p.rubric a")["href"] == "sums.html"
 
     book.edit(book.source / "words.md", "5, equals", "3, equals")
     built = book.build()
     assert built.ran == ["words"]
-    words = [["Three and two", "3", "4 ± 1", "one has 1, a half 0.5"]]
+    words = [["Three and two", "3", "4 ± 1", "one has 1, no end ∞"]]
     assert claims(built.pages["claims"]) == {"sums": sums, "words": words}
 
     book.edit(book.source / "sums.md", "# sums", "# Sums and more")

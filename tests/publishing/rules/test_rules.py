@@ -157,6 +157,9 @@ def test_a_removed_cell_may_be_of_any_length(page):
 
 
 def test_tags(page):
+    for tag in ("show", "hide-input", "remove-cell"):
+        text = cell(["x = 1"], f":tags: [{tag}]") + "\n```\n"
+        assert not found(code_rules.known_tags, page(text))
     text = cell(["x = 1"], ":tags: [hide-output]") + "\n```\n"
     assert "['hide-output']" in found(code_rules.known_tags, page(text))
     text = cell(["plotting.subplots()"], ":tags: [remove-cell]") + "\n```\n"
@@ -249,6 +252,10 @@ def test_glued_numbers_are_made_and_used(page):
     made = cell(['number("n", 1)'], ":tags: [remove-cell]") + "\n```\n"
     assert not found(page_rules.shown_numbers, page(made + "{glue:text}`n`\n"))
     assert "number 'n' is never shown" in found(page_rules.shown_numbers, page(made))
+    told = made + PLOT.replace("A blue curve", "A curve that ends at {glue:text}`n`")
+    assert not found(page_rules.shown_numbers, page(told))
+    told = made + PLOT.replace("The curve rises", "The curve rises to {glue:text}`n`")
+    assert not found(page_rules.shown_numbers, page(told))
     lost = page(made + "{glue:text}`n` and {glue:text}`m`\n")
     many = made.replace('"n"', 'f"{key}-n"')
     assert not found(page_rules.shown_numbers, page(many + "{glue:text}`one-n`\n"))
@@ -286,6 +293,8 @@ def test_length(page):
     assert "1,499 words" in found(page_rules.length, page("word " * 1_499))
     assert not found(page_rules.length, page("word " * 2_000))
     code = (cell(["x = 1"] * 20) + "\n```\n") * 9
+    accounts = (cell(["number('n', 1)"] * 20) + "\n```\n") * 9
+    assert not found(page_rules.length, page("word " * 1_700 + "\n" + accounts))
     message = "1,700 words for 180 lines of code"
     assert message in found(page_rules.length, page("word " * 1_700 + "\n" + code))
 

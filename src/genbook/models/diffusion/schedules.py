@@ -21,7 +21,7 @@ from genbook._validate import check_positive, check_tensor
 class Schedule(ABC):
     """How much is left of the data, and how much noise there is, at each time.
 
-    It is made for times from :attr:`t_min` to 1. Training asks it at every step, so it
+    It is made for times from ``t_min`` to 1. Training asks it at every step, so it
     compares types and leaves the values alone: outside of these times the formulas go
     on. A new one writes down ``_alpha``, ``_sigma``, ``_d_alpha`` and ``_d_sigma``.
 

@@ -41,7 +41,7 @@ class Coupling(Transform):
         params_per_dim: How many numbers the conditioner says about each coordinate.
         hidden: The widths of the conditioner's hidden layers.
         context_features: How many features of a condition it sees.
-        frequencies: See :class:`Conditioner`.
+        frequencies: See :class:`~genbook.models.flows.conditioner.Conditioner`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -134,7 +134,7 @@ class AffineCoupling(Coupling):
         swap: Whether the first half is transformed in place of the second.
         hidden: The widths of the conditioner's hidden layers.
         context_features: How many features of a condition it sees.
-        frequencies: See :class:`Conditioner`.
+        frequencies: See :class:`~genbook.models.flows.conditioner.Conditioner`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -202,7 +202,7 @@ class SplineCoupling(Coupling):
             interval.
         hidden: The widths of the conditioner's hidden layers.
         context_features: How many features of a condition it sees.
-        frequencies: See :class:`Conditioner`.
+        frequencies: See :class:`~genbook.models.flows.conditioner.Conditioner`.
 
     Raises:
         TypeError: If an argument has the wrong type.

@@ -104,7 +104,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         plane: A fitted model; the columns of its ``W`` are at right angles then.
 
     Raises:
-        TypeError: If ``plane`` is no :class:`ProbabilisticPCA`.
+        TypeError: If ``plane`` is no :class:`~genbook.models.density.ppca.ProbabilisticPCA`.
         ValueError: If they are not: the true posterior has correlations that the
             encoder cannot say.
 
@@ -146,7 +146,7 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         model: A model without conditions and octaves, with a Bernoulli likelihood.
 
     Raises:
-        TypeError: If ``model`` is no :class:`VAE`.
+        TypeError: If ``model`` is no :class:`~genbook.models.variational.vae.VAE`.
         ValueError: If the model is of another kind.
 
     Example:

@@ -1,4 +1,9 @@
-"""The lines of the package that a page shows."""
+"""Sphinx extension: the lines of the package that a page shows.
+
+A listing says what the prose around it says, so a docstring of more than ``LONG`` lines
+shrinks to its first one. ``:docstring: none`` leaves out the docstrings of a listing
+altogether, ``:docstring: all`` keeps them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,15 @@ import ast
 import textwrap
 from typing import Any
 
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.directives.code import LiteralInclude
+
 from genbook.publishing.content.page import Directive, Page
+
+LONG = 3
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def listing(page: Page, d: Directive) -> list[str]:
@@ -44,4 +57,62 @@ def listing(page: Page, d: Directive) -> list[str]:
         lines = kept
     if "dedent" in d.options:
         lines = textwrap.dedent("\n".join(lines)).splitlines()
+    return shortened(lines, d.options.get("docstring", ""))
+
+
+def shortened(lines: list[str], docstring: str = "") -> list[str]:
+    """Return a listing without what its docstrings explain at length.
+
+    Args:
+        lines: Lines of Python; they stay as they are if they are no whole statements.
+        docstring: ``"none"`` to leave docstrings out, ``"all"`` to keep them;
+            otherwise those of more than ``LONG`` lines shrink to their first one.
+
+    Example:
+        >>> shortened(["def f():", "    'One.'", "    return 1"], "none")
+        ['def f():', '    return 1']
+    """
+    try:
+        tree = ast.parse(textwrap.dedent("\n".join(lines)))
+    except SyntaxError:
+        return lines
+    lines = list(lines)
+    found = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
+    for node in sorted(found, key=lambda node: -node.lineno):
+        text = node.body[0]
+        if docstring == "all" or ast.get_docstring(node, clean=False) is None:
+            continue
+        first, last = text.lineno - 1, text.end_lineno or text.lineno
+        if docstring == "none" and len(node.body) > 1:
+            while last < len(lines) and not lines[last].strip():
+                last += 1
+            del lines[first:last]
+        elif last - first > LONG:
+            lines[first:last] = [lines[first].rstrip() + lines[last - 1].strip()[-3:]]
     return lines
+
+
+class Listing(LiteralInclude):
+    """``literalinclude`` with the option ``docstring``."""
+
+    option_spec = LiteralInclude.option_spec | {
+        "docstring": lambda text: directives.choice(text, ("none", "all"))
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Make the listing, and shorten it."""
+        docstring = self.options.pop("docstring", "")
+        made = super().run()
+        for node in made:
+            for block in node.findall(nodes.literal_block):
+                lines = shortened(block.astext().split("\n"), docstring)
+                block.rawsource = "\n".join(lines)
+                block.clear()
+                block += nodes.Text(block.rawsource)
+        return made
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Put the directive in the place of Sphinx's own."""
+    app.add_directive("literalinclude", Listing, override=True)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from markdown_it.token import Token
 
+from genbook.publishing.content.bookkeeping import SHOWN, bookkeeping
 from genbook.publishing.content.myst import blocks, plain, spans
 
 CHAPTER_FOLDERS = ("learning", "foundations", "families", "practice")
@@ -131,6 +132,18 @@ class Page:
         """The pieces of the package that the page shows."""
         return [d for d in self.directives if d.name == "literalinclude"]
 
+    @property
+    def shown_cells(self) -> list[Directive]:
+        """The code cells whose code a reader sees without opening a fold."""
+        cells = self.cells
+        folds = bookkeeping([cell.source for cell in cells])
+        return [
+            cell
+            for cell, fold in zip(cells, folds, strict=True)
+            if not {"hide-input", "remove-cell"} & set(cell.tags)
+            if not fold or SHOWN in cell.tags or cell.figure
+        ]
+
     def labels(self) -> Iterator[tuple[str, int]]:
         """Yield every label that the page defines, with its line."""
         yield from self.targets
@@ -146,8 +159,13 @@ class Page:
                         yield label, d.line
 
     def roles(self, *names: str) -> Iterator[tuple[str, int]]:
-        """Yield the targets of roles of these names, with their lines."""
-        for line, text, _ in self.prose:
+        """Yield the targets of roles of these names, with their lines.
+
+        Roles in alternative texts count too: numbers are glued there as in the prose.
+        """
+        texts = [(line, text) for line, text, _ in self.prose]
+        texts += [(d.line, d.alt) for d in self.directives if d.alt]
+        for line, text in texts:
             for span in spans(text):
                 if span.type == "myst_role" and span.meta["name"] in names:
                     found = re.search(r"<([^<>]+)>\s*$", span.content)

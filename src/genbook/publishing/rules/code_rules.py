@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 
+from genbook.publishing.content.bookkeeping import SHOWN
 from genbook.publishing.content.listings import listing
 from genbook.publishing.content.page import Page, parse
 from genbook.publishing.rules.problem import Problem, at
@@ -41,9 +42,12 @@ def short_cells(page: Page) -> Iterator[Problem]:
 
 
 def known_tags(page: Page) -> Iterator[Problem]:
-    """A cell is shown, folded or removed: no other tag is used."""
+    """A cell is shown, folded or removed: no other tag is used.
+
+    Cells of bookkeeping are folded without a tag; ``show`` keeps them open.
+    """
     for cell in page.cells:
-        if unknown := set(cell.tags) - {"remove-cell", "hide-input"}:
+        if unknown := set(cell.tags) - {"remove-cell", "hide-input", SHOWN}:
             yield at(page, cell.line, f"unknown tags {sorted(unknown)}")
     for cell in page.cells:
         if "remove-cell" in cell.tags and _MAKES_FIGURE.search(cell.source):

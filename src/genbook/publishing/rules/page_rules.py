@@ -159,8 +159,7 @@ def length(page: Page) -> Iterator[Problem]:
     words = page.words()
     if not 1_500 <= words <= 2_500:
         yield at(page, 1, f"{words:,} words")
-    shown = [c for c in page.visible_cells if "hide-input" not in c.tags]
-    code = sum(c.code_lines for c in shown)
+    code = sum(c.code_lines for c in page.shown_cells)
     code += sum(len(listing(page, d)) for d in page.listings)
     if 10 * code > words:
         yield at(page, 1, f"{words:,} words for {code} lines of code")

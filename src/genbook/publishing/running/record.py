@@ -22,6 +22,7 @@ class Chapter:
         cell_seconds: Wall time of each code cell when it was executed.
         cpu_seconds: Processor time of its kernel.
         claims: The claims that it checked, in order.
+        numbers: The numbers that it made for its text, as they are shown.
         reads: The digests of the files that it read, beside the package.
     """
 
@@ -30,6 +31,7 @@ class Chapter:
     cell_seconds: tuple[float, ...]
     cpu_seconds: float
     claims: tuple[dict[str, Any], ...]
+    numbers: dict[str, str]
     reads: dict[str, str]
 
     @property

@@ -60,6 +60,7 @@ class Run:
             tuple(done.cell_seconds),
             done.cpu_seconds,
             tuple(done.claims),
+            done.numbers,
             dict(done.reads),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -14,9 +15,10 @@ from nbformat import NotebookNode, from_dict
 
 from genbook._files import replacing
 from genbook.course import tables
-from genbook.course.claims import MIME
+from genbook.course.claims import GLUE_PREFIX, MIME
 
 OURS = "application/vnd.genbook."  # what our own outputs are marked with
+_GLUED = f"{GLUE_PREFIX}text/plain"
 KEPT = 20  # executions kept for each chapter: enough to undo a morning's edits
 
 
@@ -48,6 +50,18 @@ class Execution:
         shown = [output for outputs in self.outputs for output in outputs]
         bundles = [output.get("data", {}) for output in shown]
         return [dict(bundle[MIME]) for bundle in bundles if MIME in bundle]
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The numbers that the cells made for the text, as it shows them."""
+        shown = [output for outputs in self.outputs for output in outputs]
+        return {
+            output["metadata"]["scrapbook"]["name"]: ast.literal_eval(
+                output["data"][_GLUED]
+            )
+            for output in shown
+            if _GLUED in output.get("data", {})
+        }
 
     def fill(self, notebook: NotebookNode) -> None:
         """Put the outputs into a notebook that has the same code cells.
