@@ -1,9 +1,9 @@
 """Who takes part in the scoreboard, on which points, and for how long.
 
-A contender is a recipe of :mod:`genbook.course.recipes`, or one of the three models that
-the map was first given. All train on points that no chapter has used, each for about
-``SECONDS``; whoever wants to know how much of a difference is chance draws again and
-trains again.
+A contender is a recipe of :mod:`genbook.course.recipes`, or one of the three models
+that the map was first given. All train on points that no chapter has used, each for
+about ``SECONDS``; whoever wants to know how much of a difference is chance draws again
+and trains again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 #: The processor time of one core that each training takes, about.
-SECONDS = 2.0
+SECONDS = 1.7
 #: The steps of the solver of every model that draws by solving an equation; two
 #: evaluations of the network each.
 SOLVER_STEPS = 20
@@ -113,14 +113,14 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate("box", _box),
     Candidate("mixture", _mixture),
     Candidate("kernel estimate", _kernel),
-    Candidate("autoregressive", made_world, 320),
-    Candidate("spline flow", spline_world, 340),
-    Candidate("affine flow", realnvp_world, 190),
+    Candidate("autoregressive", made_world, 290),
+    Candidate("spline flow", spline_world, 330),
+    Candidate("affine flow", realnvp_world, 200),
     Candidate("VAE", vae_world, 440),
-    Candidate("energy-based", energy_world, 165),
-    Candidate("diffusion", _same_solver(diffusion_world), 260),
-    Candidate("flow matching", _same_solver(flow_matching_world), 285),
-    Candidate("GAN", gan_world, 200),
+    Candidate("energy-based", energy_world, 175),
+    Candidate("diffusion", _same_solver(diffusion_world), 245),
+    Candidate("flow matching", _same_solver(flow_matching_world), 250),
+    Candidate("GAN", gan_world, 260),
 )
 
 

@@ -90,7 +90,8 @@ class LearnedColours:
             x: Images, ``(n, 3, height, width)``, red, green and blue in [0, 1].
 
         Raises:
-            RuntimeError: If no image was counted yet.
+            TypeError: If ``x`` is not a floating-point tensor.
+            ValueError: If no image was counted yet, or ``x`` has another shape.
         """
         check_fitted(self.table is not None, "LearnedColours")
         assert self.table is not None
