@@ -104,7 +104,7 @@ def linear_vae(plane: ProbabilisticPCA) -> VAE:
         plane: A fitted model; the columns of its ``W`` are at right angles then.
 
     Raises:
-        TypeError: If ``plane`` is no :class:`~genbook.models.density.ppca.ProbabilisticPCA`.
+        TypeError: If ``plane`` is of another kind.
         ValueError: If they are not: the true posterior has correlations that the
             encoder cannot say.
 
