@@ -14,6 +14,7 @@ from genbook.publishing.content.sources import Book, read_book
 from genbook.publishing.rules import (
     book_rules,
     code_rules,
+    described_results,
     equations,
     order_of_terms,
     page_rules,
@@ -23,6 +24,7 @@ from genbook.publishing.rules.problem import Problem
 PAGE_RULES = (
     *page_rules.RULES,
     *code_rules.RULES,
+    described_results.computed_results,
 )
 BOOK_RULES = (
     *book_rules.RULES,
