@@ -44,6 +44,7 @@ def test_bookkeeping(cell: str) -> None:
         "model.bias = 3\n" + CLAIM,
         "weights[0] = 3\n" + CLAIM,
         "claim.show(x)",
+        "data.table(x)",
         "claim('a'",
     ],
 )
@@ -140,3 +141,16 @@ def test_in_print_the_line_stays_and_the_code_goes(book) -> None:
     assert r"\gbclaim{Gap}{0}{≤ 0; one more has 1}" in text.replace(r"$\le$", "≤")
     assert "gap" not in text.replace("label=gap", "")
     assert "total" in text
+
+
+def test_in_the_epub_the_line_stays_and_the_code_goes(book) -> None:
+    built = book.build(
+        "epub", extensions=[*EXTENSIONS, "genbook.publishing.print.epub"]
+    )
+    assert not built.failed, built.warnings + built.error
+    text = (book.root / "_build" / "epub" / "sums.xhtml").read_text("utf8")
+    page = BeautifulSoup(text, "html.parser")
+    assert not page.select("details")
+    assert "one more has 1" in page.select_one(".gb-claim").get_text()
+    assert len(page.select(".cell_input")) == 2
+    assert "gap = total" not in page.get_text()
