@@ -34,10 +34,10 @@ FACES: tuple[Faces, ...] = (
     Faces(2015, "radford2016unsupervised", "DCGAN", "adversarial", 64),
     Faces(2017, "berthelot2017began", "BEGAN", "adversarial", 128),
     Faces(2017, "karras2018progressive", "progressive GAN", "adversarial", 1024),
-    Faces(2018, "kingma2018glow", "Glow (flow)", "other", 256),
+    Faces(2018, "kingma2018glow", "Glow", "other", 256),
     Faces(2018, "karras2019style", "StyleGAN", "adversarial", 1024),
-    Faces(2020, "ho2020denoising", "DDPM (diffusion)", "other", 256),
-    Faces(2020, "song2021score", "score SDE (diffusion)", "other", 1024),
+    Faces(2020, "ho2020denoising", "DDPM", "other", 256),
+    Faces(2020, "song2021score", "score SDE", "other", 1024),
 )
 
 
@@ -55,14 +55,14 @@ def draw_faces(ax: Axes, faces: tuple[Faces, ...] = FACES) -> None:
     """Draw the pixels of each paper's faces over the years, on a scale of powers."""
     looks = {
         "adversarial": ("o", plotting.MODEL, "adversarial networks"),
-        "other": ("D", plotting.DATA, "other families"),
+        "other": ("D", plotting.DATA, "flow and diffusion"),
     }
     for family, (marker, colour, label) in looks.items():
         few = [f for f in faces if f.family == family]
         years, sizes = [f.year for f in few], [pixels(f) for f in few]
         ax.plot(years, sizes, marker, color=colour, label=label, markersize=6)
     for f in faces:
-        up = f.name not in {"GAN", "BEGAN", "Glow (flow)", "DDPM (diffusion)"}
+        up = f.name not in {"GAN", "BEGAN", "Glow", "DDPM"}
         late = f.year >= 2020
         ax.annotate(
             f.name,
