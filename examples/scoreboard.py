@@ -27,7 +27,7 @@ def main() -> None:
     rows = []
     for candidate in candidates:
         (entry,) = scoreboard.train_all(world, [candidate], seed=args.seed, **options)
-        row = scoreboard.evaluate(entry, world, n=200 if args.fast else 3_000)
+        row = scoreboard.evaluate(entry, world, n=200 if args.fast else 2_000)
         row["missed"] = ", ".join(row["missed"]) or "none"
         codes = scoreboard.read_codes(entry.model, world.p_data) or {}
         row |= {k: codes.get(k) for k in ("width", "r2", "r2_random")}

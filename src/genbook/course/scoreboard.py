@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 #: How many codes the importance-weighted estimate of a bounded model draws.
-IMPORTANCE_SAMPLES = 200
+IMPORTANCE_SAMPLES = 100
 
 
 @torch.no_grad()
@@ -195,7 +195,7 @@ def _check_model(model: GenerativeModel) -> None:
         raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
 
 
-def evaluate(entry: TrainedModel, world: World, *, n: int = 3_000) -> dict[str, Any]:
+def evaluate(entry: TrainedModel, world: World, *, n: int = 2_000) -> dict[str, Any]:
     """Ask a model what every family is asked.
 
     Args:

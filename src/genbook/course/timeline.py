@@ -247,8 +247,7 @@ def replay(
 def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassifier:
     """Return a reader of digits, in whose features drawn digits are compared.
 
-    It never sees a drawn image, and a class for what is no digit it has not: what such
-    a class accepts hangs on the few things that its makers thought of.
+    It never sees a drawn image, and has no class for what is no digit.
 
     Args:
         x: Images of digits, ``(n, 1, height, width)``.
@@ -256,7 +255,7 @@ def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassif
         seed: Decides all randomness.
 
     Returns:
-        A convolutional classifier of ten digits, calibrated on an eighth of them.
+        A convolutional classifier of ten digits.
 
     Example:
         >>> x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -285,10 +284,9 @@ def evaluate(
 
     Returns:
         The Fréchet distance between the reader's features of the samples and of ``n``
-        held-out images; the coverage, the share of those images around which a sample
-        lies, in the same features; the energy distance between the pixels of both; and
-        the share of the samples that lie nearest to an image learned from, one half
-        for a model that remembers none.
+        held-out images; the coverage of those images in the same features; the energy
+        distance between the pixels of both; and the share of the samples nearest to an
+        image learned from, one half for a model that remembers none.
     """
     g = torch.Generator().manual_seed(seed)
     sets = samples, train, held_out
