@@ -1,7 +1,7 @@
 """Generative models in the order of their invention, on the same images.
 
-Each method gets the same images and about the same time, and is measured by the same
-four numbers. The list :data:`METHODS` grows with the book: a method is one more entry.
+Each gets the same images and about the same time, and is measured by the same four
+numbers.
 """
 
 from __future__ import annotations
@@ -246,8 +246,6 @@ def replay(
 
 def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassifier:
     """Return a reader of digits, in whose features drawn digits are compared.
-
-    It never sees a drawn image, and has no class for what is no digit.
 
     Args:
         x: Images of digits, ``(n, 1, height, width)``.
