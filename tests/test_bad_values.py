@@ -4,14 +4,16 @@ Every argument of everything public is given ``None``, text, a list, a wrong ran
 wrong type, NaN, infinity, nothing, a negative and a huge number. What comes back must
 be an error of the package that names the argument, or something documented.
 
-=========================  ======  =====
-share that is as it ought  target  today
-=========================  ======  =====
-all of the reference        95 %    65 %
-what every reader calls    100 %    90 %
-calls that never end           0      45
-calls out of memory            0     169
-=========================  ======  =====
+=========================  ======  ============  ======
+share that is as it ought  target  at the start  today
+=========================  ======  ============  ======
+all of the reference        95 %           65 %  99.9 %
+what every reader calls    100 %           90 %   100 %
+calls that never end           0             45       0
+calls out of memory            0            169       0
+=========================  ======  ============  ======
+
+These are 10,900 calls, 70 seconds of one core.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import torch
 from torch import Tensor
 
 from bad_values import report, trials
-from bad_values.harvest import Call
+from bad_values.harvest import Call, borrow
 from bad_values.reference import Target, parameters, targets
 from bad_values.trials import Outcome
 from bad_values.values import KINDS
@@ -95,6 +97,10 @@ def checked(n: int = 3) -> int:
     return check_count(n, "n")
 
 
+def unbounded(n: int = 3) -> int:
+    return check_count(n, "n", maximum=10**13)
+
+
 def misnamed(n: int = 3) -> int:
     return check_count(n, "steps")
 
@@ -142,7 +148,8 @@ def sizes(hidden: Sequence[int] = (8, 8), kind: Literal["a", "b"] = "a") -> int:
         (checked, "n", "None", "clear"),
         (checked, "n", "wrong dtype", "clear"),
         (checked, "n", "negative", "clear"),
-        (checked, "n", "huge", "nonsense"),  # a count that cannot fit
+        (checked, "n", "huge", "clear"),
+        (unbounded, "n", "huge", "nonsense"),  # a count that cannot fit
         (misnamed, "n", "text", "unclear"),
         (raw, "n", "text", "unclear"),
         (raw, "n", "huge", "memory"),
@@ -179,3 +186,32 @@ def test_a_verdict(
     found = trials.run({target: [Call(target, None, good, True)]})
     words = {(o.parameter, o.kind): o.word for o in found}
     assert words[parameter, kind] == word, found
+
+
+def test_what_a_private_file_keeps_for_a_public_module_is_public() -> None:
+    public = {t.id for t in targets()}
+    assert "genbook.course.plotting.grid_points" in public
+    assert "genbook.course.plotting.setup" not in public  # that of style, once
+    assert not [i for i in public if "._" in i]
+
+
+def test_a_class_that_nobody_makes_borrows_the_calls_of_its_heirs() -> None:
+    methods = {t.name: t for t in targets() if t.name.endswith("Classifier.predict")}
+    base, heir = methods["Classifier.predict"], methods["ImageClassifier.predict"]
+    alike = [t for t in methods.values() if t.code is base.code]
+    calls = {heir: [Call(heir, None, {"x": POINTS}, True)]}
+    borrow({base.code: alike}, calls)
+    assert calls[base] is calls[heir]
+    calls = {base: [Call(base, None, {"x": POINTS}, True)]}
+    borrow({base.code: alike}, calls)
+    assert list(calls) == [base]  # not the other way
+
+
+def test_an_argument_left_out_may_clash_with_another() -> None:
+    name = "genbook.data.toy_mixtures.GaussianMixture2D"
+    target = next(t for t in targets() if t.id == name)
+    good = {"weights": torch.ones(1), "means": POINTS[:1], "covariances": None}
+    found = trials.run({target: [Call(target, None, good, True)]})
+    words = {(o.parameter, o.kind): o for o in found}
+    assert "weights must be (8,)" in words["means", "None"].seen
+    assert words["means", "None"].word == "clear"

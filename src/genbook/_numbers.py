@@ -1,4 +1,4 @@
-"""Checks of counts, numbers and switches: each gives back a plain Python value.
+"""Checks of counts, numbers, switches and words: each gives back a plain value.
 
 NumPy's numbers pass like Python's own and come back as these, so that what is kept of
 them can be written to a file.
@@ -7,10 +7,13 @@ them can be written to a file.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 #: No count may be larger: a loop over more would not end, a tensor of more not fit.
 MOST = 100_000_000
@@ -53,7 +56,12 @@ def check_seed(seed: int, name: str = "seed") -> int:
 
 
 def check_sizes(
-    sizes: Sequence[int], name: str, minimum: int = 1, *, empty: bool = False
+    sizes: Sequence[int],
+    name: str,
+    minimum: int = 1,
+    maximum: int = MOST,
+    *,
+    empty: bool = False,
 ) -> tuple[int, ...]:
     """Return ``sizes`` as a tuple if it is a sequence of integers.
 
@@ -61,11 +69,12 @@ def check_sizes(
         sizes: Shapes, or widths of layers.
         name: The argument's name, for the message.
         minimum: The least of each.
+        maximum: The most of each.
         empty: Whether there may be none.
 
     Raises:
         TypeError: If it is not a sequence of integers.
-        ValueError: If one is below ``minimum``, or there is none.
+        ValueError: If one is below ``minimum`` or above ``maximum``, or there is none.
 
     Example:
         >>> check_sizes([64, 64], "hidden")
@@ -78,7 +87,7 @@ def check_sizes(
         )
     if not sizes and not empty:
         raise ValueError(f"{name} must hold at least one integer, got none")
-    return tuple(check_count(s, name, minimum) for s in sizes)
+    return tuple(check_count(s, name, minimum, maximum) for s in sizes)
 
 
 def check_number(v: float, name: str) -> float:
@@ -99,13 +108,15 @@ def check_number(v: float, name: str) -> float:
     return float(v)
 
 
-def check_positive(v: float, name: str, *, zero: bool = False) -> float:
+def check_positive(
+    v: float, name: str, *, zero: bool = False, maximum: float = math.inf
+) -> float:
     """Return ``v`` as a ``float`` if it is finite and above zero (or zero, if allowed).
 
     Raises:
         TypeError: If ``v`` is not a real number.
-        ValueError: If ``v`` is negative, NaN or infinite, or zero when ``zero`` is
-            false.
+        ValueError: If ``v`` is negative, NaN or infinite, zero when ``zero`` is false,
+            or above ``maximum``.
 
     Example:
         >>> check_positive(0.5, "lr")
@@ -116,6 +127,8 @@ def check_positive(v: float, name: str, *, zero: bool = False) -> float:
     wanted = "zero or positive" if zero else "positive"
     if not (0 <= v < math.inf) or (v == 0 and not zero):
         raise ValueError(f"{name} must be {wanted} and finite, got {v}")
+    if v > maximum:
+        raise ValueError(f"{name} must be at most {maximum:,}, got {v}")
     return float(v)
 
 
@@ -169,3 +182,71 @@ def check_choice(value: str, name: str, choices: Sequence[str]) -> str:
         wanted = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
     return value
+
+
+def check_text(value: str, name: str) -> str:
+    """Return ``value`` if it is a string.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+        >>> check_text("loss", "label")
+        'loss'
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {type(value).__name__}")
+    return value
+
+
+def check_function(value: Callable[..., Any], name: str, what: str = "") -> None:
+    """Refuse what cannot be called.
+
+    Args:
+        value: The function.
+        name: The argument's name, for the message.
+        what: What it is a function of, for the message: ``" of x"``.
+
+    Raises:
+        TypeError: If it cannot be called.
+
+    Example:
+        >>> check_function(len, "metric")
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function{what}, got {type(value).__name__}")
+
+
+def check_kind(value: T, name: str, kind: type) -> T:
+    """Return ``value`` if it is of a class.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+        >>> check_kind(True, "resume", bool)
+        True
+    """
+    if not isinstance(value, kind):
+        got = type(value).__name__
+        raise TypeError(f"{name} must be of the type {kind.__name__}, got {got}")
+    return value
+
+
+def check_each(values: Sequence[T], name: str, kind: type) -> Sequence[T]:
+    """Return ``values`` if it is a sequence of things of one class.
+
+    Raises:
+        TypeError: If it is anything else, one such thing for instance.
+
+    Example:
+        >>> check_each(["a", "b"], "names", str)
+        ['a', 'b']
+    """
+    wanted = f"{name} must be a sequence of {kind.__name__}"
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{wanted}, got {type(values).__name__}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{wanted}, got {type(value).__name__} among them")
+    return values

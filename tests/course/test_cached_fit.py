@@ -92,10 +92,10 @@ def test_other_code_trains_anew(
     folder: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train()
-    real = fingerprint._file_digest
+    real = fingerprint.file_digest
     monkeypatch.setattr(
         fingerprint,
-        "_file_digest",
+        "file_digest",
         lambda path: "edited" if path.name == "transforms.py" else real(path),
     )
     train()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -9,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.font_manager import FontProperties
 
-from genbook.course import plotting
+from genbook.course import plotting, style
 from genbook.course.plotting import (
     DARK,
     DATA,
@@ -54,6 +58,29 @@ def test_every_colour_has_a_dark_mate_of_its_own() -> None:
     assert named == set(DARK)
     assert len(set(DARK.values())) == len(DARK)
     assert not set(DARK) & set(DARK.values())
+
+
+def test_figures_are_lettered_in_the_face_of_the_pages(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its own letters, and those of DejaVu Sans for what it lacks, in bold as well."""
+    from matplotlib import font_manager
+
+    setup()
+    setup()  # a second call adds nothing
+    ours = [f for f in font_manager.fontManager.ttflist if f.name == style.FACE]
+    assert sorted(font.weight for font in ours) == [400, 700]
+    for weight in ("regular", "bold"):
+        file = font_manager.findfont(FontProperties(family=[style.FACE], weight=weight))
+        assert Path(file).parent == style.FONTS
+    fig, ax = subplots(1, 1)
+    ax.set_title("Where θ ≤ 3 → β₁")
+    ax.set_xlabel(r"$\theta$ to the $10^{-3}$")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a letter that no typeface has
+        for kind in ("svg", "pdf"):
+            fig.savefig(io.BytesIO(), format=kind)
+    assert caplog.records == []  # what is logged fails a chapter
 
 
 def test_data_and_model_differ_in_grey() -> None:

@@ -161,7 +161,7 @@ def test_what_is_no_model_no_task_and_no_entry_is_refused() -> None:
     with pytest.raises(TypeError, match="world must be a World, got NoneType"):
         train_all(None)  # type: ignore[arg-type]
     world = world_data(5, 5)
-    with pytest.raises(TypeError, match="candidates must be a list of Candidate, got"):
+    with pytest.raises(TypeError, match="candidates must be a sequence of Candidate"):
         train_all(world, ["box"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="entry must be a TrainedModel of train_all"):
         evaluate(box, world)  # type: ignore[arg-type]

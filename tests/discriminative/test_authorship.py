@@ -155,6 +155,6 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="two sources or more of A, got 1"):
         AuthorClassifier().fit(few, "A")
     model = AuthorClassifier(folds=2).fit(prose, "Madison")
-    with pytest.raises(TypeError, match="texts must be a list of passages"):
+    with pytest.raises(TypeError, match="texts must be a sequence of str"):
         model.predict_proba("one passage")
     assert model.predict_proba([]).shape == (0,)

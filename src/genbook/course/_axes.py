@@ -3,31 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like
+from torch import Tensor
 
 from genbook._validate import check_count, check_number, check_positive
 from genbook.course.style import DATA, MODEL
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 Source = Literal["data", "model"]
+#: What can be drawn: a tensor on whatever device, an array, or lists of numbers.
+Points: TypeAlias = Tensor | np.ndarray | Sequence[Any]
+FAR = 1e30  # no corner of a plane lies further out
 COLOUR = {"data": DATA, "model": MODEL}
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    """Return a tensor, on whatever device, as a NumPy array."""
+    """Return a tensor, on whatever device, as a NumPy array.
+
+    Args:
+        x: Values of any shape and any type; NaN and infinity stay.
+    """
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
-def check_inches(height: float) -> None:
-    """Refuse a height that no page has."""
-    if check_positive(height, "height") > 100:
-        raise ValueError(f"height must be at most 100 inches, got {height}")
+def plain(v: Any) -> Any:
+    """Return a number of Python's for a tensor of one, anything else as it is."""
+    return v.item() if isinstance(v, Tensor) and v.numel() == 1 else v
+
+
+def numbers(x: Any, name: str) -> np.ndarray:
+    """Return numbers of whatever type as an array."""
+    p = to_numpy(x)
+    if p.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be numbers, got {p.dtype}")
+    return p
+
+
+def pixels(x: Any) -> np.ndarray:
+    """Return images as an array ``(n, height, width, channels)``."""
+    p = numbers(x, "x")
+    if p.ndim == 4 and p.shape[1] in (1, 3):
+        p = p.transpose(0, 2, 3, 1)
+    elif p.ndim == 3:
+        p = p[..., None]
+    else:
+        raise ValueError(
+            f"x must be (n, height, width) or (n, 1 or 3, height, width), got {p.shape}"
+        )
+    if not p.size:
+        raise ValueError(f"x must hold an image at least, got {p.shape}")
+    if not np.isfinite(p).all():
+        raise ValueError("x must be finite, got a pixel that is NaN or infinite")
+    return p
 
 
 def check_axes(ax: Axes) -> None:
@@ -87,6 +117,8 @@ def corner(x: Any, name: str) -> np.ndarray:
     corner = to_numpy(x)
     if corner.shape != (2,) or corner.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be two numbers, got {x!r}")
+    if not (np.abs(corner) <= FAR).all():
+        raise ValueError(f"{name} must be finite, and at most {FAR:g}, got {x!r}")
     return corner.astype(float)
 
 
@@ -117,10 +149,7 @@ def grid_points(
 def smoothed(y: Sequence[float], smooth: int) -> np.ndarray:
     """Return a curve averaged over ``smooth`` steps, in double precision."""
     smooth = check_count(smooth, "smooth", 1)
-    v = to_numpy(y)
-    if v.dtype.kind not in "fiu":
-        raise TypeError(f"y must be numbers, got {v.dtype}")
-    v = v.astype(float)
+    v = numbers(y, "y").astype(float)
     if v.ndim != 1 or len(v) < smooth:
         raise ValueError(f"y must be ({smooth} or more,), got {v.shape}")
     if smooth > 1:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbook._validate import check_seed
+from genbook._validate import check_each, check_seed
 from genbook.course.recipes import World
 from genbook.course.recipes.adversarial import gan_world
 from genbook.course.recipes.autoregressive import made_world
@@ -179,11 +179,7 @@ def train_all(
     """
     check_world(world)
     entries = []
-    for candidate in candidates:
-        if not isinstance(candidate, Candidate):
-            raise TypeError(
-                f"candidates must be a list of Candidate, got {candidate!r}"
-            )
+    for candidate in check_each(candidates, "candidates", Candidate):
         start = process_time()
         chosen = {} if candidate.steps is None else {"steps": candidate.steps}
         model, history = candidate.recipe(world.x, **chosen | options)

@@ -8,7 +8,6 @@ Trainings are shared, and chapters run again, when their keys say so.
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -20,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from genbook._numbers import check_each, check_kind, check_text
+from genbook.course._imports import Imports, imports_of
 from genbook.course.surroundings import file_digest, machine
 
 __all__ = ["Code", "Imports", "Key", "Package", "imports_of"]
@@ -27,33 +28,7 @@ __all__ = ["Code", "Imports", "Key", "Package", "imports_of"]
 # Shape results although the code may not import them by name.
 ALWAYS = ("torch", "numpy", "matplotlib", "ipykernel")
 
-# A module that reads packages without importing them names the distributions here:
-# ``READS_PACKAGES = ("scipy", "scikit-learn")``.
-DECLARATION = "READS_PACKAGES"
-
 _NOT_DATA = {".py", ".pyc", ".pyi", ".typed"}
-
-
-@dataclass(frozen=True)
-class Imports:
-    """What one piece of code asks for.
-
-    Attributes:
-        names: Dotted names of modules that it may import.
-        distributions: Distributions that it says it reads without importing them.
-        everything: True when the code cannot be read, or imports what it computes.
-    """
-
-    names: frozenset[str] = frozenset()
-    distributions: frozenset[str] = frozenset()
-    everything: bool = False
-
-    def __or__(self, other: Imports) -> Imports:
-        return Imports(
-            self.names | other.names,
-            self.distributions | other.distributions,
-            self.everything or other.everything,
-        )
 
 
 @dataclass(frozen=True)
@@ -79,77 +54,6 @@ class Key:
     versions: tuple[tuple[str, str], ...]
 
 
-class _Visitor(ast.NodeVisitor):
-    """Collects imports; leaves out what only a type checker sees."""
-
-    def __init__(self, package: str) -> None:
-        self.package = package
-        self.names: set[str] = set()
-        self.distributions: set[str] = set()
-        self.everything = False
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.names.update(alias.name for alias in node.names)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        base = node.module or ""
-        if node.level:
-            parts = self.package.split(".")
-            above = parts[: len(parts) - node.level + 1]
-            base = ".".join([*above, base] if base else above)
-        self.names.add(base)
-        self.names.update(f"{base}.{alias.name}" for alias in node.names)
-
-    def visit_If(self, node: ast.If) -> None:
-        unseen = _last_name(node.test) == "TYPE_CHECKING"
-        for child in node.orelse if unseen else ast.iter_child_nodes(node):
-            self.visit(child)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if _last_name(node.func) in {"import_module", "__import__"} and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                self.names.add(first.value)
-            else:
-                self.everything = True
-        self.generic_visit(node)
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        if any(isinstance(t, ast.Name) and t.id == DECLARATION for t in node.targets):
-            self.distributions.update(ast.literal_eval(node.value))
-        self.generic_visit(node)
-
-
-def _last_name(node: ast.expr) -> str:
-    """Return ``c`` of ``a.b.c``, and of ``c`` itself."""
-    return getattr(node, "attr", getattr(node, "id", ""))
-
-
-def imports_of(source: str, package: str = "") -> Imports:
-    """Return what a piece of Python imports, anywhere in it.
-
-    Args:
-        source: Python source text.
-        package: The package that relative imports start from.
-
-    Returns:
-        The imports; ``everything`` is set when the source does not parse.
-
-    Example:
-        >>> sorted(imports_of("from .box import Box", "tiny.models").names)
-        ['tiny.models.box', 'tiny.models.box.Box']
-    """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return Imports(everything=True)
-    visitor = _Visitor(package)
-    visitor.visit(tree)
-    return Imports(
-        frozenset(visitor.names), frozenset(visitor.distributions), visitor.everything
-    )
-
-
 class Package:
     """A package, seen as files.
 
@@ -157,6 +61,10 @@ class Package:
         name: Its import name; it is found but not imported.
         root: Its folder; looked up when not given.
         settings: What else an outcome depends on, as pairs of name and value.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If there is no such package.
     """
 
     def __init__(
@@ -165,18 +73,21 @@ class Package:
         root: Path | None = None,
         settings: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        check_text(name, "name")
+        for pair in check_each(settings, "settings", tuple):
+            check_each(pair, "settings", str)
         if root is None:
             spec = importlib.util.find_spec(name)
             if spec is None or not spec.submodule_search_locations:
                 raise ValueError(f"name must be an installed package, got {name!r}")
             root = Path(spec.submodule_search_locations[0])
         self.name = name
-        self.root = root
+        self.root = check_kind(root, "root", Path)
         self.settings = settings
 
     def key(self, code: Code) -> Key:
         """Return the key of some code, from the files as they are."""
-        modules, imports = self._reach(code.imports)
+        modules, imports = self._reach(check_kind(code, "code", Code).imports)
         files = sorted({f for m in modules for f in self._files(m)})
         versions = _versions(imports, self.name)
         content: list[object] = [code.digest, versions, machine(), self.settings]
@@ -204,7 +115,7 @@ class Package:
 
     def source(self, module: str) -> Path | None:
         """Return the file of a module of the package; None for any other."""
-        head, *rest = module.split(".")
+        head, *rest = check_text(module, "module").split(".")
         if head != self.name:
             return None
         base = self.root.joinpath(*rest)

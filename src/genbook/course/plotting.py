@@ -9,27 +9,28 @@ in the finished SVG.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from genbook._validate import check_count, check_flag, check_positive
 from genbook.course._axes import (
     COLOUR,
+    Points,
     Source,
     check_axes,
     check_function,
-    check_inches,
     check_label,
     check_marks,
     check_rings,
     check_source,
     corner,
     grid_points,
+    numbers,
+    pixels,
+    plain,
     smoothed,
     to_numpy,
 )
@@ -50,6 +51,7 @@ from genbook.course.style import (
     SEA,
     WIDTH,
     setup,
+    subplots,
 )
 
 if TYPE_CHECKING:
@@ -88,37 +90,9 @@ _MARKER = {"data": "o", "model": "x"}
 _MANY = 2_500  # more points than this are drawn as pixels, not as vectors
 
 
-def subplots(
-    rows: int = 1,
-    columns: int = 1,
-    *,
-    width: Literal["narrow", "text", "wide"] = "text",
-    height: float = 3.4,
-    **options: Any,
-) -> tuple[Figure, Any]:
-    """Return a figure and its axes, as ``plt.subplots`` does, in the book's widths.
-
-    Args:
-        rows: Rows of axes.
-        columns: Columns of axes.
-        width: ``"narrow"``, ``"text"`` (the width of the text) or ``"wide"``.
-        height: The height in inches.
-        **options: Passed to :func:`matplotlib.pyplot.subplots`.
-
-    Raises:
-        ValueError: If the width is unknown.
-    """
-    if not isinstance(width, str) or width not in WIDTH:
-        raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
-    check_count(rows, "rows", 1, 100)
-    check_count(columns, "columns", 1, 100)
-    check_inches(height)
-    return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
-
-
 def show_points(
     ax: Axes,
-    x: Tensor,
+    x: Points,
     source: Source = "data",
     *,
     size: float = 6.0,
@@ -128,6 +102,15 @@ def show_points(
 ) -> None:
     """Draw points, ``(n, 2)``: data as filled dots, a model's samples as crosses.
 
+    Args:
+        ax: Where to draw.
+        x: Points, numbers of any type; where one is NaN or infinite, none is drawn.
+        source: Whose points they are, ``"data"`` or ``"model"``.
+        size: The area of a mark.
+        alpha: Their opacity.
+        label: What the legend says.
+        colour: Another colour than that of the source.
+
     Raises:
         ValueError: If ``source`` is neither ``"data"`` nor ``"model"``, or the points
             are not ``(n, 2)``.
@@ -135,7 +118,7 @@ def show_points(
     check_axes(ax)
     check_source(source)
     check_marks(size, alpha, colour, label)
-    p = to_numpy(x)
+    p = numbers(x, "x")
     if p.ndim != 2 or p.shape[1] != 2:
         raise ValueError(f"x must be (n, 2), got {p.shape}")
     ax.scatter(
@@ -180,9 +163,7 @@ def show_density(
     dtype = getattr(log_prob, "dtype", torch.float64)
     function = check_function(log_prob)
     if ceiling is not None:
-        ceiling = check_positive(
-            ceiling.item() if isinstance(ceiling, torch.Tensor) else ceiling, "ceiling"
-        )
+        ceiling = check_positive(plain(ceiling), "ceiling")
     with torch.inference_mode():
         p = to_numpy(function(centres.to(dtype)).exp()).reshape(resolution, resolution)
     return ax.pcolormesh(
@@ -243,25 +224,25 @@ def draw_land(
 
 
 def show_images(
-    ax: Axes, x: Tensor, *, columns: int = 10, gap: int = 1, vmax: float = 1.0
+    ax: Axes, x: Points, *, columns: int = 10, gap: int = 1, vmax: float = 1.0
 ) -> None:
     """Tile images, ``(n, height, width)`` or ``(n, channels, height, width)``.
 
+    Args:
+        ax: Where to draw.
+        x: Images, numbers of any type.
+        columns: Images in a row.
+        gap: Pixels between two images.
+        vmax: What is drawn as full ink.
+
     Raises:
-        ValueError: If ``x`` has another shape, or neither 1 nor 3 channels.
+        ValueError: If ``x`` has another shape, neither 1 nor 3 channels, no images, or
+            a pixel that is not finite.
     """
     check_axes(ax)
     columns, gap = check_count(columns, "columns", 1), check_count(gap, "gap")
     check_positive(vmax, "vmax")
-    p = to_numpy(x)
-    if p.ndim == 4 and p.shape[1] in (1, 3):
-        p = p.transpose(0, 2, 3, 1)
-    elif p.ndim == 3:
-        p = p[..., None]
-    else:
-        raise ValueError(
-            f"x must be (n, height, width) or (n, 1 or 3, height, width), got {p.shape}"
-        )
+    p = pixels(x)
     n, h, w, c = p.shape
     rows = -(-n // columns)
     shape = (rows * (h + gap) - gap, columns * (w + gap) - gap, 4)
@@ -286,7 +267,16 @@ def show_curve(
     label: str | None = None,
     **style: Any,
 ) -> None:
-    """Draw a training curve, averaged over ``smooth`` steps."""
+    """Draw a training curve, averaged over ``smooth`` steps.
+
+    Args:
+        ax: Where to draw.
+        y: The losses; NaN and infinity leave a gap.
+        smooth: The steps of a mean.
+        source: Whose curve it is, ``"data"`` or ``"model"``.
+        label: What the legend says.
+        **style: Passed to :meth:`matplotlib.axes.Axes.plot`.
+    """
     check_axes(ax)
     check_source(source)
     check_label(label)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib import font_manager
+from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.figure import Figure
+
+from genbook._numbers import check_count, check_positive
 
 INK = "#1b1f24"
 MUTED = "#59626e"
@@ -35,6 +41,10 @@ DARK = {
     LAND: "#46503f",
     SEA: "#1d2731",
 }
+
+#: The typeface of the pages, as figures use it; DejaVu Sans has what it lacks.
+FACE = "Genbook Sans"
+FONTS = Path(__file__).with_name("fonts")
 
 #: The widths of figures, in inches.
 WIDTH = {"narrow": 3.6, "text": 6.2, "wide": 7.2}
@@ -79,8 +89,15 @@ def setup() -> None:
         "legend.frameon": False,
         "legend.labelcolor": INK,
         "lines.linewidth": 1.6,
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
+        "font.family": [FACE, "DejaVu Sans"],
+        "mathtext.fontset": "custom",
+        "mathtext.rm": FACE,
+        "mathtext.bf": f"{FACE}:bold",
+        "mathtext.it": "DejaVu Sans:italic",
+        "mathtext.bfit": "DejaVu Sans:italic:bold",
+        "mathtext.sf": FACE,
+        "mathtext.cal": "DejaVu Sans:italic",  # else a search for one, which warns
+        "mathtext.fallback": "stixsans",
         "font.size": 9.5,
         "image.cmap": "gray_r",
         "image.interpolation": "nearest",
@@ -88,6 +105,7 @@ def setup() -> None:
         "svg.fonttype": "path",
         "pdf.fonttype": 42,
     }
+    _add_face()
     mpl.rcParams.update(style)
     if _in_notebook():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -95,6 +113,43 @@ def setup() -> None:
         set_matplotlib_formats("svg", "pdf")
     else:  # a file of its own lies on white paper
         mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
+
+
+def _add_face() -> None:
+    """Tell Matplotlib of the typeface, once."""
+    fonts = font_manager.fontManager
+    known = {font.fname for font in fonts.ttflist}
+    for file in sorted(FONTS.glob("*.ttf")):
+        if str(file) not in known:
+            fonts.addfont(file)
+
+
+def subplots(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: Literal["narrow", "text", "wide"] = "text",
+    height: float = 3.4,
+    **options: Any,
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes, as ``plt.subplots`` does, in the book's widths.
+
+    Args:
+        rows: Rows of axes.
+        columns: Columns of axes.
+        width: ``"narrow"``, ``"text"`` (the width of the text) or ``"wide"``.
+        height: The height in inches.
+        **options: Passed to :func:`matplotlib.pyplot.subplots`.
+
+    Raises:
+        ValueError: If the width is unknown.
+    """
+    if not isinstance(width, str) or width not in WIDTH:
+        raise ValueError(f"width must be one of {sorted(WIDTH)}, got {width!r}")
+    check_count(rows, "rows", 1, 100)
+    check_count(columns, "columns", 1, 100)
+    check_positive(height, "height", maximum=100)
+    return plt.subplots(rows, columns, figsize=(WIDTH[width], height), **options)
 
 
 def _in_notebook() -> bool:

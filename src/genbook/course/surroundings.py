@@ -8,6 +8,8 @@ import platform
 import re
 from pathlib import Path
 
+from genbook._numbers import check_kind
+
 __all__ = ["file_digest", "machine"]
 
 # What libraries of numbers choose their routines by, as Linux describes a processor.
@@ -49,8 +51,10 @@ def file_digest(path: Path) -> str:
     """Return the digest of a file, which is read again only when its date changes.
 
     Raises:
+        TypeError: If ``path`` is no path.
         OSError: If it cannot be read.
     """
+    check_kind(path, "path", Path)
     stat = path.stat()
     return _digest_at(path, stat.st_mtime_ns, stat.st_size)
 

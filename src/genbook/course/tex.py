@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from genbook._validate import check_text
+
 __all__ = ["escape"]
 
 _ESCAPES = str.maketrans(
@@ -38,4 +40,4 @@ def escape(text: str) -> str:
         >>> print(escape("50 % of R_1 ≥ 3 m²"))
         50 \% of R\_1 $\ge$ 3 m\textsuperscript{2}
     """
-    return text.translate(_ESCAPES)
+    return check_text(text, "text").translate(_ESCAPES)

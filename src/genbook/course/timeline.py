@@ -15,6 +15,14 @@ import torch
 from torch import Tensor
 
 from genbook import metrics
+from genbook._validate import (
+    check_each,
+    check_kind,
+    check_labels,
+    check_seed,
+    check_tensor,
+    check_unit_interval,
+)
 from genbook.course.cached_fit import seeded_init
 from genbook.discriminative.convolutional import (
     ConvolutionalClassifier,
@@ -37,6 +45,7 @@ from genbook.training import fit
 
 #: Draws ``n`` images: ``sampler(n, generator)``.
 Sampler = Callable[[int, torch.Generator], Tensor]
+Learner = Callable[[Tensor, torch.Generator], Sampler]
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Method:
     year: int
     paper: str
     name: str
-    fit: Callable[[Tensor, torch.Generator], Sampler]
+    fit: Learner
 
 
 @dataclass(frozen=True)
@@ -71,31 +80,26 @@ class Result:
     samples: Tensor
 
 
-def _errors(x: Tensor, g: torch.Generator) -> Sampler:
-    model = ProbabilisticPCA(x.shape[1:], components=0).fit(x)
-    return lambda n, g: model.sample(n, generator=g)
-
-
 def _kernel(x: Tensor, g: torch.Generator) -> Sampler:
     model = KernelDensity(x[0].numel()).fit(x.flatten(1))
     return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
 
 
-def _round_mixture(x: Tensor, g: torch.Generator) -> Sampler:
-    model = PPCAMixture(x.shape[1:], clusters=60, components=0)
-    model.fit(x, iterations=15, generator=g)
-    return lambda n, g: model.sample(n, generator=g)
+def _plane(components: int) -> Learner:
+    def learn(x: Tensor, g: torch.Generator) -> Sampler:
+        model = ProbabilisticPCA(x.shape[1:], components=components).fit(x)
+        return lambda n, g: model.sample(n, generator=g)
+
+    return learn
 
 
-def _plane(x: Tensor, g: torch.Generator) -> Sampler:
-    model = ProbabilisticPCA(x.shape[1:], components=50).fit(x)
-    return lambda n, g: model.sample(n, generator=g)
+def _planes(clusters: int, components: int) -> Learner:
+    def learn(x: Tensor, g: torch.Generator) -> Sampler:
+        model = PPCAMixture(x.shape[1:], clusters=clusters, components=components)
+        model.fit(x, iterations=15, generator=g)
+        return lambda n, g: model.sample(n, generator=g)
 
-
-def _planes(x: Tensor, g: torch.Generator) -> Sampler:
-    model = PPCAMixture(x.shape[1:], clusters=30, components=8)
-    model.fit(x, iterations=15, generator=g)
-    return lambda n, g: model.sample(n, generator=g)
+    return learn
 
 
 def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
@@ -125,9 +129,8 @@ def _trained(
 
 
 def _vae(x: Tensor, g: torch.Generator) -> Sampler:
-    shape = x.shape[1:]
     model = _trained(
-        lambda: VAE(shape, 16, hidden=(256, 128), likelihood="bernoulli"),
+        lambda: VAE(x.shape[1:], 16, hidden=(256, 128), likelihood="bernoulli"),
         *(x, g, 500),
         lr=3e-3,
     )
@@ -174,47 +177,37 @@ def _couplings(x: Tensor, g: torch.Generator) -> Sampler:
     return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
 
 
-def _diffusion(x: Tensor, g: torch.Generator) -> Sampler:
-    model = _trained(
-        lambda: Diffusion(x.shape[1:], prediction="x0", width=384),
-        *(2 * x - 1, g, 320),
-        lr=2e-3,
-    )
-    return lambda n, g: (model.sample(n, generator=g) + 1) / 2
+def _path(kind: type[Diffusion] | type[FlowMatching]) -> Learner:
+    def learn(x: Tensor, g: torch.Generator) -> Sampler:
+        model = _trained(
+            lambda: kind(x.shape[1:], prediction="x0", width=384),
+            *(2 * x - 1, g, 320),
+            lr=2e-3,
+        )
+        return lambda n, g: (model.sample(n, generator=g) + 1) / 2
 
-
-def _matching(x: Tensor, g: torch.Generator) -> Sampler:
-    model = _trained(
-        lambda: FlowMatching(x.shape[1:], prediction="x0", width=384),
-        *(2 * x - 1, g, 320),
-        lr=2e-3,
-    )
-    return lambda n, g: (model.sample(n, generator=g) + 1) / 2
+    return learn
 
 
 #: The methods, in the order of their invention.
 METHODS: tuple[Method, ...] = (
-    Method(1809, "Gauss", "mean and errors", _errors),
+    Method(1809, "Gauss", "mean and errors", _plane(0)),
     Method(1956, "Rosenblatt", "kernel estimate", _kernel),
-    Method(1977, "Dempster et al.", "mixture of Gaussians", _round_mixture),
-    Method(1999, "Tipping & Bishop", "probabilistic PCA", _plane),
-    Method(1999, "Tipping & Bishop", "mixture of PPCA", _planes),
+    Method(1977, "Dempster et al.", "mixture of Gaussians", _planes(60, 0)),
+    Method(1999, "Tipping & Bishop", "probabilistic PCA", _plane(50)),
+    Method(1999, "Tipping & Bishop", "mixture of PPCA", _planes(30, 8)),
     Method(2014, "Kingma & Welling", "variational autoencoder", _vae),
     Method(2014, "Goodfellow et al.", "adversarial network", _gan),
     Method(2015, "Germain et al.", "masked autoregressive", _masked),
     Method(2017, "Dinh et al.", "normalizing flow", _couplings),
     Method(2020, "Ghosh et al.", "density of codes", _autoencoder),
-    Method(2020, "Ho et al.", "diffusion", _diffusion),
-    Method(2023, "Lipman et al.", "flow matching", _matching),
+    Method(2020, "Ho et al.", "diffusion", _path(Diffusion)),
+    Method(2023, "Lipman et al.", "flow matching", _path(FlowMatching)),
 )
 
 
 def replay(
-    x: Tensor,
-    n: int = 1000,
-    *,
-    methods: Sequence[Method] = METHODS,
-    seed: int = 0,
+    x: Tensor, n: int = 1000, *, methods: Sequence[Method] = METHODS, seed: int = 0
 ) -> list[Result]:
     """Let each method learn from the same images, and draw.
 
@@ -233,8 +226,11 @@ def replay(
         >>> result.method.year, result.samples.shape
         (1809, torch.Size([5, 1, 4, 4]))
     """
+    check_tensor(x, "x", ("m", "channels", "height", "width"))
+    check_unit_interval(x, "x")
+    check_seed(seed)
     results = []
-    for method in methods:
+    for method in check_each(methods, "methods", Method):
         g = torch.Generator().manual_seed(seed)
         start = process_time()
         with seeded_init(seed):
@@ -260,6 +256,9 @@ def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassif
         >>> train_reader(x, torch.arange(50) % 10).classes
         10
     """
+    check_seed(seed)
+    check_tensor(x, "x", ("n", 1, "height", "width"))
+    y = check_labels(y, "y", 10, len(x))
     return train_convolutional_classifier(x, y, 10, steps=400, seed=seed)
 
 
@@ -286,7 +285,8 @@ def evaluate(
         distance between the pixels of both; and the share of the samples nearest to an
         image learned from, one half for a model that remembers none.
     """
-    g = torch.Generator().manual_seed(seed)
+    check_kind(reader, "reader", ConvolutionalClassifier)
+    g = torch.Generator().manual_seed(check_seed(seed))
     sets = samples, train, held_out
     copies = metrics.nearest_neighbour_memorisation(*sets, permutations=1, generator=g)
     new = held_out[: len(samples)]

@@ -12,6 +12,7 @@ from genbook.data.base import KnownDensity
 
 REACH = 7.0  # standard deviations from the centre to the box: beyond it less than 1e-11
 
+MOST = 1_000_000  # no circle, spread or noise is larger
 CHUNK = 1 << 18  # numbers in a temporary: 2 MB of float64 stay in the cache
 
 

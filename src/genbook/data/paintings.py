@@ -181,7 +181,8 @@ def measure_paintings(x: Tensor) -> Tensor:
     pixels.
 
     Args:
-        x: Images, ``(n, 3, size, size)``, values in [0, 1].
+        x: Images, ``(n, 3, size, size)``; values outside of [0, 1] are measured as they
+            stand.
 
     Returns:
         The measures, ``(n, 8)``.

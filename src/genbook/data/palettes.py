@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genbook._validate import check_each
+
 #: Palettes of MetBrewer (Blake Robert Mills, CC0), after works at the Metropolitan
 #: Museum of Art.
 PALETTES = {
@@ -25,13 +27,14 @@ def palette_colours(*names: str) -> Tensor:
         *names: Keys of :data:`PALETTES`.
 
     Raises:
+        TypeError: If a name is no string.
         ValueError: If a palette is unknown.
 
     Example:
         >>> palette_colours("VanGogh1").shape
         torch.Size([7, 3])
     """
-    if unknown := sorted(set(names) - set(PALETTES)):
+    if unknown := sorted(set(check_each(names, "names", str)) - set(PALETTES)):
         raise ValueError(f"names must be of {sorted(PALETTES)}, got {unknown}")
     codes = [code for name in names for code in PALETTES[name].split()]
     shares = [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in codes]

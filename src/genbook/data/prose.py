@@ -68,7 +68,7 @@ class Prose:
         return np.array([a == author for a in self.authors])
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Prose:
-        """Return some of the passages, by their numbers.
+        """Return some of the passages, by their numbers; negative ones from the end.
 
         Raises:
             TypeError: If ``rows`` are not integers.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_count, check_flag, check_positive
-from genbook.data._toy import CHUNK, REACH, _direction, _entropy, _Toy
+from genbook.data._toy import CHUNK, MOST, REACH, _direction, _entropy, _Toy
 
 
 class TwoMoons(_Toy):
@@ -40,7 +40,7 @@ class TwoMoons(_Toy):
 
     Raises:
         TypeError: If ``noise`` is not a number.
-        ValueError: If ``noise`` is not positive, or below 0.005.
+        ValueError: If ``noise`` is below 0.005, or above a million.
 
     Reference:
         Pedregosa et al., "Scikit-learn: machine learning in Python", JMLR 12, 2011.
@@ -56,7 +56,7 @@ class TwoMoons(_Toy):
     name = "two moons"
 
     def __init__(self, noise: float = 0.05, *, standardise: bool = True) -> None:
-        self.noise = noise = check_positive(noise, "noise")
+        self.noise = noise = check_positive(noise, "noise", maximum=MOST)
         check_flag(standardise, "standardise")
         if noise < 0.005:
             raise ValueError(f"noise must be at least 0.005, got {noise}")
@@ -122,7 +122,8 @@ class Rings(_Toy):
 
     Raises:
         TypeError: If an argument is not a number.
-        ValueError: If there are no radii, or a number is not positive.
+        ValueError: If there are no radii, or a number is not positive, or above a
+            million.
 
     Reference:
         Rice, "Mathematical analysis of random noise", Bell System Technical Journal
@@ -143,8 +144,8 @@ class Rings(_Toy):
             raise TypeError(f"radii must be a tuple, got {type(radii).__name__}")
         if len(radii) == 0:
             raise ValueError("radii must hold at least one radius, got none")
-        self.radii = tuple(check_positive(radius, "radii") for radius in radii)
-        self.noise = noise = check_positive(noise, "noise")
+        self.radii = tuple(check_positive(r, "radii", maximum=MOST) for r in radii)
+        self.noise = noise = check_positive(noise, "noise", maximum=MOST)
         self._radii = torch.tensor(self.radii, dtype=torch.float64)
         self.high = torch.full(
             (2,), max(self.radii) + REACH * noise, dtype=torch.float32

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genbook._validate import check_count, check_positive, check_tensor
-from genbook.data._toy import REACH, _direction, _entropy, _Toy, _turn
+from genbook.data._toy import MOST, REACH, _direction, _entropy, _Toy, _turn
 
 
 class GaussianMixture2D(_Toy):
@@ -122,7 +122,8 @@ class Pinwheel(_Toy):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``arms`` is below 1, or a number is not positive.
+        ValueError: If ``arms`` is below 1, or a number is not positive, or above a
+            million.
 
     Reference:
         After Johnson et al., "Composing graphical models with neural networks for
@@ -145,9 +146,11 @@ class Pinwheel(_Toy):
         rate: float = 1.0,
     ) -> None:
         self.arms = arms = check_count(arms, "arms", 1)
-        self.radial_std = radial_std = check_positive(radial_std, "radial_std")
+        self.radial_std = radial_std = check_positive(
+            radial_std, "radial_std", maximum=MOST
+        )
         self.tangential_std = tangential_std = check_positive(
-            tangential_std, "tangential_std"
+            tangential_std, "tangential_std", maximum=MOST
         )
         self.rate = check_positive(rate, "rate", zero=True)
         means = _direction(torch.arange(arms, dtype=torch.float64) * 2 * math.pi / arms)

@@ -19,8 +19,10 @@ from sklearn.model_selection import GroupKFold
 from genbook._validate import (
     check_choice,
     check_count,
+    check_each,
     check_fitted,
     check_positive,
+    check_text,
 )
 from genbook.data.prose import Prose
 
@@ -65,8 +67,7 @@ def tokens_of(text: str, kind: Kind = "all") -> list[str]:
         >>> tokens_of("The axis, if any.", "style")
         ['the', ',', 'if', 'any', '.', ', if', 'if any', 'any .']
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a string, got {type(text).__name__}")
+    check_text(text, "text")
     check_choice(kind, "kind", KINDS)
     found = _TOKEN.findall(text.lower())
     if kind == "all":
@@ -195,11 +196,7 @@ class AuthorClassifier:
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """Return the log odds of each passage in nats, ``(n,)``."""
         check_fitted(self.author is not None, "AuthorClassifier")
-        if isinstance(texts, str):
-            raise TypeError("texts must be a list of passages, got one string")
-        if not isinstance(texts, Sequence):
-            raise TypeError(f"texts must be a list of passages, got {texts!r}")
-        if not len(texts):
+        if not len(check_each(texts, "texts", str)):
             return np.zeros(0)
         return self.vectors.transform(texts) @ self.weights + self.bias
 
@@ -222,8 +219,7 @@ class AuthorClassifier:
             the passage's log odds.
         """
         check_fitted(self.author is not None, "AuthorClassifier")
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a string, got {type(text).__name__}")
+        check_text(text, "text")
         x = self.vectors.transform([text]).tocoo()
         names = self.vectors.get_feature_names_out()
         parts = {

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genbook._validate import check_generator, check_labels
+from genbook._validate import (
+    check_function,
+    check_generator,
+    check_labels,
+    check_tensor,
+)
 from genbook.models.base import Model
 from genbook.training import fit, isolated_rng
 
@@ -91,6 +96,10 @@ def train_classifier(
         weight_decay: See :func:`~genbook.training.fit.fit`.
         seed: Decides the first weights, the batches and the randomness of the loss.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a shape is wrong or a number out of range.
+
     Example:
         >>> from genbook.discriminative.image_classifier import ImageClassifier
         >>> x, y = torch.rand(8, 1, 4, 4), torch.arange(8) % 2
@@ -101,6 +110,8 @@ def train_classifier(
         >>> model.predict(x).shape
         torch.Size([8])
     """
+    check_function(make, "make")
+    check_tensor(x, "x")
     with isolated_rng(seed):
         classifier = make().to(x)
     fit(

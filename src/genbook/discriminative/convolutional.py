@@ -91,7 +91,7 @@ class ConvolutionalClassifier(Classifier):
         self.classes = check_count(classes, "classes", minimum=1)
         width = check_count(width, "width", minimum=1)
         features = check_count(features, "features", minimum=1)
-        self.augment = check_positive(augment, "augment", zero=True)
+        self.augment = check_positive(augment, "augment", zero=True, maximum=1000)
         self.config = {
             "event_shape": self.event_shape,
             "classes": classes,
@@ -173,7 +173,7 @@ class ConvolutionalClassifier(Classifier):
         """
         from scipy.optimize import minimize_scalar  # slow to import
 
-        check_tensor(x, "x")
+        self._check_x(x, allow_empty=False)
         y = check_labels(y, "y", self.classes, len(x))
         logits, share = self.logits(x).double(), 1 / (len(x) + 1)
 
@@ -240,6 +240,7 @@ def train_convolutional_classifier(
         True
     """
     check_tensor(x, "x", ("n", "channels", "height", "width"))
+    classes = check_count(classes, "classes", minimum=1)
     y = check_labels(y, "y", classes, len(x))
     held_out = check_positive(held_out, "held_out", zero=True)
     kept = round(held_out * len(x))

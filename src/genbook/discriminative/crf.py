@@ -26,6 +26,7 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
+from genbook.discriminative._checks import check_scale
 
 
 class LinearChainCRF(nn.Module):
@@ -103,7 +104,7 @@ class LinearChainCRF(nn.Module):
         """Minimise the loss by L-BFGS.
 
         Args:
-            x: Features, ``(n, T, features)``.
+            x: Features, ``(n, T, features)``, none larger than a million.
             y: Labels, ``(n, T)``.
             l2: The weight of a penalty, the sum of all squared parameters.
             iterations: At most so many.
@@ -111,9 +112,10 @@ class LinearChainCRF(nn.Module):
         Raises:
             ValueError: If the shapes do not fit, or a label does not exist.
         """
-        l2 = check_positive(l2, "l2", zero=True)
+        l2 = check_positive(l2, "l2", zero=True, maximum=10**6)
         iterations = check_count(iterations, "iterations", minimum=1)
         self.loss(x, y)  # refuses bad data before a weight moves
+        check_scale(x)
         weights = list(self.parameters())
         search = torch.optim.LBFGS(
             weights,

@@ -17,6 +17,7 @@ from genbook._validate import (
     check_positive,
     check_tensor,
 )
+from genbook.discriminative._checks import check_scale
 
 
 class LogisticRegression(nn.Module):
@@ -47,7 +48,7 @@ class LogisticRegression(nn.Module):
     def __init__(self, features: int, *, l2: float = 0.0) -> None:
         super().__init__()
         features = check_count(features, "features", minimum=1)
-        self.l2 = check_positive(l2, "l2", zero=True)
+        self.l2 = check_positive(l2, "l2", zero=True, maximum=10**6)
         self.weight = nn.Parameter(torch.zeros(features))
         self.bias = nn.Parameter(torch.zeros(()))
 
@@ -93,7 +94,8 @@ class LogisticRegression(nn.Module):
         """Minimise the loss, which has one valley, by L-BFGS.
 
         Args:
-            x: Features, ``(n, features)``; bring them to a common scale first.
+            x: Features, ``(n, features)``, none larger than a million; bring them to a
+                common scale first.
             y: Labels 0 or 1, ``(n,)``.
             iterations: At most so many.
 
@@ -103,6 +105,7 @@ class LogisticRegression(nn.Module):
         """
         iterations = check_count(iterations, "iterations", minimum=1)
         self.loss(x, y)  # refuses bad data before a weight moves
+        check_scale(x)
         search = torch.optim.LBFGS(
             self.parameters(),
             max_iter=iterations,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genbook._validate import check_corners, check_tensor
+from genbook._validate import check_corners, check_positive, check_tensor
 from genbook.course.plotting import show_box, show_points, subplots
 from genbook.explorables.export import bundle, packed, signed
 from genbook.models.density.box import UniformBox
@@ -53,6 +53,7 @@ class BoxExplorer:
         Returns:
             ``-n log(area)``, or minus infinity when a point lies outside.
         """
+        check_corners(low, high)  # as numbers; below in the type of the points
         box = UniformBox.from_corners(
             self.points.new_tensor(low), self.points.new_tensor(high)
         )
@@ -174,7 +175,6 @@ def explore_box(
             f"points must lie between low and high, got {outside} of {len(points)} "
             "outside"
         )
-    if not aspect > 0:
-        raise ValueError(f"aspect must be positive, got {aspect}")
+    aspect = check_positive(aspect, "aspect", maximum=100)
     UniformBox(dim=2).to(points).fit(points)  # says it when a side would have no length
     return BoxExplorer(points.detach(), low, high, aspect)

@@ -18,7 +18,13 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import nn
 
-from genbook._validate import check_choice
+from genbook._validate import (
+    check_choice,
+    check_count,
+    check_kind,
+    check_number,
+    check_text,
+)
 
 __all__ = ["Layer", "bundle", "packed", "signed"]
 
@@ -33,7 +39,13 @@ def bundle(html: str, fig: Figure, text: str) -> dict[str, Any]:
 
     Returns:
         A MIME bundle.
+
+    Raises:
+        TypeError: If ``html`` or ``text`` is no string, or ``fig`` no figure.
     """
+    check_text(html, "html")
+    check_kind(fig, "fig", Figure)
+    check_text(text, "text")
     shown: dict[str, Any] = {}
     for kind, name in (("svg", "image/svg+xml"), ("pdf", "application/pdf")):
         stream = io.BytesIO()
@@ -103,22 +115,44 @@ class Layer:
 
 
 def packed(x: Any, kind: str) -> str:
-    """Return numbers as base64 of little-endian ``kind``: ``f8``, ``f4`` or ``i1``.
+    """Return numbers as base64 of little-endian ``f8``, ``f4``, ``i1`` or ``u1``.
+
+    Raises:
+        TypeError: If ``x`` does not hold numbers.
+        ValueError: If one is not finite, or does not fit, or ``kind`` is unknown.
 
     Example:
         >>> packed([1, -1], "i1")
         'Af8='
     """
-    check_choice(kind, "kind", ("f8", "f4", "i1"))
-    return base64.b64encode(np.asarray(x).astype(f"<{kind}").tobytes()).decode()
+    check_choice(kind, "kind", ("f8", "f4", "i1", "u1"))
+    p = np.asarray(x)
+    if p.dtype.kind not in "fiu":
+        raise TypeError(f"x must hold numbers, got {p.dtype}")
+    most = float(np.finfo(kind).max) if kind[0] == "f" else 2.0 ** (7 + (kind == "u1"))
+    most -= kind[0] != "f"  # 127 or 255
+    least = 0.0 if kind == "u1" else -most
+    if not ((p >= least) & (p <= most)).all():
+        raise ValueError(f"x must lie from {least:g} to {most:g} for {kind}")
+    return base64.b64encode(p.astype(f"<{kind}").tobytes()).decode()
 
 
 def signed(value: float, digits: int = 1) -> str:
     """Write a number with a true minus sign.
 
+    Args:
+        value: The number, which may be infinite.
+        digits: Digits after the point, at most 20.
+
+    Raises:
+        TypeError: If ``value`` is no number, or ``digits`` no integer.
+        ValueError: If ``value`` is NaN, or ``digits`` out of range.
+
     Example:
         >>> signed(-0.25, 2), signed(-np.inf)
         ('−0.25', '−∞')
     """
-    shown = f"{value:.{digits}f}" if math.isfinite(value) else "-∞"
-    return shown.replace("-", "−")
+    if not isinstance(value, float) or not math.isinf(value):
+        check_number(value, "value")
+    shown = f"{value:.{check_count(digits, 'digits', 0, 20)}f}"
+    return shown.replace("-", "−").replace("inf", "∞")

@@ -16,7 +16,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from genbook._validate import check_corners, check_tensor
+from genbook._validate import (
+    check_corners,
+    check_each,
+    check_flag,
+    check_sizes,
+    check_tensor,
+)
 from genbook.course.plotting import ACCENT, MODEL, subplots
 from genbook.data.tins import FLOOR, TILT
 from genbook.explorables.export import Layer, bundle, signed
@@ -220,16 +226,11 @@ def explore_latent(
     low, high = (c.cpu().float() for c in check_corners(low, high))
     if len(low) != 2:
         raise ValueError(f"low and high must be (2,), got ({len(low)},)")
-    for name, place in (places or {}).items():
-        z = torch.tensor(list(place), dtype=low.dtype)
-        if z.shape != (2,) or ((z < low) | (z > high)).any():
-            raise ValueError(
-                f"places must be codes between low and high, got {name!r} at "
-                f"{list(place)}"
-            )
-    for line in outlines:
+    named = _checked_places({} if places is None else places, low, high)
+    for line in check_each(outlines, "outlines", Tensor):
         check_tensor(line, "outlines", ("k", 2))
-    across, down = grid
+    check_flag(tins, "tins")
+    across, down = _checked_grid(grid)
     height, width = model.event_shape[1:]
     unit = [(torch.arange(n) + 0.5) / n for n in grid]
     y, x = torch.meshgrid(unit[1].flip(0), unit[0], indexing="ij")
@@ -245,7 +246,31 @@ def explore_latent(
         low=low,
         high=high,
         sheet=sheet.reshape(down * height, across * width),
-        places={k: [float(v) for v in z] for k, z in (places or {}).items()},
+        places=named,
         outlines=tuple(line.detach().cpu().float() for line in outlines),
         tins=tins,
     )
+
+
+def _checked_places(
+    places: Mapping[str, Sequence[float]], low: Tensor, high: Tensor
+) -> dict[str, list[float]]:
+    """Return codes by name as plain numbers, if all lie in the plane."""
+    if not isinstance(places, Mapping):
+        raise TypeError(f"places must be codes by name, got {type(places).__name__}")
+    for name, place in places.items():
+        z = torch.tensor(list(place), dtype=low.dtype)
+        if z.shape != (2,) or ((z < low) | (z > high)).any():
+            raise ValueError(
+                f"places must be codes between low and high, got {name!r} at "
+                f"{list(place)}"
+            )
+    return {name: [float(v) for v in place] for name, place in places.items()}
+
+
+def _checked_grid(grid: tuple[int, int]) -> tuple[int, int]:
+    """Return how many images stand across and down."""
+    sizes = check_sizes(grid, "grid", maximum=100)
+    if len(sizes) != 2:
+        raise ValueError(f"grid must be two numbers, got {grid}")
+    return sizes[0], sizes[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from numbers import Real
 
+import torch
 from torch import Tensor
 
 from genbook._validate import check_tensor
@@ -28,7 +29,7 @@ def best_constant(x: Tensor, low: float = -math.inf, high: float = math.inf) -> 
     constant has learned nothing that depends on its input.
 
     Args:
-        x: Observations, ``(n, *event)``.
+        x: Observations of any shape, ``(n, *event)``.
         low: The smallest value that the answer may have.
         high: The largest.
 
@@ -59,7 +60,7 @@ def clipping_error(x: Tensor, low: float, high: float) -> Tensor:
     the range is [0, 1], for a hyperbolic tangent [-1, 1].
 
     Args:
-        x: Observations, ``(n, *event)``.
+        x: Observations of any shape, ``(n, *event)``.
         low: The smallest value of the output.
         high: The largest.
 
@@ -88,6 +89,8 @@ def _check(x: Tensor, low: float, high: float) -> tuple[float, float]:
             raise TypeError(
                 f"{name} must be a number, got {type(bound).__name__} {bound!r}"
             )
+        if torch.finfo(x.dtype).max < abs(bound) < math.inf:
+            raise ValueError(f"{name} must be a number of {x.dtype}, got {bound}")
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}")
     return float(low), float(high)

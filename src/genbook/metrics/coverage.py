@@ -10,7 +10,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_labels, check_tensor
+from genbook._validate import check_count, check_each, check_labels, check_tensor
 from genbook.data.base import KnownDensity
 from genbook.metrics.accuracy import Estimate
 
@@ -147,7 +147,7 @@ def _names(classes: int | Sequence[str]) -> tuple[str, ...]:
     if not isinstance(classes, Sequence):
         return tuple(str(i) for i in range(check_count(classes, "classes", 1)))
     check_count(len(classes), "the number of classes", 1)
-    return tuple(classes)
+    return tuple(check_each(classes, "classes", str))
 
 
 def _shares(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_positive
+from genbook._validate import (
+    check_count,
+    check_each,
+    check_generator,
+    check_number,
+    check_positive,
+)
 from genbook.metrics.accuracy import Estimate
 from genbook.metrics.two_sample import _distances, _pair, _permutation
 
@@ -239,10 +246,10 @@ def _check_plan(
     check_count(permutations, "permutations", 1)
     check_positive(noise, "noise", zero=True)
     _check_ratio(ratio)
-    if not 1 / (1 + permutations) <= level < 1:
+    if not 1 / (1 + permutations) <= check_number(level, "level") < 1:
         raise ValueError(
             f"level must be below 1 and at least 1 / (1 + permutations), got {level}"
         )
-    for share in shares:
+    for share in check_each(shares, "shares", Real):
         if not 0 < share <= 1:
             raise ValueError(f"shares must lie above 0 and up to 1, got {share}")

@@ -9,7 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_labels, check_tensor
+from genbook._validate import (
+    check_count,
+    check_function,
+    check_generator,
+    check_labels,
+    check_tensor,
+)
 from genbook.metrics.two_sample import _permutation
 
 __all__ = ["NoiseFloor", "noise_floor"]
@@ -81,6 +87,7 @@ def noise_floor(
         True
     """
     check_tensor(real, "real")
+    check_function(metric, "metric")
     n = check_count(n, "n", 1)
     splits = check_count(splits, "splits", 2)
     check_generator(generator)

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Discrete
 
-from genbook._validate import check_count, check_seed
+from genbook._validate import check_count, check_kind, check_seed
 
 #: The table of turns may have so many entries, each a small list.
 MOST_TURNS = 1_000_000
@@ -93,7 +93,14 @@ class ClassificationBandit(gymnasium.Env[np.int64, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.int64, dict[str, Any]]:
-        """Draw an observation and return its state and an empty dictionary."""
+        """Draw an observation and return its state and an empty dictionary.
+
+        Raises:
+            TypeError: If ``options``, which change nothing, are neither ``None`` nor a
+                dictionary.
+        """
+        if options is not None:
+            check_kind(options, "options", dict)
         super().reset(seed=None if seed is None else check_seed(seed))
         self._round = int(self.np_random.integers(len(self._states)))
         return self._states[self._round], {}

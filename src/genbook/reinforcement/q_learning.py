@@ -6,6 +6,7 @@ so the values that an agent learns by trying can be checked against the exact on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +134,7 @@ def value_iteration(
 
 
 def policy_value(
-    table: TransitionTable, policy: np.ndarray, discount: float
+    table: TransitionTable, policy: np.ndarray | Sequence[int], discount: float
 ) -> np.ndarray:
     """Return the exact value of each state under a policy, ``(S,)``.
 

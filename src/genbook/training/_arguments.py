@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from genbook._validate import (
     check_count,
+    check_labels,
     check_number,
     check_positive,
     check_seed,
@@ -103,6 +104,8 @@ def check_data(
     x_val, y_val = _check_pair(x_val, y_val, ("x_val", "y_val"), like, shape)
     if (y is None) != (y_val is None):
         raise ValueError("y and y_val must be given together, got one of them")
+    if y is not None and y_val is not None:
+        _check_like(y_val, y, getattr(model, "classes", 0))
     return Data(x, y, x_val, y_val)
 
 
@@ -136,6 +139,18 @@ def _check_pair(
     if y.is_floating_point():
         check_tensor(y, names[1])
     return _plain(x), _plain(y)
+
+
+def _check_like(y_val: Tensor, y: Tensor, classes: int) -> None:
+    """Check what is validated with against what is trained on."""
+    numbers = [t.is_floating_point() or t.is_complex() for t in (y, y_val)]
+    if numbers[0] != numbers[1] or y_val.ndim != y.ndim:
+        raise TypeError(
+            f"y_val must be like y, {y.dtype} in {y.ndim} dimensions, got "
+            f"{y_val.dtype} in {y_val.ndim}"
+        )
+    if classes and y_val.ndim == 1 and not numbers[1]:
+        check_labels(y_val, "y_val", classes)
 
 
 def _plain(t: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genbook._printing import printable
-from genbook._validate import check_count, check_seed
+from genbook._validate import check_count, check_kind, check_seed
 from genbook.models.base import Model
 from genbook.training.schedules import Schedule
 
@@ -69,6 +69,7 @@ class TrainState:
         grad_clip: The largest norm of a gradient, or ``None``.
         history: What happened so far; the loop goes on where it ends.
         on_step: Called after each step with the number of steps taken.
+        due: Whether it then reads the record, which may otherwise be written later.
     """
 
     batch: Batches
@@ -80,10 +81,13 @@ class TrainState:
     grad_clip: float | None = None
     history: History = field(default_factory=History)
     on_step: Callable[[int], None] = lambda done: None
+    due: Callable[[int], bool] = lambda done: True
 
 
 def descend(model: Model, state: TrainState) -> None:
     """Lower the loss: take a batch, its gradient, and a step; repeat."""
+    check_kind(model, "model", nn.Module)
+    check_kind(state, "state", TrainState)
     for step in range(state.history.steps, state.steps):
         x, y = state.batch(step)  # (batch, *event), (batch, ...) or None
         loss = model.loss(x, y, generator=state.generator)  # ()
@@ -110,8 +114,9 @@ class Batches:
     first row of a batch otherwise than the last, and must not learn from the order.
 
     Args:
-        x: Observations, ``(n, *event_shape)``.
-        y: Conditions, ``(n, ...)``, or ``None``.
+        x: Observations of any type, ``(n, *event_shape)``, not looked at: NaN and
+            infinity come out again.
+        y: Conditions of any type, ``(n, ...)``, not looked at either, or ``None``.
         size: The rows of a batch.
         seed: The seed of the shuffling, drawn on the CPU whatever the device of ``x``.
 
@@ -151,5 +156,6 @@ class Batches:
 
     def state(self, step: int) -> Tensor:
         """Return the generator's state from which ``step`` can be drawn again."""
+        check_count(step, "step")
         fresh = self.order is None or step % self.per_epoch == 0
         return self.generator.get_state() if fresh else self.epoch_state

@@ -133,6 +133,16 @@ def test_titles(page):
     assert "level 3 below level 1" in found(page_rules.one_title, page("# T\n### B\n"))
 
 
+def test_headings_are_written_as_sentences(page):
+    good = "# Models\n## A bound: the ELBO\n## Lost? No, RealNVP of Gaussians\n"
+    assert not found(page_rules.sentence_case, page(good))
+    bad = page("# Models\n## A Bound\n## the bound: What it is\n")
+    text = found(page_rules.sentence_case, bad)
+    assert "'Bound' has a capital" in text
+    assert "begins with a small letter" in text
+    assert "'What' has a capital" in text
+
+
 def cell(lines: list[str], options: str = "") -> str:
     return "\n".join(["```{code-cell} python", *([options] if options else []), *lines])
 

@@ -139,10 +139,12 @@ def open_page(browser):
         page.on("console", heard)
         page.on("pageerror", lambda error: page.trouble.append(f"uncaught: {error}"))
         page.on("request", asked)
-        page.on(
-            "requestfailed",
-            lambda request: page.trouble.append(f"not found: {request.url}"),
-        )
+
+        def failed(request):
+            if request.failure != "net::ERR_ABORTED":  # a page that leads on at once
+                page.trouble.append(f"not found: {request.url}")
+
+        page.on("requestfailed", failed)
         page.goto(url, wait_until=wait)
         return page
 
@@ -159,6 +161,7 @@ def read_through(page) -> None:
           for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
             scrollTo({ top: y, behavior: "instant" });
             await new Promise((done) => setTimeout(done, 20));
+            await new Promise(requestAnimationFrame); // a slow machine draws it too
           }
         }"""
     )

@@ -13,17 +13,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genbook import training
-from genbook.course import plotting, scoreboard, style, tables, timeline
+from genbook.course import diagrams, plotting, scoreboard, style, tables, timeline
 from genbook.course.drawings import family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.recipes import adversarial, autoregressive, bridges
+from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
 from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.image_classifier import ImageClassifier
 from genbook.explorables.box import explore_box
+from genbook.explorables.guess import explore_guess
 from genbook.metrics import nats_above_entropy
-from genbook.models.adversarial.gan import GAN, Times
+from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
@@ -166,7 +168,6 @@ def codes() -> None:
     game.generator_loss(fake, Y)
     game.update_ema()
     game.sample(4, Y[:4], generator=seeded())
-    Times(2.0)(X)
 
 
 def paths() -> None:
@@ -341,12 +342,20 @@ def figures() -> None:
     states = np.zeros(4)
     gridworld.draw_grid(ax, ["SF", "HG"], values=states, policy=states.astype(int))
     gridworld.draw_loop(ax, agent="a", environment="b", action="c", feedback="d")
+    three = [("x", "(n, 2)", "data"), ("linear", "(n, 3)"), ("add", "(n, 2)")]
+    diagrams.layers_diagram(three, skips=[(0, 2)])
+    diagrams.process_diagram({"a": ["b", "c"]}, back={"a": (1, 0, "d")}, width="text")
+    diagrams.boxes_diagram({"a": (0, 0), "b": (1, 1)}, [("a", "b", "c")], width="text")
+    diagrams.units_diagram([2, 1], ["a", "b"])
     found = tables.table([{"model": "a", "nats": 1.0}])
     for write in (found.to_html, found.to_latex, found.to_markdown, found.to_myst):
         write()
     explorer = explore_box(X, LOW, HIGH, aspect=1.0)
     explorer.log_likelihood(LOW, HIGH)
+    explorer._repr_mimebundle_()
+    explore_guess(X, lambda x: x[:, 0] > 0, LOW, HIGH, aspect=1.0)
     Package("genbook", None).key(Code("abc", Imports(frozenset({"json"}))))
+    file_digest(Path(__file__))
 
 
 ALL: list[Callable[[], object]] = [

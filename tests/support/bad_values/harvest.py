@@ -134,7 +134,9 @@ def harvest(
         by_code.setdefault(t.code, []).append(t)
     seen = Harvest(by_code)
     finder = doctest.DocTestFinder(exclude_empty=True)
-    tests = [t for m in modules() for t in finder.find(m, m.__name__) if t.examples]
+    homes = dict.fromkeys(modules())
+    homes |= {sys.modules[t.home]: None for t in targets}
+    tests = [t for m in homes for t in finder.find(m, m.__name__) if t.examples]
     with contextlib.redirect_stdout(io.StringIO()):
         sys.setprofile(seen.see)
         try:
@@ -146,4 +148,17 @@ def harvest(
                 )
         finally:
             sys.setprofile(None)
+    borrow(by_code, seen.calls)
     return seen.calls
+
+
+def borrow(
+    by_code: dict[CodeType, list[Target]], calls: dict[Target, list[Call]]
+) -> None:
+    """Give a method of a class that nobody makes the calls of an heir's."""
+    for alike in by_code.values():
+        for target in [t for t in alike if t.of and t not in calls]:
+            for other in alike:
+                if other.of and other in calls and issubclass(other.of, target.of):
+                    calls[target] = calls[other]
+                    break

@@ -67,6 +67,11 @@ class Target:
         return self.of is not None and "." in self.name
 
     @property
+    def home(self) -> str:
+        """The module that it is written in."""
+        return inspect.unwrap(self.function).__module__
+
+    @property
     def attribute(self) -> str:
         """The name without its class."""
         return self.name.rpartition(".")[2]
@@ -94,12 +99,12 @@ def targets() -> list[Target]:
 
 
 def _targets(module: ModuleType) -> Iterator[Target]:
-    names = getattr(module, "__all__", None) or [
-        n for n in vars(module) if not n.startswith("_")
-    ]
-    for name in names:
+    exported = getattr(module, "__all__", None)
+    for name in exported or [n for n in vars(module) if not n.startswith("_")]:
         value = getattr(module, name)
-        if getattr(value, "__module__", None) != module.__name__:
+        home = getattr(value, "__module__", None) or ""
+        hidden = "._" in home and home.startswith("genbook.")
+        if home != module.__name__ and not (exported and hidden):
             continue
         if inspect.isfunction(value):
             yield Target(

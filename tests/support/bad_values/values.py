@@ -57,7 +57,7 @@ def _of_tensor(t: Tensor) -> dict[str, Any]:
     if t.is_floating_point():
         made["wrong dtype"] = t.detach().nan_to_num(0, 0, 0).long()
         for kind, bad in (("NaN", NAN), ("inf", INF)):
-            made[kind] = t.detach().clone()
+            made[kind] = t.detach().clone(memory_format=torch.contiguous_format)
             if t.numel():
                 made[kind].view(-1)[0] = bad
     else:

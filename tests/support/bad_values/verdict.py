@@ -63,7 +63,8 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
         return "clear", text
     frame = traceback.extract_tb(error.__traceback__)[-1]
     known = [trial.parameter.name]
-    if trial.kind in ("empty", "huge"):  # two that differ in length: either is named
+    left_out = trial.value is None and trial.parameter.default is None
+    if trial.kind in ("empty", "huge") or left_out:  # two do not fit: either is named
         known += [p.name for p in parameters(trial.target)]
     names = re.search(rf"\b({'|'.join(map(re.escape, known))})\b", str(error))
     if not frame.filename.startswith(HOME):

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from genbook.course import plotting, taxonomy
+from genbook.course._axes import check_axes
 from genbook.course.taxonomy import MEMBERS, SETS
 
 _LINE = 0.62  # from one name to the next
@@ -33,6 +34,7 @@ def rings() -> dict[str, list[str]]:
 
 def draw_sets(ax: Axes) -> None:
     """Draw the nested sets as frames, each model by its name in its smallest set."""
+    check_axes(ax)
     columns = {s: 3 for s in SETS}
     lines = {s: -(-len(names) // columns[s]) for s, names in rings().items()}
     top, left, right, bottom = 0.0, 0.0, 12.0, 0.0
@@ -66,6 +68,7 @@ def draw_sets(ax: Axes) -> None:
 
 def draw_tree(ax: Axes) -> None:
     """Draw the three approaches as a tree that grows to the right, with years."""
+    check_axes(ax)
     years = {m.name: m.year for m in MEMBERS}
     ends: list[float] = []
 

@@ -7,12 +7,15 @@ which says what it is for. Today's generative AI lies where the two overlap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from genbook._validate import check_each
 from genbook.course import plotting
+from genbook.course._axes import check_axes
 
 AI = "artificial intelligence"
 LEARNING = "machine learning"
@@ -120,17 +123,28 @@ _LISTS = {
 _LINE = 0.56
 
 
-def region(methods: tuple[Method, ...], *fields: str) -> list[Method]:
+def region(methods: Sequence[Method], *fields: str) -> list[Method]:
     """Return the methods whose smallest sets are exactly these.
+
+    Args:
+        methods: Methods.
+        *fields: Names of sets, one at least.
+
+    Raises:
+        TypeError: If ``methods`` are none.
+        ValueError: If there is no such set, or none is named.
 
     Example:
         >>> [m.name for m in region(METHODS, AI)]
         ['value iteration']
     """
+    if not fields or not all(isinstance(f, str) and f in FIELDS for f in fields):
+        raise ValueError(f"fields must be of {list(FIELDS)}, got {list(fields)}")
+    check_each(methods, "methods", Method)
     return [m for m in methods if set(m.fields) == set(fields)]
 
 
-def draw_landscape(ax: Axes, methods: tuple[Method, ...] = METHODS) -> None:
+def draw_landscape(ax: Axes, methods: Sequence[Method] = METHODS) -> None:
     """Draw the sets as frames and each method by its name in its own region.
 
     In an SVG each name is a link to its chapter, from a page one folder below the root.
@@ -138,7 +152,8 @@ def draw_landscape(ax: Axes, methods: tuple[Method, ...] = METHODS) -> None:
     Raises:
         ValueError: If a method lies in a region that the map does not have.
     """
-    for m in methods:
+    check_axes(ax)
+    for m in check_each(methods, "methods", Method):
         if frozenset(m.fields) not in _LISTS:
             raise ValueError(f"{m.name!r} lies in no region of the map: {m.fields}")
     for field, (left, bottom, width, height, colour, line) in _FRAMES.items():

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from genbook._validate import check_each, check_text
 from genbook.course import plotting
+from genbook.course._axes import check_axes
 
 #: The actions of FrozenLake, in Gymnasium's order.
 ACTIONS = ("left", "down", "right", "up")
@@ -35,17 +37,19 @@ def draw_grid(
             tile, ``(S,)``.
 
     Raises:
-        ValueError: If the rows differ in length, an array is not one number a tile, or
-            an action is unknown.
+        TypeError: If an argument has the wrong type.
+        ValueError: If the rows differ in length, an array is not one number a tile, a
+            value is not finite, or an action is unknown.
     """
-    rows, columns = len(tiles), len(tiles[0]) if tiles else 0
+    check_axes(ax)
+    rows, columns = len(check_each(tiles, "tiles", str)), len(tiles[0]) if tiles else 0
     if not columns or any(len(row) != columns for row in tiles):
         raise ValueError(f"tiles must be rows of one length, got {list(tiles)}")
-    for name, array in (("values", values), ("policy", policy)):
-        if array is not None and np.shape(array) != (rows * columns,):
-            raise ValueError(
-                f"{name} must be ({rows * columns},), got {np.shape(array)}"
-            )
+    for name, array, kinds in (("values", values, "f"), ("policy", policy, "iu")):
+        if array is not None:
+            _check_array(array, name, rows * columns, kinds)
+    if values is not None and not np.isfinite(values).all():
+        raise ValueError(f"values must be finite, got {values}")
     if policy is not None and not np.isin(policy, range(len(ACTIONS))).all():
         raise ValueError(f"policy must name actions from 0 to 3, got {policy}")
     for state, tile in enumerate("".join(tiles)):
@@ -70,6 +74,16 @@ def draw_grid(
             )
     ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
+
+
+def _check_array(array: np.ndarray, name: str, n: int, kinds: str) -> None:
+    """Refuse what is not an array of a kind, with one number for each tile."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+        wanted = "integers" if "i" in kinds else "floating-point numbers"
+        got = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{name} must be an array of {wanted}, got {got}")
+    if array.shape != (n,):
+        raise ValueError(f"{name} must be ({n},), got {array.shape}")
 
 
 def _draw_tile(ax: Axes, x: int, y: int, tile: str) -> None:
@@ -101,7 +115,15 @@ def draw_loop(
         environment: What stands in the environment's box, below its name.
         action: What the arrow from the agent to the environment carries.
         feedback: What the arrow back carries.
+
+    Raises:
+        TypeError: If ``ax`` cannot be drawn on, or a text is none.
     """
+    check_axes(ax)
+    check_text(agent, "agent")
+    check_text(environment, "environment")
+    check_text(action, "action")
+    check_text(feedback, "feedback")
     boxes = {0.0: ("agent", agent, plotting.MODEL)}
     boxes[6.6] = ("environment", environment, plotting.DATA)
     for left, (name, text, colour) in boxes.items():

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genbook._validate import check_count
 from genbook.data.world import WorldMap
 
 __all__ = ["World", "world_data"]
@@ -48,6 +49,6 @@ def world_data(n: int = 50_000, held_out: int = 10_000) -> World:
     """
     p_data = WorldMap()
     seeds = [torch.Generator().manual_seed(s) for s in (1, 11)]
-    sizes = (n, held_out)
+    sizes = check_count(n, "n"), check_count(held_out, "held_out")
     x, new = (p_data.sample(k, generator=g) for k, g in zip(sizes, seeds, strict=True))
     return World(p_data, x, new)

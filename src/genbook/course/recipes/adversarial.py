@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from genbook._validate import (
+    check_count,
+    check_function,
+    check_kind,
+    check_positive,
+    check_seed,
+    check_tensor,
+)
 from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes._data import check_images
 from genbook.models.adversarial.gan import GAN
 from genbook.training import History
 
@@ -51,6 +60,7 @@ def gan_digits(
         steps: How long.
         seed: Decides the first weights, the batches and the noise.
     """
+    check_images(x)
     sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
     sizes["classes"] = 0 if y is None else 10
     with seeded_init(seed):
@@ -90,14 +100,20 @@ def train_with_snapshots(
     Returns:
         What ``look`` returned each time.
 
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``x`` has another shape, is empty or not finite, or a number is
+            out of range.
+
     Example:
         >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
         >>> game = GAN((2,), hidden=(8,))
         >>> train_with_snapshots(game, x, lambda model: model.training, steps=100)
         [True, True]
     """
+    _check_game(model, x, look, steps, every, lr)
     optimiser = torch.optim.Adam(model.parameters(), lr=lr, betas=BETAS)
-    dice = torch.Generator().manual_seed(seed)
+    dice = torch.Generator().manual_seed(check_seed(seed))
     seen = []
     for step in range(1, steps + 1):
         rows = torch.randint(len(x), (128,), generator=dice)
@@ -107,3 +123,20 @@ def train_with_snapshots(
         if step % every == 0:
             seen.append(look(model))
     return seen
+
+
+def _check_game(
+    model: GAN,
+    x: Tensor,
+    look: Callable[[GAN], T],
+    steps: int,
+    every: int,
+    lr: float,
+) -> None:
+    """Refuse what cannot be played, or watched."""
+    check_kind(model, "model", GAN)
+    check_tensor(x, "x", ("n", *model.event_shape), dtype=model.dtype)
+    check_function(look, "look")
+    check_count(steps, "steps", 1)
+    check_count(every, "every", 1, max(steps, 1))
+    check_positive(lr, "lr", maximum=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from genbook._validate import check_integers
 from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes._data import check_images, check_points
 from genbook.models.autoregressive.made import MADE
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
@@ -22,13 +24,14 @@ def made_world(
     """Train masked networks of both orders on points of the map.
 
     Args:
-        x: Points, ``(n, 2)``.
+        x: Points, ``(n, 2)``, in [-1, 1]².
         steps: How many steps.
         seed: Decides the first weights and the batches.
 
     Returns:
         The model and the history of its training.
     """
+    check_points(x)
     low, high = [-1.0, -1.0], [1.0, 1.0]
     orders = [(0, 1), (1, 0)]
     with seeded_init(seed):
@@ -51,6 +54,7 @@ def pixelcnn_digits(
     Returns:
         The model and the history of its training.
     """
+    check_images(x)
     with seeded_init(seed):
         model = PixelCNN(x.shape[1:], 2, channels=16, depth=5, classes=10)
     x = model.quantise(x)
@@ -60,7 +64,7 @@ def pixelcnn_digits(
 
 
 def transformer_prose(
-    x: Tensor, *, vocab_size: int, steps: int = 430, seed: int = 0
+    x: Tensor, *, vocab_size: int, steps: int = 900, seed: int = 0
 ) -> tuple[Transformer, History]:
     """Train a small transformer on passages.
 
@@ -73,6 +77,9 @@ def transformer_prose(
     Returns:
         The model and the history of its training.
     """
+    x = check_integers(x, "x", "tokens")
+    if x.ndim != 2:
+        raise ValueError(f"x must be (n, context_length), got {tuple(x.shape)}")
     with seeded_init(seed):
         model = Transformer(vocab_size, x.shape[1], width=64, depth=2, heads=4)
     history = cached_fit(model, x, steps=steps, batch_size=64, lr=1e-2, seed=seed)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from genbook._validate import check_labels, check_seed, check_tensor
 from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes._data import check_points
 from genbook.models.flows.dequantisation import dequantise
 from genbook.models.flows.flow import Flow
 from genbook.training import History
@@ -32,6 +33,7 @@ def spline_world(
         >>> model.sample(3).shape
         torch.Size([3, 2])
     """
+    check_points(x)
     low, high = [-1.0, -1.0], [1.0, 1.0]
     with seeded_init(seed):
         model = Flow(

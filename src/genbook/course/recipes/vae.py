@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes._data import check_images
 from genbook.models.variational.vae import VAE
 from genbook.training import History
 
@@ -67,6 +68,7 @@ def vae_digits(
         >>> model.decode(zeros(3, 16)).shape
         torch.Size([3, 1, 14, 14])
     """
+    check_images(x)
     classes = 0 if y is None else 10
     with seeded_init(seed):
         model = VAE(

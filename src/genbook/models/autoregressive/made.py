@@ -26,6 +26,7 @@ from genbook._validate import (
 from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.autoregressive._orders import check_orders
 from genbook.models.base import TractableModel
+from genbook.models.networks._doors import check_rows
 from genbook.models.networks.mlp import fourier_features
 
 
@@ -66,6 +67,7 @@ class MaskedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the weights that the mask lets through."""
+        check_rows(x, self.weight)
         return linear(x, self.weight * self.mask, self.bias)
 
 
@@ -184,10 +186,8 @@ class MADE(TractableModel):
         if check_count(net, "net") >= len(self.nets):
             raise ValueError(f"net must be below {len(self.nets)}, got {net}")
         unit = ((x - self.low) / (self.high - self.low)).reshape(-1, 1)  # (n * dim, 1)
-        sines = fourier_features(unit, self.frequencies, math.pi)[
-            :, 1:
-        ]  # (n * dim, 2 * octaves)
-        seen = torch.cat([unit * 2 - 1, sines], 1).unflatten(0, x.shape).flatten(1)
+        waves = fourier_features(unit, self.frequencies, math.pi)[:, 1:]  # (n * dim, …)
+        seen = torch.cat([unit * 2 - 1, waves], 1).unflatten(0, x.shape).flatten(1)
         if (h := self._label_features(y, len(x))) is not None:
             seen = torch.cat([seen, h], 1)
         return self.nets[net](seen).unflatten(1, (-1, self.bins)).log_softmax(-1)
@@ -204,7 +204,7 @@ class MADE(TractableModel):
         log_p = []
         for net in range(len(self.nets)):
             mass = self.log_mass(x, y, net=net).gather(2, k[..., None]).squeeze(2)
-            total = (mass - width.log()).sum(1)  # (10.1)
+            total = (mass - width.log()).sum(1)  # (12.1)
             log_p.append(torch.where(inside, total, -torch.inf))
         return torch.stack(log_p, 1)
 
@@ -214,7 +214,7 @@ class MADE(TractableModel):
         It is the logarithm of equation :eq:`eq-ar-mixture`.
         """
         log_p = self.log_prob_by_order(x, y)  # (n, orders)
-        return log_p.logsumexp(1) - math.log(log_p.shape[1])  # (10.2)
+        return log_p.logsumexp(1) - math.log(log_p.shape[1])  # (12.2)
 
     def loss(
         self,
@@ -287,7 +287,7 @@ class MADE(TractableModel):
         x, width = self.low.expand(u.shape).clone(), self._width()
         for i in self.orders[net]:
             log_p = self.log_mass(x, y, net=net)[:, i]  # (n, bins)
-            p = (log_p / temperature).softmax(-1)  # (10.3)
+            p = (log_p / temperature).softmax(-1)  # (12.3)
             k = inverse_cdf(p, u[:, i : i + 1])  # (n, 1)
             before = (p.cumsum(-1) - p).gather(1, k)  # the probability to the left
             # What is left of u, within the bin: uniform again.

@@ -40,10 +40,7 @@ def check_frequencies(frequencies: int) -> int:
 
 def check_widths(hidden: Sequence[int]) -> tuple[int, ...]:
     """Return ``hidden`` as a tuple if it holds widths of layers."""
-    widths = check_sizes(hidden, "hidden")
-    for width in widths:
-        check_count(width, "hidden", 1, MAX_WIDTH)
-    return widths
+    return check_sizes(hidden, "hidden", maximum=MAX_WIDTH)
 
 
 def check_theta(

@@ -5,6 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from genbook._validate import check_count
+from genbook.models.networks._doors import check_rows
+
+#: No vector may be longer: a layer of such a width has a gigabyte.
+MOST_WIDTH = 2**14
+
 
 class Attention(nn.Module):
     r"""Masked self-attention with several heads.
@@ -15,13 +21,23 @@ class Attention(nn.Module):
     length of a head's vectors.
 
     Args:
-        width: The length of each token's vector, a multiple of ``heads``.
+        width: The length of each token's vector, a multiple of ``heads``, at most
+            16,384.
         heads: How many heads.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is out of range, or ``heads`` does not divide ``width``.
+
+    Example:
+        >>> import torch
+        >>> Attention(8, heads=2)(torch.zeros(1, 3, 8)).shape
+        torch.Size([1, 3, 8])
     """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        width, self.heads = _check_sizes(width, heads)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
@@ -29,24 +45,45 @@ class Attention(nn.Module):
         """Return equation :eq:`eq-ar-attention` for all heads.
 
         Args:
-            x: A vector for each token, ``(n, T, width)``.
+            x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
 
         Returns:
             A tensor of the shape of ``x``.
+
+        Raises:
+            TypeError: If ``x`` is not of the layer's type.
+            ValueError: If it has another shape.
         """
+        check_rows(x, self.out.weight, "n", "T")
         q, k, v = (
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (10.5)
+        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (12.5)
         return self.out(seen.transpose(1, 2).flatten(2))  # (n, T, width)
 
 
 class Block(nn.Module):
-    """Attention, then a small network for each token, each added to what came in."""
+    """Attention, then a small network for each token, each added to what came in.
+
+    Args:
+        width: The length of each token's vector, a multiple of ``heads``, at most
+            16,384.
+        heads: How many heads.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is out of range, or ``heads`` does not divide ``width``.
+
+    Example:
+        >>> import torch
+        >>> Block(8, heads=2)(torch.zeros(1, 3, 8)).shape
+        torch.Size([1, 3, 8])
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        width, heads = _check_sizes(width, heads)
         self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
@@ -55,5 +92,15 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the shape of ``x``, ``(n, T, width)``."""
+        check_rows(x, self.attention.out.weight, "n", "T")
         x = x + self.attention(self.norm1(x))
         return x + self.mlp(self.norm2(x))
+
+
+def _check_sizes(width: int, heads: int) -> tuple[int, int]:
+    """Check the length of a vector, and how many heads share it."""
+    width = check_count(width, "width", 1, MOST_WIDTH)
+    heads = check_count(heads, "heads", 1, MOST_WIDTH)
+    if width % heads:
+        raise ValueError(f"heads must divide width {width}, got {heads}")
+    return width, heads

@@ -29,8 +29,8 @@ def random_affine(
     between plus and minus ``strength``.
 
     Args:
-        x: Images, ``(n, channels, height, width)``.
-        strength: How far an entry may leave the identity; 0 for none.
+        x: Images, ``(n, channels, height, width)``; NaN and infinity come out again.
+        strength: How far an entry may leave the identity, at most 1,000; 0 for none.
         padding: What stands outside an image: ``"zeros"``, or ``"border"`` for its
             outermost pixels.
         generator: The source of randomness; the global one when ``None``.
@@ -40,7 +40,7 @@ def random_affine(
 
     Raises:
         TypeError: If ``x`` is not a floating-point tensor.
-        ValueError: If ``x`` has another shape, ``strength`` is negative, or
+        ValueError: If ``x`` has another shape, ``strength`` is out of range, or
             ``padding`` is unknown.
 
     Example:
@@ -48,7 +48,7 @@ def random_affine(
         torch.Size([5, 1, 28, 28])
     """
     check_tensor(x, "x", ("n", "channels", "height", "width"), finite=False)
-    strength = check_positive(strength, "strength", zero=True)
+    strength = check_positive(strength, "strength", zero=True, maximum=1000)
     check_choice(padding, "padding", ("zeros", "border"))
     check_generator(generator)
     noise = torch.empty(len(x), 2, 3, dtype=x.dtype, device=x.device)

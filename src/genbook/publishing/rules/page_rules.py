@@ -35,6 +35,10 @@ _BANNED = {
     "visualize": "visualise",
 }
 
+# Words that begin with a capital letter wherever they stand.
+_NAMES = {"Gaussian", "Gaussians", "Heun", "Jensen–Shannon", "Kullback–Leibler"}
+_NAMES |= {"Bayes", "Bernoulli", "Fisher", "Fourier", "Langevin", "Markov"}
+
 
 def front_matter(page: Page) -> Iterator[Problem]:
     """A page has a description; a chapter also its rows, scripts and outcomes."""
@@ -70,6 +74,19 @@ def one_title(page: Page) -> Iterator[Problem]:
         if level > previous + 1:
             yield at(page, line, f"a heading of level {level} below level {previous}")
         previous = level
+
+
+def sentence_case(page: Page) -> Iterator[Problem]:
+    """A heading has capitals where a sentence has them: its first word, and names."""
+    for line, text, inside in page.prose:
+        if inside or not re.match(r"#+ ", text) or page.name.endswith("book/index"):
+            continue
+        heading = plain(text.lstrip("# "))
+        if re.match(r"[a-z]", heading) and "/api/" not in page.name:
+            yield at(page, line, f"{heading!r} begins with a small letter")
+        for word in re.findall(r"(?<![.?!]) ([A-Z][a-z]+(?:–[A-Z][a-z]+)?)\b", heading):
+            if word not in _NAMES:
+                yield at(page, line, f"{word!r} has a capital within a heading")
 
 
 def labelled_statements(page: Page) -> Iterator[Problem]:
@@ -168,6 +185,7 @@ def length(page: Page) -> Iterator[Problem]:
 RULES: tuple[Callable[[Page], Iterator[Problem]], ...] = (
     front_matter,
     one_title,
+    sentence_case,
     labelled_statements,
     solved_exercises,
     computed_numbers,

@@ -38,6 +38,7 @@ from genbook.publishing.website.linked_figures import (
     linked_figure,
     visit_linked_figure,
 )
+from genbook.publishing.website.panels import panels, windows
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
 _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -130,16 +131,24 @@ def visit_themed_image(self: Any, node: nodes.Element) -> None:
     looks = {"only-light": node["light"], "only-dark": node["dark"]}
     if node["light"] == node["dark"]:
         looks = {"": node["light"]}
+    looks = {name: f"{self.builder.imgpath}/{file}" for name, file in looks.items()}
+    whole = " gb-whole" if node["panels"] else ""
     for name, file in looks.items():
         attributes = {
-            "src": f"{self.builder.imgpath}/{file}",
+            "src": file,
             "alt": node.get("alt", ""),
             "width": width,
             "height": height,
             "loading": "lazy",
             "decoding": "async",
         }
-        self.body.append(self.emptytag(node, "img", "\n", CLASS=name, **attributes))
+        self.body.append(
+            self.emptytag(node, "img", "\n", CLASS=name + whole, **attributes)
+        )
+    if whole:
+        self.body.append(
+            windows(node["panels"], looks, node["size"], node.get("alt", ""))
+        )
     raise nodes.SkipNode
 
 
@@ -165,6 +174,7 @@ class DarkTwins(SphinxPostTransform):
         if size is None or "width" in image or "height" in image:
             return
         ours = any(code.lower() in DARK for code in _HEX.findall(svg))
+        pieces = panels(svg)
         svg = light_shapes(tidy_svg(svg))
         if has_links(svg):
             looks = {"light": svg, "dark": dark_svg(svg), "name": path.stem}
@@ -174,9 +184,8 @@ class DarkTwins(SphinxPostTransform):
         dark = light
         if ours:
             dark = self.write(f"{path.stem}-dark.svg", light_pixels(dark_svg(svg)))
-        image.replace_self(
-            themed_image("", **image.attributes, light=light, dark=dark, size=size)
-        )
+        kept = {**image.attributes, "light": light, "dark": dark, "size": size}
+        image.replace_self(themed_image("", **kept, panels=pieces))
 
     def write(self, name: str, svg: str) -> str:
         """Keep a figure and have Sphinx copy it to the site's images."""

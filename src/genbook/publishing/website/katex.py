@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from myst_parser.mdit_to_docutils.sphinx_ import SphinxRenderer
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
@@ -174,6 +175,17 @@ def visit_block(self: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def steady_label(renderer: Any) -> str:
+    """Name the next AMS environment of a page by its place; MyST names it at random.
+
+    Args:
+        renderer: MyST's, which holds the page.
+    """
+    env = renderer.sphinx_env
+    pages = [page for page, _ in env.get_domain("math").equations.values()]
+    return f"{env.docname.replace('/', '-')}-{pages.count(env.docname) + 1}"
+
+
 def copy_style(app: Sphinx) -> None:
     """Put the style sheet where the pages ask for it; the fonts come at the end."""
     if app.builder.name != "html":
@@ -199,6 +211,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("genbook.publishing.content.macros")
     app.add_html_math_renderer("genbook", (visit_inline, None), (visit_block, None))
     app.setup_extension("genbook.publishing.website.katex_fonts")
+    app.setup_extension("genbook.publishing.website.keep_together")
+    SphinxRenderer._random_label = steady_label  # type: ignore[assignment]
     app.connect("builder-inited", copy_style)
     app.connect("html-page-context", add_style)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

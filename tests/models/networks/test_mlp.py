@@ -1,0 +1,67 @@
+"""Fully connected layers and waves: what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.models.networks.mlp import fourier_features, mlp
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: mlp([2, -1]), ValueError, "sizes must be at least 1"),
+        (lambda: mlp([2, 10**12]), ValueError, "sizes must be at most 1,048,576"),
+        (lambda: mlp([2, 1.5]), TypeError, "sizes must be an integer"),
+        (lambda: mlp([[2, 1]]), TypeError, "sizes must be an integer"),
+        (lambda: mlp(None), TypeError, "sizes must be a sequence of integers"),
+        (lambda: mlp([]), ValueError, "sizes must hold at least one"),
+        (lambda: mlp([2, 1], "relu"), TypeError, "between must be a function"),
+    ],
+)
+def test_bad_layers_are_refused(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: fourier_features(x[0], 2), ValueError, r"x must be \(n, dim\)"),
+        (lambda x: fourier_features(x.long(), 2), TypeError, "x must be floating"),
+        (lambda x: fourier_features(x, -1), ValueError, "frequencies must be at least"),
+        (lambda x: fourier_features(x, None), TypeError, "frequencies must be an int"),
+        (lambda x: fourier_features(x, 65), ValueError, "frequencies must be at most"),
+        (lambda x: fourier_features(x, 2, -1.0), ValueError, "rate must be positive"),
+        (lambda x: fourier_features(x, 2, 1e300), ValueError, "rate must be at most"),
+        (
+            lambda x: fourier_features(x, 0, noise=torch.ones(2)),
+            ValueError,
+            r"noise must be \(3,\) or \(1,\), got \(2,\)",
+        ),
+        (
+            lambda x: fourier_features(x, 2, noise=x[:, 0].double()),
+            TypeError,
+            "noise must be torch.float32",
+        ),
+    ],
+)
+def test_bad_waves_are_refused(
+    call: Callable[[Tensor], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call(torch.ones(3, 2))
+
+
+def test_nan_comes_out_again_and_endless_noise_leaves_no_wave() -> None:
+    x = torch.tensor([[0.5], [torch.nan], [0.5]])
+    found = fourier_features(x, 2, noise=torch.tensor([0.1, 0.1, torch.inf]))
+    assert found[0].isfinite().all()
+    assert found[1].isnan().all()
+    assert found[2].abs().tolist()[1:] == pytest.approx([0, 0, 0, 0], abs=1e-12)
