@@ -37,7 +37,7 @@ def world() -> World:
 
 def test_a_box_over_the_map_is_measured_exactly(world: World) -> None:
     box = UniformBox.from_corners([-1, -1], [1, 1])
-    row = scoreboard.evaluate(TrainedModel("box", box, 0.5), world)
+    row = scoreboard.evaluate(TrainedModel("box", box, 0.5), world, n=10_000)
     land = world.p_data.land_area / 4
     assert row["nats"] == pytest.approx(-math.log(land), abs=1e-6)
     assert row["land"] == pytest.approx(land, abs=0.02)
@@ -60,7 +60,7 @@ def test_the_tax_of_the_sea(world: World) -> None:
             return torch.where(wet[:, None], torch.tensor([-0.9, 0.0]), x)
 
     wet = Wet.from_corners([-1, -1], [1, 1])
-    row = scoreboard.evaluate(TrainedModel("wet", wet, 0.0), world)
+    row = scoreboard.evaluate(TrainedModel("wet", wet, 0.0), world, n=10_000)
     assert row["nats"] == pytest.approx(-math.log(0.8), abs=1e-5)
     assert -math.log(row["land"]) == pytest.approx(row["nats"], abs=0.02)
 
