@@ -14,7 +14,7 @@ from genbook.course.drawings.faces import FACES, draw_faces, pixels
 ROOT = Path(__file__).parents[3]
 
 
-def test_every_paper_is_in_the_references_and_cited_beside_the_figure() -> None:
+def test_every_paper_is_listed_and_cited_beside_the_figure() -> None:
     keys = re.findall(r"@\w+\{(\w+),", (ROOT / "book/references.bib").read_text("utf8"))
     page = (ROOT / "book/learning/generative-models.md").read_text("utf8")
     for faces in FACES:
