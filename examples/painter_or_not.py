@@ -1,7 +1,8 @@
 """Ask of synthetic paintings whether our painter made them, and what gave him away.
 
 Labels follow a known rule of chance, so that the best possible accuracy is known; the
-classifier sees pixels only. Accuracies are the mean chance that an answer is right.
+classifier sees pixels only, and learns from labelled paintings which colours speak for
+him. Accuracies are the mean chance that an answer is right.
 
 Chapter: book/learning/discriminative-models.md
 """
@@ -13,6 +14,7 @@ import torch
 from genbook.cli import example_parser
 from genbook.course import plotting
 from genbook.data import paintings
+from genbook.discriminative.colours import LearnedColours
 from genbook.discriminative.logistic import LogisticRegression
 
 
@@ -21,12 +23,15 @@ def main() -> None:
     args = example_parser(__doc__).parse_args()
     n, galleries = (600, 1) if args.fast else (2_400, 3)
     kinds = list(paintings.FEATURES.values())
+    names = ["learned colours", *list(paintings.FEATURES)[1:]]
     print(f"Bayes accuracy {paintings.bayes_accuracy():.1%}")
     for seed in range(args.seed, args.seed + galleries):
         g = torch.Generator().manual_seed(seed)
         gallery = paintings.sample_paintings(n, generator=g)
-        x = paintings.measure_paintings(gallery.x)
         seen = torch.arange(n) < 2 * n // 3
+        colours = LearnedColours().fit(gallery.x[seen], gallery.y[seen])
+        x = paintings.measure_paintings(gallery.x)
+        x[:, 0] = colours.measure(gallery.x)
         z = (x - x[seen].mean(0)) / x[seen].std(0)
         truth = gallery.probability[~seen]
         print(f"gallery {seed}: {(~seen).sum()} unseen paintings")
@@ -47,7 +52,7 @@ def main() -> None:
     fig, (left, ax) = plotting.subplots(1, 2, height=2.4, width_ratios=[1, 2.2])
     plotting.show_images(left, gallery.x[~seen][i][None], columns=1)
     left.set_title(f"p = {p[i]:.2f}")
-    ax.barh(list(paintings.FEATURES), moved.tolist(), color=plotting.MODEL)
+    ax.barh(names, moved.tolist(), color=plotting.MODEL)
     ax.invert_yaxis()
     ax.set_xlabel("nats for our painter")
     fig.savefig(args.out / "moved.png")

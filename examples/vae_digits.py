@@ -1,7 +1,8 @@
 """Draw digits from a variational autoencoder, of any kind and on request.
 
 One model draws whatever comes, and nearest neighbours ask whether it has copied. The
-other is told which digit to draw, and a judge that learned from real digits reads it.
+other is told which digit to draw, and a classifier that learned from real digits reads
+it.
 
 Chapter: book/families/variational-autoencoders.md
 """
@@ -14,7 +15,7 @@ from genbook.cli import example_parser
 from genbook.course import plotting
 from genbook.course.recipes.vae import vae_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.image_classifier import train_image_classifier
+from genbook.discriminative.convolutional import train_convolutional_classifier
 from genbook.metrics import nearest_neighbour_memorisation
 
 
@@ -26,12 +27,13 @@ def main() -> None:
     ink, new_ink = (digits.x > 0.5).float(), (fresh.x > 0.5).float()
     writer, _ = vae_digits(ink, seed=args.seed, **options)
     artist, _ = vae_digits(ink, digits.y, latent_dim=4, seed=args.seed, **options)
-    classifier = train_image_classifier(
-        ink, digits.y, 10, steps=100 if args.fast else 600
+    classifier = train_convolutional_classifier(
+        ink, digits.y, 10, steps=20 if args.fast else 250
     )
 
     generator = torch.Generator().manual_seed(args.seed)
     asked = torch.arange(10).repeat(100)
+    sampled = artist.sample(1000, asked, generator=generator)
     with torch.no_grad():
         bound = writer.elbo(new_ink, generator=generator).mean()
         better = writer.elbo(new_ink, k=10, generator=generator).mean()
@@ -45,8 +47,8 @@ def main() -> None:
         f"nearest to a digit of training: {copied.share:.1%}, by chance "
         f"{copied.expected:.1%} (p = {copied.p_value:.2f})"
     )
-    obeyed = classifier.accuracy((written > 0.5).float(), asked)
-    print(f"requests that the judge reads as asked: {obeyed:.1%}")
+    for name, x in {"samples": sampled, "probabilities of black": written}.items():
+        print(f"read as asked: {classifier.accuracy(x, asked):.1%} ({name})")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()

@@ -1,4 +1,4 @@
-"""Estimate the density of a year of wind, on a plane and on a rose.
+"""Estimate the density of some thousand hours of wind, on a plane and on a rose.
 
 A histogram over speed and direction and a kernel estimate on the rose describe the same
 hours. The script prints their integrals and the probability of a moderate

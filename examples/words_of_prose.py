@@ -22,7 +22,7 @@ def main() -> None:
     args = example_parser(__doc__).parse_args()
     words = tokenise_prose()
     size = len(words.vocabulary)
-    steps = 20 if args.fast else 500
+    steps = 20 if args.fast else 900
     model, history = transformer_prose(
         words.x, vocab_size=size, steps=steps, seed=args.seed
     )

@@ -113,10 +113,38 @@ def test_mutants_are_noticed_or_survive(tiny: tuple[Path, Path]) -> None:
         start = source.index(old, source.index("def"))
         return Mutant("models/double.py", 9, "by hand", old, new, start)
 
-    found = mutants.hunt(
-        package,
-        tests,
-        [mutant("2", "3"), mutant("x * 2", "(x + x)"), mutant("x * 2", "(x / 0)")],
-    )
+    made = [mutant("2", "3"), mutant("x * 2", "(x + x)"), mutant("x * 2", "(x / 0)")]
+    found = mutants.hunt(package, tests, made, jobs=2)
     assert [r.word for r in found] == ["noticed", "survived", "noticed"]
+    found = mutants.hunt(package, tests, made[1:2], known=made[1:2])
+    assert [r.word for r in found] == ["harmless"]
     assert source == (package / "models" / "double.py").read_text()
+    assert "-    return x * 2\n+    return (x + x)" in mutants.difference(
+        made[1], package
+    )
+
+
+ENTRY = """[[mutant]]
+file = "models/double.py"
+line = "return x * 2"
+old = "{old}"
+new = "(x / 2)"
+why = "it is not"
+"""
+
+
+def test_what_is_harmless_stands_in_the_sources(
+    tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "harmless.toml"
+    path.write_text(ENTRY.format(old="x * 2"))
+    (m,) = mutants.harmless(tiny[0], path)
+    assert (m.file, m.line, m.kind) == ("models/double.py", 9, "operator")
+    path.write_text(ENTRY.format(old="x * 3"))
+    with pytest.raises(ValueError, match="fits nothing"):
+        mutants.harmless(tiny[0], path)
+
+
+def test_every_harmless_change_fits_the_package_and_says_why() -> None:
+    package = Path(__file__).parents[1] / "src" / "genbook"
+    assert len(mutants.harmless(package)) == len(set(mutants.harmless(package)))

@@ -18,11 +18,12 @@ PACKAGE = ROOT / "src" / "genbook"
 
 Graph = dict[str, set[str]]  # a module, without "genbook.", and what it imports
 
-BELOW = ("_validate", "_numbers", "_files", "_printing")
+BELOW = ("_validate", "_numbers", "_looking", "_files", "_printing")
 #: The rooms from below, and which rooms each may import besides itself.
 ROOMS: dict[str, tuple[str, ...]] = {
     "_numbers": (),
-    "_validate": ("_numbers",),
+    "_looking": (),
+    "_validate": ("_numbers", "_looking"),
     "_files": (),
     "_printing": (),
     "data": BELOW,

@@ -1,6 +1,6 @@
 """Small random changes of the package, one at a time: do the module's tests notice?
 
-    python tools/mutants.py 40 --seed 0
+    python tools/mutants.py 40 --seed 0 --jobs 2 --list survivors.txt
 
 A mutant is one change in what a module does: another operator or comparison, a number
 that is off by one, a condition the other way round, two arguments swapped, a statement
@@ -9,7 +9,7 @@ choices. A mutant is noticed if the tests of its module fail within a minute of
 processor time: the file of ``tests/`` at the same place, or where there is none what
 imports the module, or its folder; and the examples of the module. The battery of all
 models does not count. What no test notices is listed with its line, to be explained or
-tested.
+tested: ``harmless.toml`` beside this file holds the changes that do nothing, and why.
 
 The tests run in the fork server of the planted bugs, which imports torch once. That is
 why this is no work for mutmut, which first runs the whole suite to learn which test
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import json
 import os
 import random
@@ -29,15 +30,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
+HARMLESS = ROOT / "tools" / "harmless.toml"
 PARTS = ("models", "metrics", "training")
 LIMIT = 60  # seconds of processor time for the tests of a mutant
 BATTERY = "test_common"  # tests of all models: the last line, not a module's own
@@ -98,8 +104,8 @@ class Result:
     """What became of a mutant.
 
     The word is ``noticed``, ``survived``, ``endless`` (the tests pass the limit, which
-    notices too), or ``untested``: without a change the tests fail, or take so long that
-    nothing follows from the limit.
+    notices too), ``harmless`` (known to survive, and why), or ``untested``: without a
+    change the tests fail, or take so long that nothing follows from the limit.
     """
 
     mutant: Mutant
@@ -280,29 +286,104 @@ def server(package: Path) -> Iterator[Server]:
         process.wait(timeout=2 * LIMIT)
 
 
-def hunt(package: Path, tests: Path, sampled: list[Mutant]) -> Iterator[Result]:
-    """Run the tests against each mutant, once they pass without one."""
+def hunt(
+    package: Path,
+    tests: Path,
+    sampled: list[Mutant],
+    jobs: int = 1,
+    known: Sequence[Mutant] = (),
+) -> Iterator[Result]:
+    """Run the tests against each mutant, once they pass without one.
+
+    Args:
+        package: The folder of the package.
+        tests: The folder of its tests.
+        sampled: The mutants.
+        jobs: How many run at once, each in a copy of the package of its own.
+        known: Those that are harmless, which are not run.
+    """
+    free: SimpleQueue[Server] = SimpleQueue()
     passes: dict[str, bool] = {}
-    with server(package) as running:
-        for m in sampled:
-            found = tests_of(m.file, tests)
+    locks = {m.file: threading.Lock() for m in sampled}
+
+    def run(m: Mutant | None, file: str, found: list[str], limit: int) -> int:
+        server = free.get()
+        try:
+            return server.run(m, file, found, limit)
+        finally:
+            free.put(server)
+
+    def judge(m: Mutant) -> Result:
+        if m in known:
+            return Result(m, "harmless", 0.0)
+        found = tests_of(m.file, tests)
+        with locks[m.file]:
             if m.file not in passes:
-                passes[m.file] = running.run(None, m.file, found, LIMIT // 2) == 0
-            start = time.perf_counter()
-            word = "untested"
-            if passes[m.file]:
-                code = running.run(m, m.file, found, LIMIT)
-                killed = code in (-signal.SIGXCPU, -signal.SIGALRM)
-                word = "endless" if killed else "noticed" if code else "survived"
-            yield Result(m, word, time.perf_counter() - start)
+                passes[m.file] = run(None, m.file, found, LIMIT // 2) == 0
+        start = time.perf_counter()
+        word = "untested"
+        if passes[m.file]:
+            code = run(m, m.file, found, LIMIT)
+            killed = code in (-signal.SIGXCPU, -signal.SIGALRM)
+            word = "endless" if killed else "noticed" if code else "survived"
+        return Result(m, word, time.perf_counter() - start)
+
+    with ExitStack() as stack:
+        for _ in range(jobs):
+            free.put(stack.enter_context(server(package)))
+        pool = stack.enter_context(ThreadPoolExecutor(2 * jobs))
+        yield from pool.map(judge, sampled)
+
+
+# --- what is known, and what is written -----------------------------------------------
+
+
+def harmless(package: Path, path: Path = HARMLESS) -> list[Mutant]:
+    """Return the mutants of a list, as they stand in the sources now.
+
+    An entry has the file, the line without its indent, the old and the new text within
+    it as :func:`line` writes them, and why the change does nothing.
+
+    Raises:
+        ValueError: If the sources have no such change any more, or the reason is
+            missing.
+    """
+    found = []
+    for entry in tomllib.loads(path.read_text("utf-8")).get("mutant", []):
+        source = (package / entry["file"]).read_text("utf-8")
+        lines = source.splitlines()
+        there = [
+            m
+            for m in mutants(source, entry["file"])
+            if lines[m.line - 1].strip() == entry["line"]
+            and (short(m.old), short(m.new)) == (entry["old"], entry["new"])
+        ]
+        if not there or not entry.get("why"):
+            raise ValueError(f"{path.name} has an entry that fits nothing: {entry}")
+        found += there
+    return found
+
+
+def short(text: str) -> str:
+    """Write a piece of code in one line."""
+    return " ".join(text.split())[:70]
 
 
 def line(result: Result) -> str:
     """Write a result with its change."""
     m = result.mutant
-    old, new = (" ".join(t.split())[:70] for t in (m.old, m.new))
     head = f"{result.word:8} {m.file}:{m.line} {m.kind}"
-    return f"{head} ({result.seconds:.0f} s)\n    - {old}\n    + {new}"
+    return (
+        f"{head} ({result.seconds:.0f} s)\n    - {short(m.old)}\n    + {short(m.new)}"
+    )
+
+
+def difference(mutant: Mutant, package: Path) -> str:
+    """Return what a mutant changes, as a patch."""
+    old = (package / mutant.file).read_text("utf-8")
+    names = f"a/{mutant.file}", f"b/{mutant.file}"
+    both = (t.splitlines(keepends=True) for t in (old, mutant.apply(old)))
+    return "".join(difflib.unified_diff(*both, *names))
 
 
 def main() -> None:
@@ -310,13 +391,21 @@ def main() -> None:
     parser.add_argument("n", type=int, nargs="?", default=40, help="how many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--parts", nargs="+", default=PARTS, metavar="FOLDER")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once")
+    parser.add_argument("--list", type=Path, help="where survivors' patches are put")
     options = parser.parse_args()
     package = ROOT / "src" / "genbook"
     sampled = sample(package, options.parts, options.n, options.seed)
     counts: Counter[str] = Counter()
-    for result in hunt(package, ROOT / "tests", sampled):
+    patches = []
+    known = harmless(package)
+    for result in hunt(package, ROOT / "tests", sampled, options.jobs, known):
         counts[result.word] += 1
         print(line(result), flush=True)
+        if result.word in ("survived", "untested"):
+            patches.append(f"{line(result)}\n{difference(result.mutant, package)}")
+            if options.list:
+                options.list.write_text("\n".join(patches), "utf-8")
     noticed = counts["noticed"] + counts["endless"]
     print(f"{noticed} of {len(sampled)} noticed: {dict(counts)}")
 

@@ -21,8 +21,13 @@ from genbook.course.scoreboard import (
 )
 from genbook.metrics.cost import nfe
 from genbook.models.density.box import UniformBox
+from genbook.models.density.mixture import GaussianMixture
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.variational.vae import VAE
+
+
+def G(n: int) -> torch.Generator:
+    return torch.Generator().manual_seed(n)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +37,14 @@ def world() -> World:
 
 def test_a_box_over_the_map_is_measured_exactly(world: World) -> None:
     box = UniformBox.from_corners([-1, -1], [1, 1])
-    row = scoreboard.evaluate(TrainedModel("box", box, 0.5), world)
+    row = scoreboard.evaluate(TrainedModel("box", box, 0.5), world, n=10_000)
     land = world.p_data.land_area / 4
     assert row["nats"] == pytest.approx(-math.log(land), abs=1e-6)
     assert row["land"] == pytest.approx(land, abs=0.02)
     assert row["train"] == 0.5
     assert row["missed"] == ()
-    assert row["r2"] is None, "a box has no code"
+    assert len(row["log_prob"]) == len(world.held_out)
+    assert scoreboard.read_codes(box, world.p_data) is None, "a box has no code"
 
 
 def test_the_tax_of_the_sea(world: World) -> None:
@@ -54,9 +60,28 @@ def test_the_tax_of_the_sea(world: World) -> None:
             return torch.where(wet[:, None], torch.tensor([-0.9, 0.0]), x)
 
     wet = Wet.from_corners([-1, -1], [1, 1])
-    row = scoreboard.evaluate(TrainedModel("wet", wet, 0.0), world)
+    row = scoreboard.evaluate(TrainedModel("wet", wet, 0.0), world, n=10_000)
     assert row["nats"] == pytest.approx(-math.log(0.8), abs=1e-5)
     assert -math.log(row["land"]) == pytest.approx(row["nats"], abs=0.02)
+
+
+def test_codes_are_read_beside_random_ones_of_their_width(world: World) -> None:
+    model = GaussianMixture(2, 30).fit(world.x, generator=G(0))
+    read = scoreboard.read_codes(model, world.p_data, n=2_000)
+    assert read is not None
+    assert read["width"] == 30
+    assert 0.7 < read["r2_random"] < read["r2"] < 1
+
+    class Deaf(GaussianMixture):
+        def encode(self, x: Tensor) -> Tensor:
+            return torch.rand(len(x), 30, generator=G(1))
+
+    deaf = Deaf(2, 30).fit(world.x, generator=G(0))
+    said = scoreboard.read_codes(deaf, world.p_data, n=2_000)
+    assert said is not None
+    assert said["r2"] < 0.1
+    codes = scoreboard.random_codes(world.held_out, 5, generator=G(2))
+    assert codes.sum(1).allclose(torch.ones(len(world.held_out)))
 
 
 def test_every_family_takes_part_once() -> None:
@@ -140,5 +165,9 @@ def test_what_is_no_model_no_task_and_no_entry_is_refused() -> None:
         train_all(world, ["box"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="entry must be a TrainedModel of train_all"):
         evaluate(box, world)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="p_data must be a WorldMap, got str"):
+        scoreboard.read_codes(box, "world")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="model must be a GenerativeModel, got str"):
+        scoreboard.read_codes("box", world.p_data)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="world must be a World, got str"):
         evaluate(TrainedModel("box", box, 0.0), "world")  # type: ignore[arg-type]

@@ -101,6 +101,20 @@ def test_sets_are_nested() -> None:
     assert inside[0] == {m.name for m in taxonomy.MEMBERS}
 
 
+def test_each_set_holds_more_than_the_next() -> None:
+    sizes = [len(names) for names in taxonomy.nested_sets().values()]
+    assert all(a > b for a, b in pairwise(sizes))
+
+
+def test_a_model_bears_the_year_of_its_idea() -> None:
+    """Not that of a textbook, nor that of an ingredient."""
+    years = {m.name: m.year for m in taxonomy.MEMBERS}
+    assert years["UniformBox"] == 1763
+    assert years["GridNetwork"] == 1994
+    assert years["GaussianMixture"] == 1894
+    assert years["Diffusion"] == 2015
+
+
 def test_tree_holds_each_generative_model_once() -> None:
     (branches,) = taxonomy.tree().values()
     leaves = [

@@ -141,3 +141,9 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_result_is_not_changed() -> None:
+    found = coverage(X[:4], lambda x: LABELS, 4)
+    with pytest.raises(AttributeError):
+        found.unlabelled = 0.5

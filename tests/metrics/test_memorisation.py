@@ -135,3 +135,12 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_p_value_at_the_level_counts_and_one_held_out_is_enough() -> None:
+    """Of 19 permutations none is as extreme, which makes p = 1/20."""
+    train, held_out, fresh = torch.randn(3, 200, 8, generator=seeded(0))
+    options = {"shares": [1.0], "level": 0.05, "permutations": 19, "repetitions": 5}
+    power = memorisation_power(fresh, train, held_out, **options, generator=seeded(6))
+    assert power[1.0] == 1
+    memorisation_power(fresh, train, held_out[:1], shares=[1.0], generator=seeded(6))

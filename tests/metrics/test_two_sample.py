@@ -17,6 +17,7 @@ from genbook.metrics import (
     energy_distance,
     energy_test,
 )
+from genbook.metrics.two_sample import _classifier
 from seeding import seeded
 
 
@@ -262,3 +263,12 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_classifier_starts_as_a_network_with_one_hidden_layer() -> None:
+    x = torch.randn(9, 3, generator=seeded(0))
+    score = _classifier(x, torch.arange(9) % 2, 0, 5, seeded(1))
+    g = seeded(1)
+    w1, b1, w2 = (torch.randn(s, generator=g) for s in ((3, 5), (5,), (5,)))
+    hidden = (x @ w1 * math.sqrt(2 / 3) + b1).clamp(min=0)
+    assert torch.allclose(score(x), hidden @ w2 / math.sqrt(5), atol=1e-6)

@@ -64,6 +64,13 @@ def test_batches_of_any_size(model: TractableModel, x: Tensor) -> None:
     assert torch.allclose(ones, whole, rtol=0, atol=1e-10)
 
 
+def test_the_order_of_rows_changes_nothing(model: TractableModel, x: Tensor) -> None:
+    order = torch.randperm(9, generator=seeded(5))
+    log_p = model.log_prob(x)
+    assert torch.allclose(model.log_prob(x[order]), log_p[order], rtol=0, atol=1e-10)
+    assert torch.allclose(model.loss(x[order]), model.loss(x), rtol=0, atol=1e-10)
+
+
 def test_float32_agrees_with_float64(model: TractableModel, x: Tensor) -> None:
     single = copy.deepcopy(model).float()
     same = x.float() if x.is_floating_point() else x

@@ -42,7 +42,9 @@ class Noisy(GenerativeModel):
             if self.calls == self.stop_at:
                 self.stop()
             self.calls += 1
-        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        noise = torch.randn(
+            x.shape, generator=generator, dtype=x.dtype, device=x.device
+        )
         target = x if y is None else x * y[:, None]
         return ((self.net(x + 0.1 * noise) - target) ** 2).sum(1).mean()
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genbook.models.base import Model
-from genbook.training import History, _files, fit, isolated_rng, save
+from genbook.training import History, _files, fit, isolated_rng, load, save
 from tiny_models import RUN, Line, Noisy, points, weights
 
 
@@ -334,3 +334,13 @@ def test_numbers_of_numpy_are_kept_as_numbers(tmp_path: Path) -> None:
     model = Noisy(stop_at=0)  # the same run, finished: it is only read
     again = fit(model, points(), **plain, x_val=x_val, checkpoint=path)
     assert again.loss == first.loss
+
+
+def test_load_names_both_arguments(tmp_path: Path) -> None:
+    path, other = tmp_path / "model", Noisy(width=4)
+    save(Noisy(), path)
+    with pytest.raises(ValueError, match="got others: width is 8 there and 4 here"):
+        load(other, path)
+    other.config = {}
+    with pytest.raises(ValueError, match="got others: width is 8 there and None here"):
+        load(other, path)

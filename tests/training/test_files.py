@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -297,3 +298,7 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="model must be a module, got dict"):
         save({}, tmp_path / "model")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_digest_has_32_digits() -> None:
+    assert re.fullmatch("[0-9a-f]{32}", _files._digest({"a": torch.ones(1)}, {}))

@@ -14,6 +14,7 @@ from torch import nn
 
 from genbook.models.density.gaussian import Gaussian
 from genbook.models.density.kernel import KernelDensity
+from genbook.models.flows.flow import Flow
 from genbook.training import fit, load, one_cycle
 from tiny_models import RUN, Line, Noisy, points, weights
 
@@ -307,3 +308,23 @@ def test_bad_input(change: dict, error: type, message: str) -> None:
         fit(arguments.pop("model"), arguments.pop("x"), **arguments)
     assert not weights(model).any()  # as it was made
     assert model.training
+
+
+@pytest.mark.parametrize(
+    ("y_val", "error", "message"),
+    [
+        (torch.tensor([0, -1]), ValueError, "y_val must hold labels 0 to 1, got -1"),
+        (torch.tensor([0, 2]), ValueError, "y_val must hold labels 0 to 1, got 2"),
+        (torch.zeros(2), TypeError, "y_val must be like y, torch.int64 in 1 dim"),
+        (torch.zeros(2, 1).long(), TypeError, "y_val must be like y"),
+    ],
+)
+def test_labels_to_validate_with_are_checked_before_the_first_step(
+    y_val: torch.Tensor, error: type[Exception], message: str
+) -> None:
+    model = Flow(2, transforms=1, hidden=(4,), classes=2)
+    before = weights(model)
+    y = torch.tensor([0, 1] * 2)
+    with pytest.raises(error, match=message):
+        fit(model, points(4), y, steps=1, x_val=points(2), y_val=y_val)
+    assert torch.equal(weights(model), before)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
 
-from genbook.training import Batches, History, fit
+from genbook.training import Batches, History, TrainState, descend, fit
 from tiny_models import Line, points
 
 
@@ -111,9 +112,48 @@ def test_bad_batches(size: int, seed: int, message: str) -> None:
         Batches(points(9), None, size, seed)
 
 
+def test_descend_is_the_loop_written_out() -> None:
+    x, model = points(12) + 3, Line()
+    done: list[int] = []
+    state = TrainState(
+        Batches(x, None, 4, seed=1),
+        torch.optim.SGD(model.parameters(), lr=9.0),
+        lambda step, steps, peak: peak * (step + 1) / steps,
+        6,
+        0.5,
+        torch.Generator(),
+        grad_clip=0.25,
+        on_step=done.append,
+    )
+    descend(model, state)
+    batch, mu, losses = Batches(x, None, 4, seed=1), torch.zeros(2), []
+    for step in range(6):
+        rows, _ = batch(step)
+        losses.append((0.5 * ((rows - mu) ** 2).sum(1)).mean() + math.log(2 * math.pi))
+        slope = (mu - rows).mean(0)
+        mu = mu - 0.5 * (step + 1) / 6 * slope * 0.25 / slope.norm()  # it is clipped
+    assert torch.allclose(model.mu.detach(), mu, atol=1e-5)
+    assert state.history.loss == pytest.approx(torch.stack(losses).tolist(), rel=1e-5)
+    assert state.history.lr == [0.5 * (step + 1) / 6 for step in range(6)]
+    assert done == [1, 2, 3, 4, 5, 6]
+    assert state.due(3)  # a plain loop writes its record at once
+    descend(model, state)  # it is at its end
+    assert len(done) == 6
+
+
 def test_history_is_short_to_read() -> None:
     history = fit(Line(), points(), steps=300, x_val=points(9))
     assert history.steps == len(history.loss) == len(history.lr) == 300
     assert len(repr(history)) < 80
     assert repr(History()) == "History(0 steps)"
     assert history.seconds > 0
+
+
+@pytest.mark.parametrize("size", [3, 4, 50])
+def test_a_step_can_be_drawn_again_from_its_state(size: int) -> None:
+    x = torch.arange(10.0)[:, None]
+    batch = Batches(x, None, size, seed=2)
+    for step in range(8):
+        again = Batches(x, None, size, seed=7)
+        again.generator.set_state(batch.state(step))
+        assert torch.equal(again(step)[0], batch(step)[0])

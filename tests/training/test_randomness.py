@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genbook.training import isolated_rng
+from genbook.training.randomness import exact_cudnn
 
 
 def draws(device: str = "cpu") -> list[float]:
@@ -58,3 +59,19 @@ def test_the_state_of_a_device_is_lent_too() -> None:
             drawn.append(draws("cuda"))
     assert drawn[0] == drawn[1]
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_convolutions_are_exact_for_a_while(
+    before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", before)
+
+    def broken() -> None:
+        with exact_cudnn():
+            assert torch.backends.cudnn.deterministic
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken()
+    assert torch.backends.cudnn.deterministic == before

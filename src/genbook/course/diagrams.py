@@ -110,7 +110,7 @@ def process_diagram(
     total = plotting.WIDTH[width] - 0.1
     wide = min((total + _GAP) / most - _GAP, 1.6)
     lines = {
-        name: [(_boxes.broken(text, wide - PAD), kind) for text, kind in chain]
+        name: [(_boxes.broken(text, wide - 1.5 * PAD), kind) for text, kind in chain]
         for name, chain in chains.items()
     }
     talls = {k: max(t.count("\n") for t, _ in v) + 1 for k, v in lines.items()}
@@ -178,7 +178,7 @@ def boxes_diagram(
     gap = max(1.5 * _GAP, *(0.2 + _boxes.measured(w) for _, _, w in ways), 0)
     span = max(columns) - min(columns)
     wide = min((plotting.WIDTH[width] - 0.1 - span * gap) / (span + 1), 1.6)
-    texts = {t: _boxes.broken(t, wide - PAD) for t in places}
+    texts = {t: _boxes.broken(t, wide - 1.5 * PAD) for t in places}
     tall = (max(t.count("\n") for t in texts.values()) + 1) * LINE + 2 * PAD
     step = tall + 1.5 * _GAP
     ax = _boxes.sheet(

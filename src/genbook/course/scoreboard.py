@@ -1,14 +1,13 @@
-"""All families on one task: the same points, about the same time, the same questions.
+"""All families on one task: the same points, the same time, the same questions.
 
-The task is the world map, whose truth is known. A contender is a recipe of
-:mod:`genbook.course.recipes`, or one of the three models that the map was first given.
-:func:`train_all` trains it, and :func:`evaluate` asks it what every family is asked.
+The task is the world map, whose truth is known. :func:`board_data` draws points that no
+chapter has used, :func:`train_all` trains the contenders on them
+(:mod:`genbook.course.contenders`), and :func:`evaluate` asks each what every family is
+asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import process_time
 from typing import Any
 
@@ -17,16 +16,18 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from genbook import metrics
-from genbook._validate import check_count, check_each, check_generator, check_tensor
+from genbook._validate import check_count, check_generator, check_tensor
 from genbook.course import taxonomy
+from genbook.course.contenders import (
+    CANDIDATES,
+    Candidate,
+    TrainedModel,
+    board_data,
+    check_world,
+    train_all,
+)
 from genbook.course.recipes import World
-from genbook.course.recipes.adversarial import gan_world
-from genbook.course.recipes.autoregressive import made_world
-from genbook.course.recipes.diffusion import diffusion_world
-from genbook.course.recipes.energy import energy_world
-from genbook.course.recipes.flow_matching import flow_matching_world
-from genbook.course.recipes.flows import realnvp_world, spline_world
-from genbook.course.recipes.vae import vae_world
+from genbook.data.world import WorldMap
 from genbook.metrics.cost import nfe
 from genbook.models.base import (
     GenerativeModel,
@@ -34,115 +35,23 @@ from genbook.models.base import (
     TractableModel,
     VariationalModel,
 )
-from genbook.models.density.box import UniformBox
-from genbook.models.density.kernel import KernelDensity
-from genbook.models.density.mixture import GaussianMixture
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.variational.vae import VAE
-from genbook.training import History
 
 __all__ = [
     "CANDIDATES",
     "Candidate",
     "TrainedModel",
+    "board_data",
     "estimate_log_prob",
     "evaluate",
+    "random_codes",
+    "read_codes",
     "train_all",
 ]
 
 #: How many codes the importance-weighted estimate of a bounded model draws.
-IMPORTANCE_SAMPLES = 500
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model of the world map that takes part.
-
-    Attributes:
-        name: What the table calls it.
-        recipe: Trains it on points ``(n, 2)`` and returns it with its history, or
-            with ``None`` where the fit has no steps to tell of.
-    """
-
-    name: str
-    recipe: Callable[..., tuple[GenerativeModel, History | None]]
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A contender that has been trained.
-
-    Attributes:
-        name: What the table calls it.
-        model: The model.
-        seconds: The processor time that its training took when it ran.
-    """
-
-    name: str
-    model: GenerativeModel
-    seconds: float
-
-
-def _box(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
-    return UniformBox(dim=2).fit(x), None
-
-
-def _mixture(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
-    g = torch.Generator().manual_seed(0)
-    return GaussianMixture(dim=2, components=64).fit(x, generator=g), None
-
-
-def _kernel(x: Tensor, **options: Any) -> tuple[GenerativeModel, None]:
-    return KernelDensity(dim=2).fit(x), None
-
-
-#: Who takes part, in the order of the book.
-CANDIDATES: tuple[Candidate, ...] = (
-    Candidate("box", _box),
-    Candidate("mixture", _mixture),
-    Candidate("kernel estimate", _kernel),
-    Candidate("autoregressive", made_world),
-    Candidate("spline flow", spline_world),
-    Candidate("affine flow", realnvp_world),
-    Candidate("VAE", vae_world),
-    Candidate("energy-based", energy_world),
-    Candidate("diffusion", diffusion_world),
-    Candidate("flow matching", flow_matching_world),
-    Candidate("GAN", gan_world),
-)
-
-
-def train_all(
-    world: World, candidates: Sequence[Candidate] = CANDIDATES, **options: Any
-) -> list[TrainedModel]:
-    """Train each contender on the same points.
-
-    Args:
-        world: The task.
-        candidates: Who takes part.
-        options: Passed to the recipes, such as ``steps=100``; those that have no steps
-            to take ignore them.
-
-    Returns:
-        One entry for each contender.
-
-    Raises:
-        TypeError: If ``world`` is not a :class:`~genbook.course.recipes.World`, or a
-            candidate none.
-
-    Example:
-        >>> from genbook.course.recipes import world_data
-        >>> train_all(world_data(100, 10), CANDIDATES[:1])[0].name
-        'box'
-    """
-    _check_world(world)
-    entries = []
-    for candidate in check_each(candidates, "candidates", Candidate):
-        start = process_time()
-        model, history = candidate.recipe(world.x, **options)
-        seconds = process_time() - start if history is None else history.cpu_seconds
-        entries.append(TrainedModel(candidate.name, model, seconds))
-    return entries
+IMPORTANCE_SAMPLES = 100
 
 
 @torch.no_grad()
@@ -169,12 +78,12 @@ def estimate_log_prob(
         ValueError: If ``x`` has another shape, is empty, or is not finite.
 
     Example:
+        >>> from genbook.models.density.box import UniformBox
         >>> box = UniformBox.from_corners([-1, -1], [1, 1])
         >>> estimate_log_prob(box, torch.zeros(1, 2))
         tensor([-1.3863])
     """
-    if not isinstance(model, GenerativeModel):
-        raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
+    _check_model(model)
     check_tensor(x, "x", ("n", *model.event_shape))
     check_generator(generator)
     if isinstance(model, TractableModel):
@@ -194,12 +103,6 @@ def estimate_log_prob(
     return None
 
 
-def _check_world(world: World) -> None:
-    """Refuse what is no task."""
-    if not isinstance(world, World):
-        raise TypeError(f"world must be a World, got {type(world).__name__}")
-
-
 class _Densities:
     """A model's log densities where :mod:`genbook.metrics` asks for a model."""
 
@@ -210,7 +113,89 @@ class _Densities:
         return self.values
 
 
-def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str, Any]:
+def random_codes(
+    x: Tensor, k: int, *, generator: torch.Generator | None = None
+) -> Tensor:
+    r"""Return codes that nothing was learned for: shares of bumps at random places.
+
+    .. math:: z_j = \frac{e^{-\lVert\mathbf x - \mathbf c_j\rVert^2 / 2h^2}}
+              {\sum_i e^{-\lVert\mathbf x - \mathbf c_i\rVert^2 / 2h^2}},
+              \qquad h = k^{-1/2}
+
+    What a code of ``k`` learned numbers says must be compared with what ``k`` numbers
+    say anyway.
+
+    Args:
+        x: Points of the map, ``(n, 2)``.
+        k: How many numbers a code has.
+        generator: The source of the places, even over the square [-1, 1]².
+
+    Returns:
+        The codes, ``(n, k)``.
+
+    Raises:
+        TypeError: If ``x`` is not a floating-point tensor, or ``k`` not an integer.
+        ValueError: If ``x`` has another shape, or ``k`` is below 1.
+
+    Example:
+        >>> random_codes(torch.zeros(3, 2), 4).sum(1)
+        tensor([1., 1., 1.])
+    """
+    check_tensor(x, "x", ("n", 2))
+    k = check_count(k, "k", minimum=1)
+    centres = 2 * torch.rand(k, 2, generator=check_generator(generator)) - 1
+    away = torch.cdist(x, centres.to(x)).square()
+    return (-away * k / 2).softmax(1)
+
+
+def read_codes(
+    model: GenerativeModel, p_data: WorldMap, *, n: int = 6_000
+) -> dict[str, Any] | None:
+    """Return how well the continent can be read off a model's codes.
+
+    Args:
+        model: The model.
+        p_data: The map.
+        n: On how many fresh points: half to fit the line, half to measure.
+
+    Returns:
+        ``width``, how many numbers a code has; ``r2``, how well a linear fit reads the
+        continents off them, the mean; and ``r2_random``, the same for
+        :func:`random_codes` of that width, or ``None`` from a model without codes.
+
+    Raises:
+        TypeError: If ``model`` does not generate or ``p_data`` is no map.
+        ValueError: If ``n`` is below 1.
+
+    Example:
+        >>> from genbook.models.density.box import UniformBox
+        >>> read_codes(UniformBox.from_corners([-1, -1], [1, 1]), WorldMap())
+    """
+    _check_model(model)
+    if not isinstance(p_data, WorldMap):
+        raise TypeError(f"p_data must be a WorldMap, got {type(p_data).__name__}")
+    if not isinstance(model, LatentVariableModel):
+        return None
+    g = torch.Generator().manual_seed(3_000)
+    x = p_data.sample(check_count(n, "n", minimum=1), generator=g)
+    codes = torch.cat([model.encode(part) for part in x.split(1000)]).detach()
+    kinds = one_hot(p_data.continent(x)).float()
+    read = {}
+    both = {"r2": codes, "r2_random": random_codes(x, codes.shape[1], generator=g)}
+    for name, z in both.items():
+        # Without a little noise a number that hardly ever moves weighs without bounds.
+        z = z + 1e-2 * z.std() * torch.randn(z.shape, generator=g)
+        read[name] = metrics.linear_probe_r2(z, kinds, generator=g).mean().item()
+    return {"width": codes.shape[1], **read}
+
+
+def _check_model(model: GenerativeModel) -> None:
+    """Refuse what does not generate."""
+    if not isinstance(model, GenerativeModel):
+        raise TypeError(f"model must be a GenerativeModel, got {type(model).__name__}")
+
+
+def evaluate(entry: TrainedModel, world: World, *, n: int = 2_000) -> dict[str, Any]:
     """Ask a model what every family is asked.
 
     Args:
@@ -220,12 +205,13 @@ def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str,
 
     Returns:
         ``nats`` above the true entropy with its standard error, or ``None`` without a
-        density; ``land``, the share of samples on land; ``wrong``, the share on the
-        wrong continent; ``missed``, the continents that no sample reaches;
-        ``distance``, the energy distance to held-out points; ``r2``, how well a
-        straight line reads the continent off the codes, or ``None`` without codes;
-        ``density``, what can be said of it; ``evaluations`` a sample; ``train``, the
-        seconds of training; ``draw``, the seconds for 1,000 samples.
+        density; ``log_prob`` of each held-out point; ``land``, the share of samples on
+        land; ``apart``, how far the continents' shares of the samples are from those
+        of the held-out points, their total variation; ``missed``, the continents that
+        no sample reaches; ``distance``, the energy distance to held-out points;
+        ``density``, what can be said of it;
+        ``evaluations`` a sample; ``train``, the seconds of training; ``draw``, the
+        seconds for 1,000 samples.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -242,7 +228,7 @@ def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str,
         raise TypeError(
             f"entry must be a TrainedModel of train_all, got {type(entry).__name__}"
         )
-    _check_world(world)
+    check_world(world)
     n = check_count(n, "n", minimum=1)
     model, rule, x = entry.model, world.p_data, world.held_out
     g = torch.Generator().manual_seed(0)
@@ -257,20 +243,15 @@ def evaluate(entry: TrainedModel, world: World, *, n: int = 10_000) -> dict[str,
     if values is not None:
         known: Any = _Densities(values)
         nats = metrics.nats_above_entropy(known, rule, x, chunk=len(x))
-    r2 = None
-    if isinstance(model, LatentVariableModel):
-        codes = torch.cat([model.encode(part) for part in x.split(1000)]).detach()
-        continents = one_hot(rule.continent(x), len(rule.CONTINENTS)).float()
-        r2 = metrics.linear_probe_r2(codes, continents, generator=g).mean().item()
     return {
         "model": entry.name,
         "approach": taxonomy.approach(type(model)),
         "nats": nats,
+        "log_prob": values,
         "land": metrics.support_share(rule, samples),
-        "wrong": reach.total_variation,
+        "apart": reach.total_variation,
         "missed": reach.missed,
         "distance": metrics.energy_distance(samples[:4000], x[:4000]),
-        "r2": r2,
         "density": taxonomy.density_kind(type(model)),
         "evaluations": nfe(model),
         "train": entry.seconds,

@@ -112,8 +112,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         UniformBox,
         "foundations/world-map",
-        2023,
-        "Foster 2023",
+        1763,
+        "Bayes 1763",
         "constant inside a box, zero outside",
     ),
     Member(
@@ -126,8 +126,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         GaussianMixture,
         "foundations/world-map",
-        1977,
-        "Dempster, Laird and Rubin 1977",
+        1894,
+        "Pearson 1894; Dempster, Laird and Rubin 1977",
         "a weighted sum of Gaussians; the component is latent",
     ),
     Member(
@@ -147,8 +147,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         GridNetwork,
         "foundations/maximum-likelihood",
-        2020,
-        "Tancik et al. 2020",
+        1994,
+        "Modha and Fainman 1994",
         "a network with a softmax over the cells of a grid",
     ),
     Member(
@@ -245,8 +245,8 @@ MEMBERS: tuple[Member, ...] = (
     Member(
         Diffusion,
         "families/diffusion",
-        2020,
-        "Ho, Jain and Abbeel 2020",
+        2015,
+        "Sohl-Dickstein et al. 2015; Ho, Jain and Abbeel 2020",
         "noise, taken out step by step",
     ),
     Member(

@@ -115,7 +115,7 @@ class Layer:
 
 
 def packed(x: Any, kind: str) -> str:
-    """Return numbers as base64 of little-endian ``kind``: ``f8``, ``f4`` or ``i1``.
+    """Return numbers as base64 of little-endian ``f8``, ``f4``, ``i1`` or ``u1``.
 
     Raises:
         TypeError: If ``x`` does not hold numbers.
@@ -125,13 +125,15 @@ def packed(x: Any, kind: str) -> str:
         >>> packed([1, -1], "i1")
         'Af8='
     """
-    check_choice(kind, "kind", ("f8", "f4", "i1"))
+    check_choice(kind, "kind", ("f8", "f4", "i1", "u1"))
     p = np.asarray(x)
     if p.dtype.kind not in "fiu":
         raise TypeError(f"x must hold numbers, got {p.dtype}")
-    most = {"f8": np.finfo("f8").max, "f4": np.finfo("f4").max, "i1": 127}[kind]
-    if not (np.abs(p) <= most).all():
-        raise ValueError(f"x must be finite and at most {most:g} in size for {kind}")
+    most = float(np.finfo(kind).max) if kind[0] == "f" else 2.0 ** (7 + (kind == "u1"))
+    most -= kind[0] != "f"  # 127 or 255
+    least = 0.0 if kind == "u1" else -most
+    if not ((p >= least) & (p <= most)).all():
+        raise ValueError(f"x must lie from {least:g} to {most:g} for {kind}")
     return base64.b64encode(p.astype(f"<{kind}").tobytes()).decode()
 
 

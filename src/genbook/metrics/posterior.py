@@ -116,7 +116,7 @@ def aggregated_posterior(
     missed = _mixture_log_prob(prior, mu, log_scale) < expected + math.log(HOLE)
     test = energy_test(z, prior, permutations, generator=generator)
     return AggregatedPosterior(
-        rate=gaussian_kl(mu, log_scale).mean().item(),  # (12.8)
+        rate=gaussian_kl(mu, log_scale).mean().item(),  # (14.8)
         mutual_information=(own - mixture).mean().item(),
         marginal_kl=(mixture - gaussian_log_prob(z, zero, zero)).mean().item(),
         posterior_mean_variance=mu.var(0),

@@ -27,6 +27,7 @@ def to_tril(raw_tril: Tensor) -> Tensor:
         ValueError: If its matrices are not square.
 
     Example:
+        >>> import torch
         >>> to_tril(torch.zeros(2, 2))
         tensor([[1., 0.],
                 [0., 1.]])
@@ -50,6 +51,7 @@ def from_tril(tril: Tensor) -> Tensor:
             positive and finite.
 
     Example:
+        >>> import torch
         >>> from_tril(torch.eye(2))
         tensor([[0., 0.],
                 [0., 0.]])
@@ -81,12 +83,13 @@ def gaussian_kl(mu: Tensor, log_scale: Tensor) -> Tensor:
         ValueError: If they are not both ``(n, k)``.
 
     Example:
+        >>> import torch
         >>> gaussian_kl(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.])
     """
     _check_alike(mu=mu, log_scale=log_scale)
     each = mu.square() + (2 * log_scale).exp() - 1 - 2 * log_scale  # (n, k)
-    return 0.5 * each.sum(1)  # (12.7)
+    return 0.5 * each.sum(1)  # (14.7)
 
 
 def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
@@ -103,6 +106,7 @@ def gaussian_log_prob(x: Tensor, mu: Tensor, log_scale: Tensor) -> Tensor:
         ValueError: If they are not all ``(n, k)``.
 
     Example:
+        >>> import torch
         >>> gaussian_log_prob(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1))
         tensor([-0.9189])
     """

@@ -40,9 +40,10 @@ from genbook._validate import check_count, check_flag
 from genbook.models.base import Model
 from genbook.training import _files
 from genbook.training._arguments import Data, Settings, check_data
+from genbook.training._capture import descend_captured
 from genbook.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from genbook.training.loop import Batches, History, TrainState, descend
-from genbook.training.randomness import isolated_rng
+from genbook.training.randomness import exact_cudnn, isolated_rng
 from genbook.training.schedules import SCHEDULES
 
 __all__ = ["fit"]
@@ -68,6 +69,7 @@ def fit(
     checkpoint_every: int = 500,
     resume: bool = True,
     progress: bool | None = None,
+    capture: bool = False,
 ) -> History:
     """Train a model by gradient descent on its own loss, with Adam.
 
@@ -95,6 +97,8 @@ def fit(
         checkpoint_every: Steps between two writings of it; the last is at the end.
         resume: Whether a run found in that file goes on; otherwise it is replaced.
         progress: Whether a bar is shown; on a terminal only when ``None``.
+        capture: Whether a CUDA device records a step and replays it, which is faster
+            where networks are small and rounds otherwise; the CPU does as ever.
 
     Returns:
         The :class:`~genbook.training.loop.History` of the whole run.
@@ -103,6 +107,7 @@ def fit(
         TypeError: If an argument is of the wrong type.
         ValueError: If an argument has the wrong shape or value, the model has nothing
             to train, or the checkpoint belongs to another run.
+        RuntimeError: If a step is to be recorded, and its loss waits for the GPU.
         FloatingPointError: If the loss or a weight is no longer finite. A loss is
             refused before its step is taken, and nothing is written.
     """
@@ -110,32 +115,38 @@ def fit(
     settings = Settings(
         steps, batch_size, lr, seed, schedule, betas, weight_decay, grad_clip
     )
-    if validate_every is None:
-        validate_every = max(settings.steps // 10, 1)
-    validate_every = check_count(validate_every, "validate_every", 1)
-    checkpoint_every = check_count(checkpoint_every, "checkpoint_every", 1)
+    captured = check_flag(capture, "capture") and data.x.is_cuda
+    validations, writings = _how_often(validate_every, checkpoint_every, settings.steps)
     check_flag(resume, "resume")
-    state = _set_up(model, data, settings)
-    kept = None
+    state, kept = _set_up(model, data, settings, captured), None
     if checkpoint is not None:
-        run = _what_decides(data, settings, validate_every)
-        kept = Checkpoint.of(model, checkpoint, checkpoint_every, run)
-    watch = _Watch(model, state, data, validate_every, kept, progress)
-    with isolated_rng(state.generator.initial_seed(), data.x.device):
+        run = _what_decides(data, settings, validations, captured)
+        kept = Checkpoint.of(model, checkpoint, writings, run)
+    watch = _Watch(model, state, data, validations, kept, progress)
+    with isolated_rng(state.generator.initial_seed(), data.x.device), exact_cudnn():
         if kept is not None and resume and kept.path.exists():
             load_checkpoint(model, state, kept)
         with watch:
-            descend(model, state)
+            (descend_captured if captured else descend)(model, state)
     return state.history
 
 
-def _set_up(model: Model, data: Data, settings: Settings) -> TrainState:
+def _how_often(
+    validate_every: int | None, checkpoint_every: int, steps: int
+) -> tuple[int, int]:
+    """Return the steps between two validations, and between two writings."""
+    every = max(steps // 10, 1) if validate_every is None else validate_every
+    every = check_count(every, "validate_every", 1)
+    return every, check_count(checkpoint_every, "checkpoint_every", 1)
+
+
+def _set_up(model: Model, data: Data, settings: Settings, captured: bool) -> TrainState:
     """Return what the loop needs before its first step."""
     batch = Batches(data.x, data.y, settings.batch_size, settings.seed)
     noise_seed = int(torch.randint(2**31, (), generator=batch.generator))
     return TrainState(
         batch,
-        _adam(model, settings),
+        _adam(model, settings, captured),
         SCHEDULES[settings.schedule],
         settings.steps,
         settings.lr,
@@ -144,25 +155,29 @@ def _set_up(model: Model, data: Data, settings: Settings) -> TrainState:
     )
 
 
-def _adam(model: Model, settings: Settings) -> torch.optim.Optimizer:
+def _adam(model: Model, settings: Settings, captured: bool) -> torch.optim.Optimizer:
     """Return Adam in its fused form, or the plain one where there is no fused form."""
     weights = [p for p in model.parameters() if p.requires_grad]
     options: dict[str, Any] = {
         "lr": settings.lr,
         "betas": settings.betas,
         "weight_decay": settings.weight_decay,
+        "capturable": captured,
     }
     try:
         return torch.optim.AdamW(weights, **options, fused=True)
     except RuntimeError:  # complex weights, or a device without the fused kernel
+        if captured:  # the plain form would also step where a loss is not finite
+            raise
         return torch.optim.AdamW(weights, **options)
 
 
 def _what_decides(
-    data: Data, settings: Settings, validate_every: int
+    data: Data, settings: Settings, validate_every: int, captured: bool
 ) -> dict[str, Any]:
     """Return what tells a run from every other, beside the model."""
     return {
+        **({"capture": True} if captured else {}),  # its rates are rounded otherwise
         **{name: _files.digest(t) for name, t in data._asdict().items()},
         "validate_every": None if data.x_val is None else validate_every,
         "device": data.x.device.type,
@@ -194,7 +209,7 @@ class _Watch:
         self.start = time.perf_counter() - history.seconds
         self.cpu_start = time.process_time() - history.cpu_seconds
         self.bar = _bar(self.state.steps, history.steps, self.progress)
-        self.state.on_step = self.on_step
+        self.state.on_step, self.state.due = self.on_step, self.due
         self.model.train()
 
     def __exit__(self, *error: object) -> None:
@@ -204,16 +219,29 @@ class _Watch:
 
     def on_step(self, done: int) -> None:
         """Do what is due after so many steps."""
-        last = done == self.state.steps
-        if self.data.x_val is not None and (last or done % self.validate_every == 0):
+        validates, keeps, shows = self._due(done)
+        if validates:
             self.validate(done)
-        if last or (self.kept is not None and done % self.kept.every == 0):
+        if keeps:
             self.keep(done)
         if self.bar is not None:
             self.bar.update()
-            if last or done % 50 == 0:
+            if shows:
                 loss = f"{self.state.history.loss[-1]:.4f}"
                 self.bar.set_postfix(loss=loss, refresh=False)
+
+    def due(self, done: int) -> bool:
+        """Return whether the record is read after so many steps."""
+        return any(self._due(done))
+
+    def _due(self, done: int) -> tuple[bool, bool, bool]:
+        """Return whether to validate, to keep, and to show the loss."""
+        last, kept = done == self.state.steps, self.kept
+        return (
+            self.data.x_val is not None and (last or done % self.validate_every == 0),
+            last or (kept is not None and done % kept.every == 0),
+            self.bar is not None and (last or done % 50 == 0),
+        )
 
     def validate(self, done: int) -> None:
         """Note the mean loss over the validation set, with the same dice every time."""

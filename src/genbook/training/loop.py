@@ -69,6 +69,7 @@ class TrainState:
         grad_clip: The largest norm of a gradient, or ``None``.
         history: What happened so far; the loop goes on where it ends.
         on_step: Called after each step with the number of steps taken.
+        due: Whether it then reads the record, which may otherwise be written later.
     """
 
     batch: Batches
@@ -80,6 +81,7 @@ class TrainState:
     grad_clip: float | None = None
     history: History = field(default_factory=History)
     on_step: Callable[[int], None] = lambda done: None
+    due: Callable[[int], bool] = lambda done: True
 
 
 def descend(model: Model, state: TrainState) -> None:

@@ -1,4 +1,4 @@
-"""The global random state, lent for a while and put back as it was."""
+"""The global random state, and what else decides bits, lent and put back as it was."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from genbook._validate import check_kind, check_seed
 
-__all__ = ["isolated_rng"]
+__all__ = ["exact_cudnn", "isolated_rng"]
 
 
 @contextmanager
@@ -45,3 +45,22 @@ def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None
             with torch.cuda.device(d):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+@contextmanager
+def exact_cudnn() -> Iterator[None]:
+    """Let convolutions on a GPU give the same bits each time, while it lasts.
+
+    The fastest ones add up gradients in the order in which they happen to come.
+
+    Example:
+        >>> with exact_cudnn():
+        ...     torch.backends.cudnn.deterministic
+        True
+    """
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -220,3 +221,15 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call(made(), torch.rand(4, 3, generator=seeded(0)).double())
+
+
+def test_the_network_sees_the_box_from_minus_one_to_one_and_waves_of_it() -> None:
+    model = MADE([2.0, -1.0], [6.0, 1.0], bins=4, hidden=(8,), frequencies=2).double()
+    x = torch.tensor([[2.0, 1.0], [4.0, -0.5], [5.0, 0.2]]).double()
+    seen: list[Tensor] = []
+    model.nets[0][0].register_forward_pre_hook(lambda net, v: seen.append(v[0]))
+    model.log_mass(x)
+    unit = torch.stack([(x[:, 0] - 2) / 4, (x[:, 1] + 1) / 2], 1)
+    angle = math.pi * unit[..., None] * torch.tensor([1.0, 2.0])
+    each = torch.cat([2 * unit[..., None] - 1, angle.sin(), angle.cos()], 2)
+    assert torch.allclose(seen[0], each.flatten(1))

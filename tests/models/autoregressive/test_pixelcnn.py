@@ -149,3 +149,9 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call(pixel_cnn())
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (1, 4), (4, 4), (1, 1, 4, 4)])
+def test_only_grey_images_are_drawn(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"event_shape must be \(1, height, width\)"):
+        PixelCNN(shape)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from genbook._looking import unseen
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.training import fit
 from seeding import seeded
@@ -150,3 +151,15 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call(transformer(), torch.zeros(2, 6).long())
+
+
+def test_no_text_has_no_probabilities() -> None:
+    model = transformer()
+    none = torch.zeros(0, 6).long()
+    assert model.log_prob(none).shape == (0,)
+    assert model.logits(none).shape == (0, 6, 5)
+    with unseen():  # tokens are compared no more, shapes are
+        model._check_tokens(none + 9, "x")
+        model._check_tokens(torch.full((2, 6), 9), "x")
+        with pytest.raises(ValueError, match="x must be"):
+            model._check_tokens(torch.zeros(2, 5).long(), "x")

@@ -68,3 +68,15 @@ def test_points_outside_have_no_density() -> None:
     model = network(2, 8)
     outside = torch.tensor([[1.5, 0.0], [0.0, -1.01]])
     assert (model.log_prob(outside) == -torch.inf).all()
+
+
+def test_the_network_sees_the_middles_of_the_cells() -> None:
+    seen = network(2, 3, frequencies=2).cell_features
+    side = (torch.arange(3) + 0.5) / 3
+    assert seen.shape == (9, 8)
+    for i in range(3):
+        for j in range(3):
+            angle = torch.pi * torch.stack([side[i], side[j]])[:, None]
+            angle = angle * torch.tensor([1.0, 2.0])
+            wanted = torch.cat([angle.sin(), angle.cos()], 1).flatten()
+            assert torch.allclose(seen[3 * i + j], wanted, atol=1e-6)

@@ -140,3 +140,8 @@ def test_bad_grids_are_refused(
 def test_fit_replaces_what_was_counted(x: Tensor) -> None:
     model = Histogram(x.amin(0), x.amax(0), 5).fit(x).fit(x[:100])
     assert model.counts.sum() == 100
+
+
+def test_one_observation_is_enough() -> None:
+    model = Histogram([0.0], [1.0], bins=4).fit(torch.tensor([[0.3]]))
+    assert model.log_prob(torch.tensor([[0.4]])).exp().item() == pytest.approx(4)

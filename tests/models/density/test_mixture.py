@@ -292,3 +292,33 @@ def test_bad_weights_are_refused(weights: Tensor, message: str) -> None:
         GaussianMixture.from_parameters(
             weights, torch.zeros(2, 2), torch.eye(2).repeat(2, 1, 1)
         )
+
+
+def test_restarts_compare_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = iter([[-3.0, -2.0], [-5.0, -1.0], [-1.5, -1.4], [-1.0, -1.2]])
+
+    def climb(x: Tensor, theta: object, *rest: object) -> object:
+        return next(ends), theta
+
+    monkeypatch.setattr("genbook.models.density.mixture.climb", climb)
+    model = GaussianMixture(2, 2).fit(moons().float(), restarts=4)
+    gain = model.history[1] - model.history[0]
+    assert gain == pytest.approx(4.0)  # of the second start, which ends highest
+
+
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [
+        (torch.zeros(9, 3), ValueError),
+        (torch.zeros(9), ValueError),
+        (torch.zeros(9, 2) / 0, ValueError),
+        (torch.zeros(9, 2).double(), TypeError),
+        ([[0.0, 0.0]] * 9, TypeError),
+    ],
+)
+def test_bad_observations_are_refused(x: Tensor, error: type[Exception]) -> None:
+    model = GaussianMixture(2, 2)
+    before = model.means.clone()
+    with pytest.raises(error, match="x must be"):
+        model.fit(x)
+    assert torch.equal(model.means, before)

@@ -194,7 +194,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "method": (
         lambda: PLAIN.encode(X, method=["heun"]),  # type: ignore[arg-type]
         ValueError,
-        "method must be euler or",
+        "method must be euler, ",
     ),
     "generator": (
         lambda: PLAIN.log_prob(X, generator=3),  # type: ignore[arg-type]

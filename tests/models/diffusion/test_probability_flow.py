@@ -286,3 +286,34 @@ def test_noise_and_densities_follow_the_order_of_the_rows(small: Any) -> None:
             wanted = call(x, y)[order]
             got = call(x[order], None if y is None else y[order])
             assert torch.allclose(got, wanted, rtol=0, atol=1e-12)
+
+
+class Fixed(nn.Module):
+    """A conditional network that was told its label."""
+
+    def __init__(self, net: nn.Module, label: int) -> None:
+        super().__init__()
+        self.net, self.label = net, label
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.net(x, t, torch.full((len(t),), self.label))
+
+
+def test_the_likelihood_given_a_label_is_that_of_its_own_network() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        model = FlowMatching((2,), width=16, depth=1, classes=2).double()
+        nn.init.normal_(model.net.output.weight, std=0.3)
+    x = torch.randn(5, 2, generator=seeded(9)).double()
+    for label in (0, 1):
+        alone = FlowMatching((2,), network=Fixed(model.net, label)).double()
+        y = torch.full((5,), label)
+        found = model.log_prob(x, y, steps=8)
+        assert torch.allclose(found, alone.log_prob(x, steps=8))
+    assert not torch.allclose(found, model.log_prob(x, 1 - y, steps=8))
+
+
+def test_a_grid_of_times_has_a_step_at_least(small: Any) -> None:
+    assert len(small.time_grid(1)) == 2
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        small.time_grid(0)

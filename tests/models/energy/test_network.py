@@ -207,3 +207,39 @@ def test_corners_decide_the_type() -> None:
     model = EnergyNetwork(-torch.ones(2).double(), torch.ones(2).double(), chains=8)
     assert {t.dtype for t in model.state_dict().values()} == {torch.float64}
     assert model.sample(3, anneal_steps=2).dtype == torch.float64
+
+
+@pytest.mark.parametrize("objective", ["pcd", "dsm"])
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [
+        (torch.zeros(4, 3), ValueError),
+        (torch.zeros(0, 2), ValueError),
+        (torch.zeros(4, 2) / 0, ValueError),
+        (torch.zeros(4, 2).double(), TypeError),
+    ],
+)
+def test_the_loss_refuses_bad_observations(
+    objective: str, x: Tensor, error: type[Exception]
+) -> None:
+    model = network(objective=objective)
+    before = model.replay_buffer.clone()
+    with pytest.raises(error, match="x must"):
+        model.loss(x)
+    assert torch.equal(model.replay_buffer, before)
+
+
+def test_annealing_walks_in_steps_of_twice_the_chains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It starts far away and has the whole box to cross."""
+    steps: list[float] = []
+
+    def anneal(energy: object, x: Tensor, base: object, **options: float) -> object:
+        steps.append(options["step_size"])
+        return x, torch.zeros(len(x))
+
+    name = "genbook.models.energy.network.annealed_importance_sampling"
+    monkeypatch.setattr(name, anneal)
+    network(step_size=0.03).sample(4, generator=seeded(0))
+    assert steps == [0.06]

@@ -132,3 +132,19 @@ def test_bad_values_are_named(call: Callable[[], object], message: str) -> None:
 def test_every_level_of_the_chain_has_an_energy() -> None:
     for sigma in MODEL.sigmas:
         assert MODEL.energy(X, sigma.expand(20)).isfinite().all()
+
+
+def test_the_energy_is_the_gaussian_s_less_the_correction() -> None:
+    x = torch.randn(50, 2, generator=seeded(0)) @ torch.tensor([[2.0, 0.3], [0.0, 0.5]])
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1).double()
+    torch.nn.init.normal_(model.network[-1].weight, generator=seeded(1))
+    points, sigma = x[:6].double(), torch.linspace(0.1, 1.2, 6).double()
+    z, s = (points - model.mean) @ model.axes, model.variances.mean().sqrt()
+    total = sigma[:, None] ** 2 + model.variances
+    v = z / s * (model.variances / total).sqrt()
+    seen: list[torch.Tensor] = []
+    model.network.register_forward_hook(lambda net, given, out: seen.append(out))
+    found = model.energy(points, sigma)
+    wanted = (z**2 / (2 * total)).sum(1) - s / sigma * (v * seen[0]).sum(1)
+    assert torch.allclose(found, wanted)
+    assert (s / sigma * (v * seen[0]).sum(1)).abs().max() > 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genbook.models.flows.couplings import AffineCoupling, SplineCoupling
+from genbook.models.flows.couplings import AffineCoupling, Coupling, SplineCoupling
 from genbook.models.flows.splines import knots
 
 
@@ -51,3 +51,27 @@ def test_a_condition_changes_a_coupling() -> None:
     z, _ = t(x, h)
     assert len(z[:, 1].unique()) == 3
     assert torch.allclose(t.inverse(z, h), x, atol=1e-5)
+
+
+class Shift(Coupling):
+    """The simplest coupling: one number for each coordinate."""
+
+    def __init__(self, params: int = 1) -> None:
+        super().__init__(3, False, params)
+
+    def univariate(self, x, theta):  # type: ignore[no-untyped-def]
+        return x + theta[..., 0], torch.zeros_like(x)
+
+    def univariate_inverse(self, z, theta):  # type: ignore[no-untyped-def]
+        return z - theta[..., 0]
+
+
+def test_one_number_for_each_coordinate_is_enough() -> None:
+    t, x = Shift(), torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    torch.nn.init.ones_(t.conditioner.net[-1].bias)
+    z, log_det = t(x)
+    assert torch.allclose(z[:, 2], x[:, 2] + 1)
+    assert torch.allclose(t.inverse(z), x)
+    assert not log_det.any()
+    with pytest.raises(ValueError, match="params_per_dim must be at least 1, got 0"):
+        Shift(0)

@@ -212,3 +212,9 @@ def test_parameters_of_single_numbers_are_checked(cls: type) -> None:
         ):
             with pytest.raises((TypeError, ValueError), match=r"(theta|x|z) must be"):
                 door(x, bad)
+
+
+@pytest.mark.parametrize("transform", [ActNorm(2), PLULinear(2)])
+def test_no_rows_with_features_that_change_nothing(transform: Transform) -> None:
+    none, h = torch.zeros(0, 2), torch.zeros(0, 3)
+    assert transform(none, h)[0].shape == transform.inverse(none, h).shape == (0, 2)

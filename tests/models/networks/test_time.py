@@ -94,3 +94,10 @@ def test_sizes_have_a_limit() -> None:
     for name in ("width", "depth", "frequencies", "classes"):
         with pytest.raises(ValueError, match=f"{name} must be at most"):
             TimeConditionedMLP((2,), **{name: 10**9})
+
+
+def test_a_new_network_says_nothing() -> None:
+    net = TimeConditionedMLP((2, 3), width=8, depth=2, classes=3)
+    x, t = torch.randn(4, 2, 3, generator=seeded(1)), torch.full((4,), 0.3)
+    assert not net(x, t, torch.arange(4)).any()
+    assert net.output.weight.requires_grad

@@ -175,13 +175,15 @@ def test_two_obvious_clusters_are_separated() -> None:
     x[labels == 1, :, 2:] += 0.8
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = MixtureOfAutoencoders(SHAPE, clusters=2, latent_dim=2, hidden=8)
-    fit(model, x, steps=150, batch_size=64, seed=0)
-    assert clustering_accuracy(labels, model.predict(x)) == 1
+        model = MixtureOfAutoencoders(SHAPE, clusters=2, latent_dim=1, hidden=8)
+    fit(model, x, steps=300, batch_size=64, seed=0)
+    found = model.predict(x)
+    assert clustering_accuracy(labels, found) == 1
     assert model.predict_proba(x).amax(1).min() > 0.9
-    z = model.encode(x)
-    errors = (model.draw(z) - x[:, None]).square().flatten(2).mean(2)
-    assert torch.equal(errors.argmin(1), model.predict(x))  # each draws its own
+    errors = (model.draw(model.encode(x)) - x[:, None]).square().flatten(2).mean(2)
+    for k in (0, 1):  # each draws its own; of 8 seeds the least ratio was 5
+        own, other = errors[found == k].mean(0)[[k, 1 - k]]
+        assert 2 * own < other
 
 
 # --- doors ----------------------------------------------------------------------------

@@ -26,3 +26,20 @@ def test_fit_refuses_what_it_cannot_learn_from(x: Tensor, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         model.fit(x)
     assert torch.equal(model.V, before)
+
+
+def test_codes_decode_and_others_are_refused() -> None:
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    model = PCA((3,), 2).fit(x)
+    z = model.encode(x)
+    assert torch.allclose(model.decode(z), model.mu + z @ model.V.T)
+    assert model.decode(z[:0]).shape == (0, 3)
+    for bad, error in (
+        (x, ValueError),
+        (z[:, :1], ValueError),
+        (z.double(), TypeError),
+        (z / 0, ValueError),
+        (3, TypeError),
+    ):
+        with pytest.raises(error, match="z must be"):
+            model.decode(bad)

@@ -332,6 +332,42 @@ def test_claims(page):
     assert not found(code_rules.claimed, page(cell(claims) + "\n```\n"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("equals=1", '"c" refuses nothing'.replace('"', "'")),
+        ("equals=1, rejects={}", "refuses nothing: give it rejects="),
+        ("equals=1, rejects=None", "refuses None, which is no mapping"),
+        ("equals=1, rejects={'a': 0.9}", "refuses a typed 0.9: compute it"),
+        ("equals=1, rejects={'b': x, 'a': -3}", "refuses a typed -3"),
+        ("equals=1, rejects={'a': 1 / 2}", "refuses a typed 1 / 2"),
+        ("equals=1, rejects={'a': math.inf}", "refuses a typed math.inf"),
+        ("equals=1, rejects={'a': float('inf')}", "refuses a typed float('inf')"),
+    ],
+)
+def test_claims_that_refuse_nothing(page, arguments, message):
+    text = cell([f'claim("c", x, {arguments})']) + "\n```\n"
+    assert message in found(code_rules.refusing_claims, page(text))
+    around = page(text, name="reading-guide")
+    assert not found(code_rules.refusing_claims, around)
+
+
+@pytest.mark.parametrize(
+    "rejects",
+    [
+        "rejects={'a': y}",
+        "rejects={'a': 1 / len(y), 'b': f(0.9)}",
+        "rejects=others",
+        "rejects=others | {'a': y}",
+        "rejects={**others}",
+        "**band",
+    ],
+)
+def test_claims_that_refuse_something(page, rejects):
+    text = cell([f'claim("c", x, {rejects})']) + "\n```\n"
+    assert not found(code_rules.refusing_claims, page(text))
+
+
 def test_scripts(page, tmp_path):
     p = page("# T\n")
     assert "no examples/world_map_box.py" in found(code_rules.example_scripts, p)

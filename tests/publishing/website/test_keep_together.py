@@ -43,6 +43,10 @@ def test_a_formula_alone_stays_as_it_is():
     assert told(x()) == ["x"]
 
 
+def test_a_long_formula_may_be_broken():
+    assert told(nodes.math("", "a + " * 20 + "b"), nodes.Text(", c"))[1] == ", c"
+
+
 def test_a_bold_formula_goes_as_a_whole():
     strong = nodes.strong("", "", x())
     assert told(nodes.Text("a "), strong, nodes.Text("; b")) == ["a ", "[x;]", " b"]
@@ -66,15 +70,16 @@ def test_no_line_begins_with_a_comma(open_page, address, site):
         page.set_viewport_size({"width": width, "height": 900})
         fallen = page.evaluate(
             """() => [...document.querySelectorAll("main .gb-keep")].filter((group) => {
+              const range = document.createRange();
               const last = group.lastChild;
               const formula = group.querySelector(".katex-html");
               if (last.nodeType !== Node.TEXT_NODE || !formula) return false;
-              const range = document.createRange();
               range.selectNodeContents(last);
               const mark = range.getBoundingClientRect();
-              const boxes = [...formula.querySelectorAll(".base")];
-              const end = (boxes.pop() || formula).getBoundingClientRect();
+              const end = formula.getBoundingClientRect();
               return mark.height && mark.left < end.right - 3;
             }).map((group) => group.textContent)"""
         )
         assert fallen == [], width
+        page_width = page.evaluate("document.documentElement.scrollWidth")
+        assert page_width <= width

@@ -23,6 +23,7 @@ from genbook.data.prose import Prose, load_books
 from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.image_classifier import ImageClassifier
 from genbook.explorables.box import explore_box
+from genbook.explorables.guess import explore_guess
 from genbook.metrics import nats_above_entropy
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
@@ -352,6 +353,7 @@ def figures() -> None:
     explorer = explore_box(X, LOW, HIGH, aspect=1.0)
     explorer.log_likelihood(LOW, HIGH)
     explorer._repr_mimebundle_()
+    explore_guess(X, lambda x: x[:, 0] > 0, LOW, HIGH, aspect=1.0)
     Package("genbook", None).key(Code("abc", Imports(frozenset({"json"}))))
     file_digest(Path(__file__))
 

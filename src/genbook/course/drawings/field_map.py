@@ -147,6 +147,8 @@ def region(methods: Sequence[Method], *fields: str) -> list[Method]:
 def draw_landscape(ax: Axes, methods: Sequence[Method] = METHODS) -> None:
     """Draw the sets as frames and each method by its name in its own region.
 
+    In an SVG each name is a link to its chapter, from a page one folder below the root.
+
     Raises:
         ValueError: If a method lies in a region that the map does not have.
     """
@@ -173,6 +175,7 @@ def draw_landscape(ax: Axes, methods: Sequence[Method] = METHODS) -> None:
         for i, m in enumerate(region(methods, *fields)):
             column, row = divmod(i, most)
             at = left + apart * column, top - _LINE * row
-            ax.text(*at, m.name, ha="left", va="center", size=9)
+            link = None if m.chapter is None else f"../{m.chapter}.html"
+            ax.text(*at, m.name, ha="left", va="center", size=9, url=link)
     ax.set(xlim=(-0.05, 12.05), ylim=(-0.05, 9.55))
     ax.set_axis_off()

@@ -139,10 +139,9 @@ def draw_loop(
             )
         )
         middle = left + 1.7
-        ax.text(
-            middle, 1.68, name, ha="center", va="center", weight="bold", color=colour
-        )
-        ax.text(middle, 0.8, text, ha="center", va="center", linespacing=1.5, size=8.5)
+        words: dict[str, Any] = {"ha": "center", "va": "center", "size": 11}
+        ax.text(middle, 1.62, name, weight="bold", color=colour, **words)
+        ax.text(middle, 0.75, text, linespacing=1.5, **words)
     for start, end, y, text, side in (
         (3.45, 6.55, 1.45, action, "bottom"),
         (6.55, 3.45, 0.55, feedback, "top"),
@@ -159,6 +158,6 @@ def draw_loop(
             )
         )
         shift = 0.12 if side == "bottom" else -0.12
-        ax.text(5.0, y + shift, text, ha="center", va=side, linespacing=1.4, size=8.5)
+        ax.text(5.0, y + shift, text, ha="center", va=side, linespacing=1.4, size=11)
     ax.set(xlim=(-0.1, 10.1), ylim=(-0.1, 2.1))
     ax.set_axis_off()

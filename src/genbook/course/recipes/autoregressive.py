@@ -64,7 +64,7 @@ def pixelcnn_digits(
 
 
 def transformer_prose(
-    x: Tensor, *, vocab_size: int, steps: int = 430, seed: int = 0
+    x: Tensor, *, vocab_size: int, steps: int = 900, seed: int = 0
 ) -> tuple[Transformer, History]:
     """Train a small transformer on passages.
 

@@ -289,7 +289,115 @@
     host.classList.add("gb-live");
   }
 
-  const kinds = { box, latent };
+  /* Places where a hidden rule could draw; the reader guesses, then sees the rule. */
+  function guess(host, data) {
+    const { low, high, width, height } = data;
+    const [rows, columns] = data.cells;
+    const bits = new Uint8Array(bytes(data.possible));
+    const at = (cell) => (bits[cell >> 3] >> (7 - (cell & 7))) & 1;
+    const svg = host.querySelector("svg");
+    const dots = svg.querySelector(".gb-dots");
+    dots.removeAttribute("style");
+    const x = (v) => ((v - low[0]) / (high[0] - low[0])) * width;
+    const y = (v) => ((high[1] - v) / (high[1] - low[1])) * height;
+    const frame = draw("rect", { class: "gb-frame", width, height });
+    const rule = draw("path", { class: "gb-rule" });
+    const [open, right, wrong] = ["gb-open", "gb-right", "gb-missed"].map((name) => draw("path", { class: name }));
+    const knob = draw("path", { class: "gb-cross" });
+    svg.prepend(frame, rule);
+    svg.append(open, right, wrong, knob);
+
+    const chosen = [];
+    const cursor = [0, 1].map((d) => (low[d] + high[d]) / 2);
+    let shown = false;
+    const could = ([a, b]) => {
+      const column = Math.min(columns - 1, Math.floor((x(a) / width) * columns));
+      const row = Math.min(rows - 1, Math.floor((y(b) / height) * rows));
+      return at(row * columns + column) === 1;
+    };
+    const share = bits.reduce((sum, _, i) => sum + [0, 1, 2, 3, 4, 5, 6, 7].filter((b) => at(8 * i + b)).length, 0) / (rows * columns);
+
+    const sliders = ["x₁", "x₂"].map((name, i) => {
+      const id = `gb-guess-${++count}`;
+      const input = make("input", { type: "range", id, min: low[i], max: high[i], step: (high[i] - low[i]) / 200 });
+      const value = make("span", { class: "gb-at" });
+      input.addEventListener("input", () => { cursor[i] = +input.value; update(); });
+      return { input, value, row: make("div", { class: "gb-row gb-short" }, make("label", { for: id }, name), input, value) };
+    });
+    const button = (name, does) => {
+      const element = make("button", { type: "button" }, name);
+      element.addEventListener("click", does);
+      return element;
+    };
+    const choose = button("Choose this place", () => { chosen.push([...cursor]); update(); });
+    const reveal = button("Show the rule", () => { shown = true; update(); });
+    const again = button("Start again", () => { shown = false; chosen.length = 0; update(); });
+    const places = make("dd"), hits = make("dd", { class: "gb-value" }), luck = make("dd");
+    const said = make("p", { class: "gb-said", role: "status" });
+    host.querySelector(".gb-still").remove();
+    host.append(make("dl", { class: "gb-readout" },
+      make("div", {}, make("dt", {}, "places chosen"), places),
+      make("div", {}, make("dt", {}, "possible"), hits),
+      make("div", {}, make("dt", {}, "of blind guesses"), luck)),
+    make("div", { class: "gb-rows" }, ...sliders.map((s) => s.row)),
+    make("div", { class: "gb-buttons" }, choose, reveal, again), said);
+
+    let unit = 1;
+    new ResizeObserver(() => {
+      const matrix = svg.getScreenCTM();
+      if (matrix && matrix.a) { unit = 1 / matrix.a; update(); }
+    }).observe(svg);
+
+    const cross = (points, r) => points.map(([a, b]) =>
+      `M${x(a) - r} ${y(b) - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`).join("");
+    const ring = (points, r) => points.map(([a, b]) =>
+      `M${x(a) - r} ${y(b)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`).join("");
+    /* The rule is drawn a run of cells at a time, and only when it was asked for. */
+    function land() {
+      const [w, h] = [width / columns, height / rows];
+      let path = "";
+      for (let r = 0; r < rows; r++) for (let c = 0, from = -1; c <= columns; c++) {
+        const on = c < columns && at(r * columns + c);
+        if (on && from < 0) from = c;
+        if (!on && from >= 0) { path += `M${from * w} ${r * h}H${c * w}v${h}H${from * w}z`; from = -1; }
+      }
+      return path;
+    }
+    function update() {
+      const good = chosen.filter(could);
+      rule.setAttribute("d", shown ? land() : "");
+      open.setAttribute("d", shown ? "" : ring(chosen, 6 * unit));
+      right.setAttribute("d", shown ? ring(good, 6 * unit) : "");
+      wrong.setAttribute("d", shown ? cross(chosen.filter((p) => !could(p)), 5 * unit) : "");
+      const r = 7 * unit;
+      knob.setAttribute("d", shown ? "" : `M${x(cursor[0]) - r} ${y(cursor[1])}h${2 * r}m${-r} ${-r}v${2 * r}`);
+      sliders.forEach(({ input, value }, i) => {
+        input.value = cursor[i];
+        value.textContent = number(cursor[i], 2);
+        input.setAttribute("aria-valuetext", number(cursor[i], 2));
+      });
+      choose.disabled = shown;
+      places.textContent = chosen.length;
+      hits.textContent = shown ? `${good.length} of ${chosen.length}` : "?";
+      luck.textContent = shown ? `${number(100 * share, 0)}%` : "?";
+      host.dataset.possible = shown ? good.length : "";
+      said.textContent = shown ? `${good.length} of ${chosen.length} places are possible.` : `${chosen.length} places chosen.`;
+    }
+    svg.addEventListener("click", (event) => {
+      if (shown) return;
+      const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      const to = [low[0] + (p.x / width) * (high[0] - low[0]), high[1] - (p.y / height) * (high[1] - low[1])];
+      if (to.some((v, d) => v < low[d] || v > high[d])) return;
+      cursor.splice(0, 2, ...to);
+      chosen.push(to);
+      update();
+    });
+
+    update();
+    host.classList.add("gb-live");
+  }
+
+  const kinds = { box, latent, guess };
   const start = (host, data) => kinds[host.dataset.explorable](host, data);
 
   /* The data of an explorable stand in it, or in a script that comes when it is near. */

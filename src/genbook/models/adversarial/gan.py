@@ -183,11 +183,11 @@ class GAN(GenerativeModel):
             x = x.detach().requires_grad_()
         d_real = self.discriminate(x, y)  # (n,)
         d_fake = self.discriminate(fake, y)  # (n,)
-        value = softplus(-d_real).mean() + softplus(d_fake).mean()  # (16.3)
+        value = softplus(-d_real).mean() + softplus(d_fake).mean()  # (18.3)
         if self.r1_weight and torch.is_grad_enabled():
             (slope,) = torch.autograd.grad(d_real.sum(), x, create_graph=True)
             steep = slope.flatten(1).square().sum(1)  # (n,)
-            value = value + self.r1_weight / 2 * steep.mean()  # (16.4)
+            value = value + self.r1_weight / 2 * steep.mean()  # (18.4)
         return value
 
     def generator_loss(self, fake: Tensor, y: Tensor | None = None) -> Tensor:
@@ -196,7 +196,7 @@ class GAN(GenerativeModel):
         weights = self.D.state_dict(keep_vars=True)
         fixed = {name: w.detach() for name, w in weights.items()}
         d_fake = functional_call(self.D, fixed, (self._embed(fake, y),))  # (n, 1)
-        return softplus(-d_fake).mean()  # (16.3)
+        return softplus(-d_fake).mean()  # (18.3)
 
     @torch.no_grad()
     def update_ema(self) -> None:

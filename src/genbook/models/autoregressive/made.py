@@ -204,7 +204,7 @@ class MADE(TractableModel):
         log_p = []
         for net in range(len(self.nets)):
             mass = self.log_mass(x, y, net=net).gather(2, k[..., None]).squeeze(2)
-            total = (mass - width.log()).sum(1)  # (10.1)
+            total = (mass - width.log()).sum(1)  # (12.1)
             log_p.append(torch.where(inside, total, -torch.inf))
         return torch.stack(log_p, 1)
 
@@ -214,7 +214,7 @@ class MADE(TractableModel):
         It is the logarithm of equation :eq:`eq-ar-mixture`.
         """
         log_p = self.log_prob_by_order(x, y)  # (n, orders)
-        return log_p.logsumexp(1) - math.log(log_p.shape[1])  # (10.2)
+        return log_p.logsumexp(1) - math.log(log_p.shape[1])  # (12.2)
 
     def loss(
         self,
@@ -287,7 +287,7 @@ class MADE(TractableModel):
         x, width = self.low.expand(u.shape).clone(), self._width()
         for i in self.orders[net]:
             log_p = self.log_mass(x, y, net=net)[:, i]  # (n, bins)
-            p = (log_p / temperature).softmax(-1)  # (10.3)
+            p = (log_p / temperature).softmax(-1)  # (12.3)
             k = inverse_cdf(p, u[:, i : i + 1])  # (n, 1)
             before = (p.cumsum(-1) - p).gather(1, k)  # the probability to the left
             # What is left of u, within the bin: uniform again.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from genbook._looking import may_look
 from genbook._validate import (
     check_count,
     check_sizes,
@@ -79,7 +80,7 @@ class _GatedBlock(nn.Module):
 def _gate(v: Tensor) -> Tensor:
     """Return equation :eq:`eq-ar-gate`."""
     a, b = v.chunk(2, dim=1)  # (n, channels, height, width) each
-    return a.tanh() * b.sigmoid()  # (10.4)
+    return a.tanh() * b.sigmoid()  # (12.4)
 
 
 class PixelCNN(TractableModel):
@@ -199,7 +200,7 @@ class PixelCNN(TractableModel):
         self._check_x(x)
         level = x * (self.levels - 1)
         k = level.round()
-        if (
+        if may_look() and (
             ((level - k).abs() > 1e-3).any()
             or (k < 0).any()
             or (k >= self.levels).any()
@@ -209,7 +210,7 @@ class PixelCNN(TractableModel):
                 f"pass quantise(x)"
             )
         mass = self.logits(x, y).log_softmax(1)  # (n, levels, height, width)
-        return mass.gather(1, k.long()).flatten(1).sum(1)  # (10.1)
+        return mass.gather(1, k.long()).flatten(1).sum(1)  # (12.1)
 
     @torch.no_grad()
     def sample(
@@ -250,7 +251,7 @@ class PixelCNN(TractableModel):
             for c in range(width):
                 # Rows below do not matter yet: leave them out.
                 logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
-                p = (logits / temperature).softmax(1)  # (10.3)
+                p = (logits / temperature).softmax(1)  # (12.3)
                 k = inverse_cdf(p, u[:, :, r, c])  # (n, 1)
                 x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
         return x

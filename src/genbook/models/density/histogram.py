@@ -49,6 +49,7 @@ class PiecewiseConstant(TractableModel):
 
     low: Tensor
     high: Tensor
+    each_side: Tensor
 
     def __init__(
         self,
@@ -80,6 +81,8 @@ class PiecewiseConstant(TractableModel):
         self.event_shape = (len(low),)
         self.register_buffer("low", low)
         self.register_buffer("high", high)
+        each_side = torch.tensor(self.bins)  # not made at every step: a GPU would wait
+        self.register_buffer("each_side", each_side, persistent=False)
 
     @abstractmethod
     def log_mass(self) -> Tensor:
@@ -88,7 +91,7 @@ class PiecewiseConstant(TractableModel):
     @property
     def width(self) -> Tensor:
         """The width of a cell in each dimension, ``(dim,)``."""
-        return (self.high - self.low) / self.low.new_tensor(self.bins)
+        return (self.high - self.low) / self.each_side.to(self.low.dtype)
 
     def cell(self, x: Tensor) -> Tensor:
         """Return the number of the cell that holds each observation.
@@ -101,7 +104,7 @@ class PiecewiseConstant(TractableModel):
             belongs to the last cell, as in NumPy.
         """
         self._check_x(x)
-        bins = torch.tensor(self.bins, device=x.device)
+        bins = self.each_side
         along = ((x - self.low) / self.width).floor().long()  # (n, dim)
         along = along.clamp(max=bins - 1)
         number = torch.zeros_like(along[:, 0])

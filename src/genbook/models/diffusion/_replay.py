@@ -110,10 +110,10 @@ class _Call(nn.Module):
 
     def __init__(self, model: nn.Module, run: Run) -> None:
         super().__init__()
-        self.model, self.run = model, run
+        self.model, self.kept = model, (run,)  # no part, even if it is the model itself
 
     def forward(self, *inputs: Tensor | None) -> Tensor:
-        return self.run(*inputs)
+        return self.kept[0](*inputs)
 
 
 class _Replay(Function):

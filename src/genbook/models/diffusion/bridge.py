@@ -213,7 +213,7 @@ def ddim(model: Diffusion, x: Tensor, times: Tensor) -> Tensor:
     check_tensor(x, "x", ("n", *model.event_shape), dtype=model.dtype, allow_empty=True)
     check_times(check_steps(times), "times", n=..., low=model.t_min, dtype=model.dtype)
     for t, s in pairwise(times):
-        x, _ = model.reverse_step(x, t, s, eta=0.0)  # (17.3)
+        x, _ = model.reverse_step(x, t, s, eta=0.0)  # (19.3)
     return x
 
 

@@ -199,7 +199,7 @@ class Diffusion(GaussianPathModel, VariationalModel):
         alpha, sigma = self.schedule.alpha(s), self.schedule.sigma(s)
         tau = eta * self.posterior_std(s, t) if eta else torch.zeros_like(s)
         keep = (sigma.square() - tau.square()).clamp(min=0).sqrt()
-        return alpha * x0 + keep * eps, tau  # (14.5)
+        return alpha * x0 + keep * eps, tau  # (16.5)
 
     def posterior_std(self, s: Tensor, t: Tensor) -> Tensor:
         r"""Return how uncertain the earlier point is, given the later and the data.
@@ -224,7 +224,7 @@ class Diffusion(GaussianPathModel, VariationalModel):
         check_order(s, t)
         a = self.schedule
         ratio = a.alpha(t) * a.sigma(s) / (a.alpha(s) * a.sigma(t))
-        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()  # (14.5)
+        return a.sigma(s) * (1 - ratio.square()).clamp(min=0).sqrt()  # (16.5)
 
     def elbo(
         self,
@@ -288,4 +288,4 @@ class Diffusion(GaussianPathModel, VariationalModel):
         prior = 0.5 * (
             (a * x.flatten(1)).square().sum(1) + d * (b.square() - 1 - 2 * b.log())
         )
-        return near - total - prior  # (14.6)
+        return near - total - prior  # (16.6)

@@ -84,7 +84,7 @@ class FlowMatching(GaussianPathModel):
         self._check_points(t, x0=x0, eps=eps)
         if self.prediction == "x0":
             return x0
-        return eps - x0  # (15.1)
+        return eps - x0  # (17.1)
 
 
 @torch.no_grad()
@@ -185,4 +185,4 @@ def straightness(times: Tensor, path: Tensor) -> float:
     if not total.any():
         raise ValueError("path must lead elsewhere, got one that ends where it began")
     excess = (way.diff(dim=0) / dt - total).square().sum(2) * dt[..., 0].abs()
-    return (excess.sum(0).mean() / total.square().sum(1).mean()).item()  # (15.6)
+    return (excess.sum(0).mean() / total.square().sum(1).mean()).item()  # (17.6)

@@ -147,7 +147,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
         output = self._predict(x, t, y)
         if y is not None and guidance != 1:
             free = self._predict(x, t, None)
-            output = free + guidance * (output - free)  # (14.9)
+            output = free + guidance * (output - free)  # (16.9)
         return output
 
     def _predict(self, x: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
@@ -176,7 +176,9 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
     @property
     def null_condition(self) -> Tensor | None:
         """What stands for no condition, one row; ``None`` if the model takes none."""
-        null = conditions.null_condition(self.net, self.classes)
+        if self.classes:  # made where it is needed: a GPU would wait for a copy
+            return torch.full((), self.classes, device=self.device)
+        null = conditions.null_condition(self.net)
         return null if null is None else null.to(self.device)
 
     def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:
@@ -210,7 +212,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
             out = self._uniform(len(x), generator=generator) < self.label_dropout
             y = conditions.drop(y, out, self.null_condition)
         output = self._predict(self.add_noise(x, eps, t), t, y)
-        return (output - self.target(x, eps, t)).square().mean()  # (14.3)
+        return (output - self.target(x, eps, t)).square().mean()  # (16.3)
 
     def sample_times(
         self, n: int, *, generator: torch.Generator | None = None

@@ -57,7 +57,7 @@ class GaussianPath:
         """
         self._check_points(t, x0=x0, eps=eps)
         alpha, sigma = self._alpha_sigma(t, x0)
-        return alpha * x0 + sigma * eps  # (14.2)
+        return alpha * x0 + sigma * eps  # (16.2)
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Return what the network should say about ``add_noise(x0, eps, t)``.

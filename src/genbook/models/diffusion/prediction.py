@@ -60,7 +60,7 @@ def x0_from_eps(x: Tensor, eps: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
     """
     _check_points(x=x, eps=eps)
     _check_scales(x, alpha=alpha, sigma=sigma)
-    return (x - sigma * eps) / alpha  # (14.2)
+    return (x - sigma * eps) / alpha  # (16.2)
 
 
 def eps_from_x0(x: Tensor, x0: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
@@ -88,7 +88,7 @@ def eps_from_x0(x: Tensor, x0: Tensor, alpha: Scale, sigma: Scale) -> Tensor:
     """
     _check_points(x=x, x0=x0)
     _check_scales(x, alpha=alpha, sigma=sigma)
-    return (x - alpha * x0) / sigma  # (14.2)
+    return (x - alpha * x0) / sigma  # (16.2)
 
 
 def x0_eps_from_v(
@@ -129,8 +129,8 @@ def x0_eps_from_v(
     _check_points(x=x, v=v)
     _check_scales(x, alpha=alpha, sigma=sigma, d_alpha=d_alpha, d_sigma=d_sigma)
     det = alpha * d_sigma - d_alpha * sigma
-    x0 = (d_sigma * x - sigma * v) / det  # (14.2)
-    eps = (alpha * v - d_alpha * x) / det  # (14.4)
+    x0 = (d_sigma * x - sigma * v) / det  # (16.2)
+    eps = (alpha * v - d_alpha * x) / det  # (16.4)
     return x0, eps
 
 
@@ -160,7 +160,7 @@ def v_from_x0_eps(x0: Tensor, eps: Tensor, d_alpha: Scale, d_sigma: Scale) -> Te
     """
     _check_points(x0=x0, eps=eps)
     _check_scales(x0, d_alpha=d_alpha, d_sigma=d_sigma)
-    return d_alpha * x0 + d_sigma * eps  # (14.4)
+    return d_alpha * x0 + d_sigma * eps  # (16.4)
 
 
 def gaussian_x0_eps(

@@ -262,7 +262,7 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
             rates = self._follow_with_divergence(y, u)
             end = odeint(rates, start, self.time_grid(steps), method)
             z, gained = end[:, :-1], end[:, -1]  # (n, d) and (n,)
-            # (14.8)
+            # (16.8)
             return gained - 0.5 * z.square().sum(1) - 0.5 * z.shape[1] * LOG_2PI
 
     def _directions(

@@ -93,7 +93,7 @@ def odeint(
             slope = (v + 2 * v2 + 2 * v3 + velocity(x + step * v3, b)) / 6
         else:
             slope = (v + velocity(x + step * v, b)) / 2
-        x = x + step * slope  # (14.7)
+        x = x + step * slope  # (16.7)
         before, last = v, step
         if return_intermediates:
             path.append(x)
@@ -185,7 +185,7 @@ def velocity_and_divergence(
             parts = [gradient(v[:, i].sum())[:, i] for i in range(v.shape[1])]
             divergence = torch.stack(parts).sum(0)  # (n,)
         else:
-            parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]  # (15.5)
+            parts = [(gradient((v * u).sum()) * u).sum(1) for u in probes]  # (17.5)
             divergence = torch.stack(parts).mean(0)  # (n,)
     return (v, divergence) if keep else (v.detach(), divergence.detach())
 

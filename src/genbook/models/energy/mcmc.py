@@ -123,14 +123,14 @@ def _move(
     Equation :eq:`eq-energy-langevin` proposes, :eq:`eq-energy-metropolis` decides.
     """
     eps = torch.empty_like(x).normal_(generator=generator)  # (n, dim)
-    there = x - h**2 / 2 * g + h * eps  # (13.3)
+    there = x - h**2 / 2 * g + h * eps  # (15.3)
     e_new, g_new = energy_and_grad(energy, there)  # (n,), (n, dim)
     if not adjusted:
         return there, e_new, g_new
     # How likely the move is, and how likely the move back.
     out = (there - x + h**2 / 2 * g).square().sum(1)
     back = (x - there + h**2 / 2 * g_new).square().sum(1)
-    log_accept = e - e_new + (out - back) / (2 * h**2)  # (13.5)
+    log_accept = e - e_new + (out - back) / (2 * h**2)  # (15.5)
     u = torch.empty_like(e).uniform_(generator=generator)
     taken = u.log() < log_accept
     x = torch.where(taken[:, None], there, x)
@@ -196,7 +196,7 @@ def independence_metropolis(
     e, e_new = _slopes.check_answer(e, 2 * len(x), "energy").chunk(2)
     _slopes.check_numbers(e, "energy")
     inside = ((x >= low) & (x <= high)).all(1)
-    taken = inside & (v.log() < e - e_new)  # (13.5)
+    taken = inside & (v.log() < e - e_new)  # (15.5)
     return torch.where(taken[:, None], there, x.detach())
 
 
@@ -276,7 +276,7 @@ def annealed_importance_sampling(
     log_w = x.new_zeros(len(x))  # (n,)
     for before, now in pairwise(beta):
         with torch.no_grad():
-            log_w -= (now - before) * (energy(x) + base_log_prob(x))  # (13.8)
+            log_w -= (now - before) * (energy(x) + base_log_prob(x))  # (15.8)
 
         def bridge(v: Tensor, b: float = now) -> Tensor:
             return b * energy(v) - (1 - b) * base_log_prob(v)

@@ -177,14 +177,14 @@ class EnergyNetwork(EnergyModel):
             self._advance(generator)
         positive = self._energy(x).mean()
         negative = self._energy(self.replay_buffer).mean()
-        return positive - negative  # (13.7)
+        return positive - negative  # (15.7)
 
     def _dsm_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return how badly the slope guesses noise: equation :eq:`eq-energy-dsm`."""
         sigma = self.noise_std * self.half_width  # (dim,)
         eps = torch.empty_like(x).normal_(generator=generator)  # (n, dim)
         _, g = slope_at(self._energy, x + sigma * eps, learn=True)  # (n, dim)
-        return (sigma * g - eps).square().sum(1).mean()  # (13.10)
+        return (sigma * g - eps).square().sum(1).mean()  # (15.10)
 
     @torch.no_grad()
     def _advance(self, generator: torch.Generator | None) -> None:

@@ -199,7 +199,7 @@ class NoiseConditionalEnergy(EnergyModel):
         wide = sigma[:, None]
         g = self._grad(z + wide * eps, sigma, learn=True)  # (n, dim)
         weight = 1 + wide**2 / self.variances.mean()  # (n, 1)
-        return (weight * (wide * g - eps).square()).mean()  # (13.10)
+        return (weight * (wide * g - eps).square()).mean()  # (15.10)
 
     @torch.no_grad()
     def sample(
@@ -242,8 +242,8 @@ class NoiseConditionalEnergy(EnergyModel):
             each, h = sigma.expand(n), step_size * sigma
             for _ in range(langevin_steps):
                 eps = self._normal(n, dim, generator=generator)
-                z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (13.3)
-        z = z - sigma**2 * self._grad(z, each)  # (13.9)
+                z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (15.3)
+        z = z - sigma**2 * self._grad(z, each)  # (15.9)
         return (self.mean + z @ self.axes.T).unflatten(1, self.event_shape)
 
 

@@ -105,8 +105,8 @@ class Coupling(Transform):
         kept, part = x[:, self.kept], x[:, self.cut]  # (n, dim - m), (n, m)
         theta = self.conditioner(kept, h)  # (n, m * p)
         theta = theta.unflatten(1, (-1, self.params_per_dim))  # (n, m, p)
-        z, log_slope = self.univariate(part, theta)  # (11.3)
-        return self._join(kept, z), log_slope.sum(1)  # (11.4)
+        z, log_slope = self.univariate(part, theta)  # (13.3)
+        return self._join(kept, z), log_slope.sum(1)  # (13.4)
 
     def inverse(self, z: Tensor, h: Tensor | None = None) -> Tensor:
         """The kept part says again what was done to the other: undo it.

@@ -58,7 +58,7 @@ def dequantise(
     k = _whole(x, levels)
     check_generator(generator)
     u = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-    y = (k + u) / levels  # (11.7)
+    y = (k + u) / levels  # (13.7)
     return torch.minimum(y, torch.nextafter((k + 1) / levels, torch.zeros_like(k)))
 
 
@@ -122,7 +122,7 @@ def bits_per_dimension(log_p: Tensor, dims: int, levels: int = 256) -> Tensor:
         raise ValueError(f"log_p must hold numbers, got {log_p.isnan().sum()} NaN")
     check_count(dims, "dims", 1)
     check_count(levels, "levels", 2, MAX_LEVELS)
-    return (dims * math.log(levels) - log_p) / (dims * math.log(2))  # (11.7)
+    return (dims * math.log(levels) - log_p) / (dims * math.log(2))  # (13.7)
 
 
 def _whole(x: Tensor, levels: int) -> Tensor:

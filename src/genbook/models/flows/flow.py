@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from genbook._looking import may_look
 from genbook._validate import (
     check_choice,
     check_count,
@@ -61,8 +62,7 @@ class Flow(TractableModel, LatentVariableModel):
         high: Its upper corner.
 
     Attributes:
-        transforms: The modules between the observations and the base, in this order:
-            the couplings, and what stands between them.
+        transforms: The modules between the observations and the base, in their order.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -192,7 +192,7 @@ class Flow(TractableModel, LatentVariableModel):
         """
         self._check_x(x, allow_empty=False)
         check_generator(generator)
-        if self.training and not self.initialised and len(x) > 1:
+        if self.training and may_look() and len(x) > 1 and not self.initialised:
             self._prepare(x, self._label_features(y, len(x)))
         return -self.log_prob(x, y).mean()
 
@@ -211,7 +211,7 @@ class Flow(TractableModel, LatentVariableModel):
         z, log_det = self._unpack(x)  # (n, dim), (n,)
         for t in self.transforms:
             z, ladj = t(z, h)
-            log_det = log_det + ladj  # (11.2)
+            log_det = log_det + ladj  # (13.2)
         return z, log_det
 
     def _unpack(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -232,9 +232,9 @@ class Flow(TractableModel, LatentVariableModel):
         z, log_det = self(near, y)  # (n, dim), (n,)
         d = z.shape[1]
         if self.uniform:
-            log_p = log_det - d * math.log(2)  # (11.2)
+            log_p = log_det - d * math.log(2)  # (13.2)
         else:
-            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * d * LOG_2PI  # (11.2)
+            log_p = log_det - 0.5 * z.square().sum(1) - 0.5 * d * LOG_2PI  # (13.2)
         return log_p if near is x else log_p.where((x == near).all(1), -torch.inf)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:

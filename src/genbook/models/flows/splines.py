@@ -113,9 +113,9 @@ def rqs_forward(
     s, xi = h / w, _share((x - x0) / w)
     eta = xi * (1 - xi)
     under = s + (d0 + d1 - 2 * s) * eta
-    z = _share(y0 + h * (s * xi**2 + d0 * eta) / under)  # (11.5)
+    z = _share(y0 + h * (s * xi**2 + d0 * eta) / under)  # (13.5)
     over = s**2 * (d1 * xi**2 + 2 * s * eta + d0 * (1 - xi) ** 2)
-    return z, (over / under**2).log()  # (11.6)
+    return z, (over / under**2).log()  # (13.6)
 
 
 def _share(xi: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def invert(z: Tensor, theta: Tensor, bins: int, linear_tails: bool) -> Tensor:
     curve = rise * (d0 + d1 - 2 * s)
     a, b, c = h * (s - d0) + curve, h * d0 - curve, -s * rise  # a xi² + b xi + c = 0
     root = (b.square() - 4 * a * c).clamp(min=0).sqrt()
-    return _share(x0 + w * 2 * c / (-b - root))  # (11.5)
+    return _share(x0 + w * 2 * c / (-b - root))  # (13.5)
 
 
 class RQSpline(torch.autograd.Function):
@@ -236,8 +236,8 @@ class RQSpline(torch.autograd.Function):
             *(x, theta, shares, passed, here, size, start, raw),
             *(d, s, xi, q, over, under, rise),
         )
-        z = (y0 + h * over / under).clamp_(0, 1)  # (11.5)
-        return z, ((s / under).square() * rise).log()  # (11.6)
+        z = (y0 + h * over / under).clamp_(0, 1)  # (13.5)
+        return z, ((s / under).square() * rise).log()  # (13.6)
 
     @staticmethod
     def backward(

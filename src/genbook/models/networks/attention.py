@@ -59,7 +59,7 @@ class Attention(nn.Module):
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (10.5)
+        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (12.5)
         return self.out(seen.transpose(1, 2).flatten(2))  # (n, T, width)
 
 

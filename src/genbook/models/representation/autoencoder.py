@@ -154,7 +154,7 @@ class Autoencoder(RepresentationModel):
             raise ValueError("x must hold at least 2 observations, got 1")
         z = self.encode(_noisy(x, self.input_noise, generator))  # (n, latent_dim)
         again = self.decode(_noisy(z, self.latent_noise, generator))
-        return (again - x).square().mean()  # (7.1)
+        return (again - x).square().mean()  # (9.1)
 
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}

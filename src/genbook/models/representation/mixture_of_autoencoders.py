@@ -192,7 +192,7 @@ class MixtureOfAutoencoders(RepresentationModel):
         self._refuse_condition(y)
         drawing, doubt, spread = self.terms(x, generator=generator)
         alpha, beta = self.sample_entropy_weight, self.batch_entropy_weight
-        return drawing + alpha * doubt - beta * spread  # (7.2)
+        return drawing + alpha * doubt - beta * spread  # (9.2)
 
     def terms(
         self, x: Tensor, *, generator: torch.Generator | None = None

@@ -83,7 +83,7 @@ def log_prob_by_quadrature(
         params = model.likelihood_params(z, label) if same is None else same
         copies = x[i : i + 1].expand(len(z), *x.shape[1:])
         given = model.likelihood_log_prob(copies, params)  # (nodes ** k,)
-        found[i] = (given + mass).logsumexp(0)  # (12.1)
+        found[i] = (given + mass).logsumexp(0)  # (14.1)
     return found
 
 

@@ -186,10 +186,10 @@ class VAE(VariationalModel, LatentVariableModel):
         """
         self.check_observations(x, allow_empty=False)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
-        z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+        z = mu + log_scale.exp() * self._noise(mu, generator)  # (14.6)
         each = gaussian_kl(mu.reshape(-1, 1), log_scale.reshape(-1, 1))
         kl = each.view_as(mu).mean(0).clamp(min=self.free_nats).sum()
-        return self.beta * kl - self.log_likelihood(x, z, y).mean()  # (12.4)
+        return self.beta * kl - self.log_likelihood(x, z, y).mean()  # (14.4)
 
     def elbo(
         self,
@@ -218,10 +218,10 @@ class VAE(VariationalModel, LatentVariableModel):
         check_count(k, "k", minimum=1)
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         if k == 1:
-            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
-            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)  # (12.4)
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (14.6)
+            return self.log_likelihood(x, z, y) - gaussian_kl(mu, log_scale)  # (14.4)
         weights = self.log_weights(x, y, k=k, generator=generator)  # (k, n)
-        return weights.logsumexp(0) - math.log(k)  # (12.5)
+        return weights.logsumexp(0) - math.log(k)  # (14.5)
 
     def log_weights(
         self,
@@ -244,10 +244,10 @@ class VAE(VariationalModel, LatentVariableModel):
         mu, log_scale = self.posterior(x, y)  # (n, latent_dim) each
         zero, weights = torch.zeros_like(mu), []
         for _ in range(check_count(k, "k", minimum=1)):
-            z = mu + log_scale.exp() * self._noise(mu, generator)  # (12.6)
+            z = mu + log_scale.exp() * self._noise(mu, generator)  # (14.6)
             prior = gaussian_log_prob(z, zero, zero)  # (n,)
             guess = gaussian_log_prob(z, mu, log_scale)  # (n,)
-            weights.append(self.log_likelihood(x, z, y) + prior - guess)  # (12.3)
+            weights.append(self.log_likelihood(x, z, y) + prior - guess)  # (14.3)
         return torch.stack(weights)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -14,13 +14,23 @@ from genbook.publishing.content.sources import Book, read_book
 from genbook.publishing.rules import (
     book_rules,
     code_rules,
+    described_results,
     equations,
+    order_of_terms,
     page_rules,
 )
 from genbook.publishing.rules.problem import Problem
 
-PAGE_RULES = (*page_rules.RULES, *code_rules.RULES)
-BOOK_RULES = (*book_rules.RULES, equations.equation_numbers)
+PAGE_RULES = (
+    *page_rules.RULES,
+    *code_rules.RULES,
+    described_results.computed_results,
+)
+BOOK_RULES = (
+    *book_rules.RULES,
+    equations.equation_numbers,
+    order_of_terms.explained_first,
+)
 
 
 def problems(book: Book) -> list[Problem]:

@@ -24,6 +24,7 @@ _QUIET = (
     "show_",
     "draw_",
 )
+_INFINITIES = {"math.inf", "np.inf", "numpy.inf", "torch.inf"}
 _MAKES_FIGURE = re.compile(r"\b(?:figure|subplots|subplot_mosaic)\(")
 
 
@@ -124,6 +125,43 @@ def claimed(page: Page) -> Iterator[Problem]:
         yield at(page, 1, f"at least two claims, got {len(claims)}")
 
 
+def refusing_claims(page: Page) -> Iterator[Problem]:
+    """A claim of a chapter names alternatives that it refuses, all of them computed."""
+    if not page.is_chapter:
+        return
+    for cell in page.cells:
+        for call in ast.walk(parse(cell)):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "claim":
+                name = ast.unparse(call.args[0]) if call.args else "claim"
+                line = cell.body_line + call.lineno - 1
+                for what in _unrefusing({k.arg: k.value for k in call.keywords}):
+                    yield at(page, line, f"{name} {what}")
+
+
+def _unrefusing(keywords: dict[str | None, ast.expr]) -> Iterator[str]:
+    """Yield what is wrong with the alternatives among the arguments of a claim."""
+    rejects = keywords.get("rejects")
+    empty = isinstance(rejects, ast.Dict) and not rejects.keys
+    if empty or (rejects is None and None not in keywords):
+        yield "refuses nothing: give it rejects={'an alternative': its value}"
+    if isinstance(rejects, ast.Constant):
+        yield f"refuses {ast.unparse(rejects)}, which is no mapping"
+    if isinstance(rejects, ast.Dict):
+        for key, value in zip(rejects.keys, rejects.values, strict=True):
+            if key is not None and _typed(value):
+                yield f"refuses a typed {ast.unparse(value)}: compute it"
+
+
+def _typed(value: ast.expr) -> bool:
+    """Return whether a number is made of nothing but typed numbers."""
+    if isinstance(value, ast.UnaryOp | ast.BinOp):
+        inside = [n for n in ast.iter_child_nodes(value) if isinstance(n, ast.expr)]
+        return all(map(_typed, inside))
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func) == "float" and all(map(_typed, value.args))
+    return isinstance(value, ast.Constant) or ast.unparse(value) in _INFINITIES
+
+
 def example_scripts(page: Page) -> Iterator[Problem]:
     """Every script that a chapter names exists, is short, and says what it does."""
     root = page.path.parents[len(page.name.split("/")) - 1]
@@ -147,5 +185,6 @@ RULES: tuple[Callable[[Page], Iterator[Problem]], ...] = (
     no_network,
     included_code,
     claimed,
+    refusing_claims,
     example_scripts,
 )

@@ -33,6 +33,11 @@ from genbook.course.plotting import (
 )
 from genbook.publishing.content.svg import svg_size, tidy_svg
 from genbook.publishing.website.light_figures import light_pixels, light_shapes
+from genbook.publishing.website.linked_figures import (
+    has_links,
+    linked_figure,
+    visit_linked_figure,
+)
 from genbook.publishing.website.panels import panels, windows
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -171,6 +176,10 @@ class DarkTwins(SphinxPostTransform):
         ours = any(code.lower() in DARK for code in _HEX.findall(svg))
         pieces = panels(svg)
         svg = light_shapes(tidy_svg(svg))
+        if has_links(svg):
+            looks = {"light": svg, "dark": dark_svg(svg), "name": path.stem}
+            image.replace_self(linked_figure("", **image.attributes | looks))
+            return
         light = self.write(f"{path.stem}.svg", light_pixels(svg))
         dark = light
         if ours:
@@ -190,5 +199,6 @@ class DarkTwins(SphinxPostTransform):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the dark twins."""
     app.add_node(themed_image, html=(visit_themed_image, None))
+    app.add_node(linked_figure, html=(visit_linked_figure, None))
     app.add_post_transform(DarkTwins)
     return {"version": "0.1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,9 @@
 """What belongs to a formula in the text stays on its line.
 
 A browser may break a line on either side of a formula, so a comma could open the next
-line and a bracket end the last one. They go into one group with the formula; the style
-sheets forbid breaks in it, but for those that a long formula has within.
+line and a bracket end the last one. They go into one group with the formula, and the
+style sheets forbid breaks in it. A long formula stays without: a narrow screen must be
+able to break it within.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 _BEFORE = re.compile(r"[(\[“‘]+$")
 _AFTER = re.compile(r"^(?:[.,;:!?)\]%”’‐‑–—-]|(?<=’)s\b)+")
+_SIGN = re.compile(r"\\[A-Za-z]+|[^\s{}_^\\&]")
+_LONG = 24  # signs of a formula that a telephone may have to break
 
 
 def keep_together(formula: nodes.Element) -> None:
@@ -32,6 +35,8 @@ def keep_together(formula: nodes.Element) -> None:
         >>> [child.astext() for child in text]
         ['where ', '(x),', ' and']
     """
+    if len(_SIGN.findall(formula.astext())) > _LONG:
+        return
     while isinstance(formula.parent, nodes.Inline) and len(formula.parent) == 1:
         formula = formula.parent
     parent = formula.parent

@@ -1,0 +1,83 @@
+"""Generated faces, and how large they have become, as their papers report them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from genbook.course import plotting
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What a paper drew.
+
+    Attributes:
+        year: When the paper came out, as a preprint where there was one.
+        paper: Its key in ``book/references.bib``.
+        name: What its model is called.
+        family: ``"adversarial"`` or ``"other"``.
+        side: The side of its largest generated faces, pixels.
+    """
+
+    year: int
+    paper: str
+    name: str
+    family: str
+    side: int
+
+
+#: The papers, in the order in which they came out.
+FACES: tuple[Faces, ...] = (
+    Faces(2014, "goodfellow2014generative", "GAN", "adversarial", 48),
+    Faces(2015, "radford2016unsupervised", "DCGAN", "adversarial", 64),
+    Faces(2017, "berthelot2017began", "BEGAN", "adversarial", 128),
+    Faces(2017, "karras2018progressive", "progressive GAN", "adversarial", 1024),
+    Faces(2018, "kingma2018glow", "Glow", "other", 256),
+    Faces(2018, "karras2019style", "StyleGAN", "adversarial", 1024),
+    Faces(2020, "ho2020denoising", "DDPM", "other", 256),
+    Faces(2020, "song2021score", "score SDE", "other", 1024),
+)
+
+
+def pixels(faces: Faces) -> int:
+    """Return how many pixels a face has.
+
+    Example:
+        >>> pixels(FACES[0])
+        2304
+    """
+    return faces.side**2
+
+
+def draw_faces(ax: Axes, faces: tuple[Faces, ...] = FACES) -> None:
+    """Draw the pixels of each paper's faces over the years, on a scale of powers."""
+    looks = {
+        "adversarial": ("o", plotting.MODEL, "adversarial networks"),
+        "other": ("D", plotting.DATA, "flow and diffusion"),
+    }
+    for family, (marker, colour, label) in looks.items():
+        few = [f for f in faces if f.family == family]
+        years, sizes = [f.year for f in few], [pixels(f) for f in few]
+        ax.plot(years, sizes, marker, color=colour, label=label, markersize=6)
+    for f in faces:
+        up = f.name not in {"GAN", "BEGAN", "Glow", "DDPM"}
+        late = f.year >= 2020
+        ax.annotate(
+            f.name,
+            (f.year, pixels(f)),
+            (0, 7 if up else -13),
+            textcoords="offset points",
+            ha="right" if late or f.name == "progressive GAN" else "left",
+            size=8,
+            color=plotting.INK,
+        )
+    sides = sorted({f.side for f in faces})
+    ax.set(yscale="log", xlabel="year of the paper", ylabel="pixels of a face")
+    ax.set_yticks([s**2 for s in sides], [f"{s}²" for s in sides])
+    ax.minorticks_off()
+    first, last = (end(f.year for f in faces) for end in (min, max))
+    ax.set(xlim=(first - 0.4, last + 0.6), xticks=range(first, last + 1))
+    ax.set(ylim=(0.5 * sides[0] ** 2, 3 * sides[-1] ** 2))
+    ax.legend(loc="lower right")
