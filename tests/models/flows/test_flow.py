@@ -57,6 +57,14 @@ def test_density_is_that_of_the_change_of_variables(config: dict, x: Tensor) -> 
     assert torch.allclose(model.decode(z), points, rtol=0, atol=1e-9)
 
 
+def test_the_density_in_a_box_integrates_to_one(x: Tensor) -> None:
+    model = trained(x, **BOX)
+    side = (torch.arange(200).double() + 0.5) / 100 - 1
+    p = model.log_prob(torch.cartesian_prod(side, side)).exp()
+    assert p.mean().item() * 4 == pytest.approx(1, abs=1e-3)
+    assert p.std() > 0.1
+
+
 def test_three_dimensions_are_mixed_by_matrices(x: Tensor) -> None:
     data = torch.cat([x, x.sum(1, keepdim=True) + 0.1 * x[:, :1] ** 2], 1)
     model = trained(data, transforms=3)
