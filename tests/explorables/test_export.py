@@ -47,3 +47,12 @@ def test_what_no_page_can_show_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_bounds_do_not_overflow_in_a_narrower_type(recwarn) -> None:
+    for kind in ("f8", "f4"):
+        assert packed(np.ones(2, dtype=np.float32), kind)
+    assert packed(np.array([0, 255]), "u1")
+    with pytest.raises(ValueError, match="x must lie from 0 to 255 for u1"):
+        packed([-1], "u1")
+    assert not recwarn.list

@@ -132,7 +132,8 @@ def packed(x: Any, kind: str) -> str:
     most = float(np.finfo(kind).max) if kind[0] == "f" else 2.0 ** (7 + (kind == "u1"))
     most -= kind[0] != "f"  # 127 or 255
     least = 0.0 if kind == "u1" else -most
-    if not ((p >= least) & (p <= most)).all():
+    v = p.astype(float)  # in which no bound overflows
+    if not ((v >= least) & (v <= most)).all():
         raise ValueError(f"x must lie from {least:g} to {most:g} for {kind}")
     return base64.b64encode(p.astype(f"<{kind}").tobytes()).decode()
 
