@@ -24,7 +24,8 @@ _ESCAPES = str.maketrans(
         "≥": r"$\ge$",
         "∞": r"$\infty$",
         "×": r"$\times$",
-        "²": r"\textsuperscript{2}",
+        **{s: rf"\textsuperscript{{{n}}}" for n, s in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+        **{s: rf"\textsubscript{{{n}}}" for n, s in enumerate("₀₁₂₃₄₅₆₇₈₉")},
     }
 )
 

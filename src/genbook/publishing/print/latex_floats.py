@@ -42,7 +42,8 @@ class Floats(Text):
             self.body.append(rf"\Needspace{{{min(rows, 25) + 5}\baselineskip}}" + "\n")
         self._say_number("table", node)
         if not self.tables and not self.next_table_colspec:
-            self.next_table_colspec = _columns(node)
+            # Beyond thirty rows Sphinx breaks a table over pages, in equal columns.
+            self.next_table_colspec = _columns(node) if rows <= 30 else None
         super().visit_table(node)
 
     def visit_literal_block(self, node: nodes.Element) -> None:
