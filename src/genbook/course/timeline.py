@@ -240,12 +240,15 @@ def replay(
     return results
 
 
-def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassifier:
+def train_reader(
+    x: Tensor, y: Tensor, *, steps: int = 400, seed: int = 0
+) -> ConvolutionalClassifier:
     """Return a reader of digits, in whose features drawn digits are compared.
 
     Args:
         x: Images of digits, ``(n, 1, height, width)``.
         y: The digits, ``(n,)``.
+        steps: How many updates, at most a million.
         seed: Decides all randomness.
 
     Returns:
@@ -253,13 +256,14 @@ def train_reader(x: Tensor, y: Tensor, *, seed: int = 0) -> ConvolutionalClassif
 
     Example:
         >>> x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-        >>> train_reader(x, torch.arange(50) % 10).classes
+        >>> train_reader(x, torch.arange(50) % 10, steps=2).classes
         10
     """
     check_seed(seed)
     check_tensor(x, "x", ("n", 1, "height", "width"))
     y = check_labels(y, "y", 10, len(x))
-    return train_convolutional_classifier(x, y, 10, steps=400, seed=seed)
+    steps = check_count(steps, "steps", 1, 1_000_000)
+    return train_convolutional_classifier(x, y, 10, steps=steps, seed=seed)
 
 
 def evaluate(

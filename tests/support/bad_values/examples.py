@@ -21,6 +21,7 @@ from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
 from genbook.discriminative import authorship, crf, logistic, tree
+from genbook.discriminative.convolutional import ConvolutionalClassifier
 from genbook.discriminative.image_classifier import ImageClassifier
 from genbook.explorables.box import explore_box
 from genbook.explorables.guess import explore_guess
@@ -317,8 +318,11 @@ def recipes() -> None:
     bridges.diffusion_2d(X, steps=1, seed=0)
     bridges.latent_diffusion(X, Y, classes=2, steps=1, seed=0)
     scoreboard.Candidate("Gaussian", lambda x: (Gaussian(2).fit(x), None))
-    reader = ImageClassifier((1, 4, 4), 11, 8)
-    timeline.evaluate(IMAGES[:6], reader, IMAGES[6:9], IMAGES[9:], seed=0)
+    reader = ConvolutionalClassifier((1, 8, 8), 10, width=2, features=4).eval()
+    seen = torch.rand(24, 1, 8, 8, generator=seeded())
+    reader.loss(seen, torch.arange(24) % 10)
+    ImageClassifier((1, 4, 4), 10, 8).loss(IMAGES, Y)
+    timeline.evaluate(seen[:8], reader, seen[8:16], seen[16:], seed=0)
 
 
 def figures() -> None:
@@ -326,6 +330,7 @@ def figures() -> None:
     style.setup()
     plotting.subplots(1, 2, width="text", height=2.0)
     ax = Figure().subplots()
+    faces.draw_faces(Figure().subplots())
     plotting.to_numpy(X)
     plotting.show_points(ax, X, "data", size=3.0, alpha=0.5, label="x", colour="k")
     plotting.grid_points(LOW, HIGH, 3)
