@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from genbook._validate import check_corners, check_tensor
 from genbook.course.plotting import show_box, show_points, subplots
-from genbook.explorables._show import bundle, packed
+from genbook.explorables.export import bundle, packed, signed
 from genbook.models.density.box import UniformBox
 
 _WIDTH, _MARGIN = 640, 14  # of the drawing, in its own units
@@ -102,7 +101,7 @@ class BoxExplorer:
             f'<rect class="gb-box" width="{_WIDTH}" height="{height}" '
             'style="fill:none;stroke-width:2.5;stroke:var(--gb-model,#b8500b)"/></svg>'
             f'<p class="gb-still">The whole plane: {n} of {n} points inside, '
-            f"log-likelihood {_signed(value, 2)} nats.</p></div>"
+            f"log-likelihood {signed(value, 2)} nats.</p></div>"
         )
 
     def subplots(self) -> Any:
@@ -113,7 +112,7 @@ class BoxExplorer:
             limits = torch.stack([self.low, self.high], 1).tolist()
             ax.set(xlim=limits[0], ylim=limits[1], aspect=self.aspect)
             ax.set(xticks=[], yticks=[])
-            ax.set_title(f"{name}\n{_signed(value, 1)} nats", fontsize=8.5)
+            ax.set_title(f"{name}\n{signed(value, 1)} nats", fontsize=8.5)
             show_points(ax, self.points, "data", size=4)
             show_box(ax, low.tolist(), high.tolist(), clip_on=False)
         return fig
@@ -179,9 +178,3 @@ def explore_box(
         raise ValueError(f"aspect must be positive, got {aspect}")
     UniformBox(dim=2).to(points).fit(points)  # says it when a side would have no length
     return BoxExplorer(points.detach(), low, high, aspect)
-
-
-def _signed(value: float, digits: int) -> str:
-    """Write a number with a true minus sign."""
-    shown = f"{value:.{digits}f}" if math.isfinite(value) else "-∞"
-    return shown.replace("-", "−")

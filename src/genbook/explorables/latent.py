@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from genbook._validate import check_corners, check_tensor
 from genbook.course.plotting import ACCENT, MODEL, subplots
 from genbook.data.tins import FLOOR, TILT
-from genbook.explorables._show import bundle, packed
+from genbook.explorables.export import Layer, bundle, signed
 from genbook.models.representation.autoencoder import Autoencoder
 
 _WIDTH = 640  # of the drawing, in its own units
@@ -28,34 +28,6 @@ _LABEL = (
     "middle. One code can be moved with the sliders that follow, or by dragging."
 )
 _masks = count()  # every drawing on a page needs a mask of its own name
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One linear layer in eight bits: ``scale * weight @ v + bias``, row by row.
-
-    Attributes:
-        weight: Integers from -127 to 127, ``(out, in)``.
-        scale: What a unit of each row's integers is worth, ``(out,)``.
-        bias: ``(out,)``.
-    """
-
-    weight: np.ndarray
-    scale: np.ndarray
-    bias: np.ndarray
-
-    @classmethod
-    def of(cls, linear: nn.Linear) -> Layer:
-        """Round the weights of a layer, each row to 255 steps of its own size."""
-        w = linear.weight.detach().cpu().double().numpy()
-        bias = linear.bias.detach().cpu().numpy().astype("<f4")
-        scale = (np.abs(w).max(1) / 127).clip(1e-12).astype("<f4")
-        return cls(np.rint(w / scale[:, None]).astype("i1"), scale, bias)
-
-    def __call__(self, v: np.ndarray) -> np.ndarray:
-        """Return the layer's outputs, ``(n, out)``, in double precision."""
-        w = self.weight.astype(float) * self.scale[:, None].astype(float)
-        return v @ w.T + self.bias
 
 
 @dataclass(frozen=True)
@@ -128,7 +100,7 @@ class LatentExplorer:
         whole = f'width="{_WIDTH}" height="{height}"'
         lo, hi = self.low.tolist(), self.high.tolist()
         still = " and ".join(
-            f"z{name} from {_signed(a)} to {_signed(b)}"
+            f"z{name} from {signed(a)} to {signed(b)}"
             for name, a, b in zip("₁₂", lo, hi, strict=True)
         )
         return (
@@ -186,15 +158,7 @@ class LatentExplorer:
             "side": self.side,
             "activation": self.activation,
             "output": self.output,
-            "layers": [
-                {
-                    "size": layer.weight.shape,
-                    "weight": packed(layer.weight, "i1"),
-                    "scale": packed(layer.scale, "f4"),
-                    "bias": packed(layer.bias, "f4"),
-                }
-                for layer in self.layers
-            ],
+            "layers": [layer.data() for layer in self.layers],
             "places": {name: list(z) for name, z in self.places.items()},
             "tins": {"row": row, "tilt": TILT} if self.tins else None,
         }
@@ -285,8 +249,3 @@ def explore_latent(
         outlines=tuple(line.detach().cpu().float() for line in outlines),
         tins=tins,
     )
-
-
-def _signed(value: float) -> str:
-    """Write a number with a true minus sign."""
-    return f"{value:.1f}".replace("-", "−")

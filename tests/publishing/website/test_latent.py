@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from genbook.data.tins import measure_tins
-from genbook.explorables.latent import Layer, explore_latent
+from genbook.explorables.export import Layer
+from genbook.explorables.latent import explore_latent
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.pca import PCA
 

@@ -1,0 +1,125 @@
+"""Support and coverage against the true map and by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbook.data.world import CONTINENTS, WorldMap
+from genbook.metrics import (
+    coverage,
+    support_share,
+)
+from genbook.models.density.box import UniformBox
+from known_densities import Halves, Normal
+from seeding import seeded
+
+X = torch.randn(40, 2, generator=seeded(8))
+
+
+LABELS = torch.arange(4)
+
+
+NAN = torch.tensor([[0.0, math.nan]])
+
+
+EMPTY = torch.zeros(0, 2)
+
+
+def test_support_share_of_the_square_is_the_share_of_land() -> None:
+    world, square = WorldMap(), UniformBox.from_corners([-1, -1], [1, 1])
+    got = support_share(world, square.sample(20_000, generator=seeded(0)))
+    assert abs(got - world.land_area / 4) <= 4 * got.se
+    assert got.se == pytest.approx(math.sqrt(got * (1 - got) / 20_000))
+
+
+def test_support_share_by_hand() -> None:
+    x = torch.tensor([[0.5, 0.0], [-0.5, 0.0], [0.1, 0.2], [3.0, 0.0]])
+    assert support_share(Halves(), x) == 0.5
+    assert support_share(Halves(), x[:1]) == 1
+    assert support_share(Halves(), x[1:2]).se == 0
+
+
+def test_coverage_by_hand() -> None:
+    x = torch.tensor([0.0, 0, 0, 2, 2, -1, -1, -1])[:, None]
+    data = torch.tensor([0.0, 0, 1, 2])[:, None]
+
+    def label(x: Tensor) -> Tensor:
+        return x[:, 0].long()
+
+    got = coverage(x, label, ["a", "b", "c", "d"], data=data)
+    assert got.shares.tolist() == [0.6, 0, 0.4, 0]
+    assert got.data_shares is not None
+    assert got.data_shares.tolist() == [0.5, 0.25, 0.25, 0]
+    assert got.unlabelled == 3 / 8
+    assert got.missed == ("b",)  # the data have no d either
+    assert got.reached == pytest.approx(2 / 3)
+    assert got.total_variation == pytest.approx(0.25)
+    assert repr(got) == "Coverage(3 of 4 classes, missed b)"
+    blind = coverage(x, label, 4)
+    assert blind.missed == ("1", "3")
+    assert blind.reached == 0.5
+    with pytest.raises(ValueError, match="pass data= to coverage"):
+        _ = blind.total_variation
+    lost = coverage(-torch.ones(3, 1), label, 2)
+    assert lost.unlabelled == 1
+    assert lost.shares.tolist() == [0, 0]
+
+
+def test_coverage_of_the_continents() -> None:
+    world = WorldMap()
+    data = world.sample(3000, generator=seeded(0))
+    got = coverage(
+        world.sample(3000, generator=seeded(1)), world.continent, CONTINENTS, data=data
+    )
+    assert got.missed == ()
+    assert got.unlabelled == 0
+    assert got.total_variation < 0.05
+    eurasia = UniformBox.from_corners([0.1, 0.3], [0.9, 1.0])
+    got = coverage(
+        eurasia.sample(3000, generator=seeded(2)),
+        world.continent,
+        CONTINENTS,
+        data=data,
+    )
+    assert {"Antarctica", "Oceania", "North America", "South America"} <= set(
+        got.missed
+    )
+
+
+# --- bad input -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: support_share(X, X), TypeError, "p_data must be a KnownDensity"),
+        (lambda: support_share(Normal(), NAN), ValueError, "samples must be finite"),
+        (lambda: support_share(Normal(), EMPTY), ValueError, "samples must hold"),
+        (lambda: support_share(Normal(), X[:, :1]), ValueError, r"samples must be \(n"),
+        (
+            lambda: coverage(X, lambda x: x[:, 0].long(), "ab"),
+            TypeError,
+            "classes must",
+        ),
+        (lambda: coverage(X, lambda x: x[:, 0].long(), []), ValueError, "number of cl"),
+        (lambda: coverage(X, lambda x: x[:, 0].long(), 0), ValueError, "classes must"),
+        (lambda: coverage(EMPTY, lambda x: x[:, 0].long(), 2), ValueError, "samples"),
+        (
+            lambda: coverage(X, lambda x: torch.full((40,), 2), 2),
+            ValueError,
+            r"labeller\(samples\) \+ 1 must hold labels 0 to 2, got 3",
+        ),
+        (lambda: coverage(X, lambda x: x[:, 0], 2), TypeError, "integer labels"),
+        (lambda: coverage(X, lambda x: LABELS, 4), ValueError, r"must be \(40,\)"),
+    ],
+)
+def test_bad_input(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        call()
