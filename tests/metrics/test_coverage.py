@@ -19,14 +19,8 @@ from known_densities import Halves, Normal
 from seeding import seeded
 
 X = torch.randn(40, 2, generator=seeded(8))
-
-
 LABELS = torch.arange(4)
-
-
 NAN = torch.tensor([[0.0, math.nan]])
-
-
 EMPTY = torch.zeros(0, 2)
 
 

@@ -13,7 +13,7 @@ import torch
 from genbook.metrics import (
     nearest_neighbour_memorisation,
 )
-from seeding import seeded
+from seeding import assert_generator_decides, seeded
 
 
 def calibrated(p_values: list[float], alpha: float = 0.1) -> None:
@@ -26,14 +26,8 @@ def calibrated(p_values: list[float], alpha: float = 0.1) -> None:
 
 
 X = torch.randn(40, 2, generator=seeded(8))
-
-
 Y = torch.randn(30, 2, generator=seeded(9))
-
-
 NAN = torch.tensor([[0.0, math.nan]])
-
-
 EMPTY = torch.zeros(0, 2)
 
 
@@ -94,13 +88,7 @@ RANDOM: dict[str, Callable[[torch.Generator | None], object]] = {
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_generator_decides_and_the_global_state_is_untouched(name: str) -> None:
-    before = torch.get_rng_state()
-    assert RANDOM[name](seeded(1)) == RANDOM[name](seeded(1))
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(5)
-    first = RANDOM[name](None)
-    torch.manual_seed(5)
-    assert RANDOM[name](None) == first
+    assert_generator_decides(RANDOM[name])
 
 
 # --- bad input -----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from genbook.metrics import (
     energy_distance,
     energy_test,
 )
-from seeding import seeded
+from seeding import assert_generator_decides, seeded
 
 
 def brute_energy(x: Tensor, y: Tensor, unbiased: bool) -> float:
@@ -48,14 +48,8 @@ ALTERNATIVES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 X = torch.randn(40, 2, generator=seeded(8))
-
-
 Y = torch.randn(30, 2, generator=seeded(9))
-
-
 NAN = torch.tensor([[0.0, math.nan]])
-
-
 EMPTY = torch.zeros(0, 2)
 
 
@@ -213,13 +207,7 @@ RANDOM: dict[str, Callable[[torch.Generator | None], object]] = {
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_generator_decides_and_the_global_state_is_untouched(name: str) -> None:
-    before = torch.get_rng_state()
-    assert RANDOM[name](seeded(1)) == RANDOM[name](seeded(1))
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(5)
-    first = RANDOM[name](None)
-    torch.manual_seed(5)
-    assert RANDOM[name](None) == first
+    assert_generator_decides(RANDOM[name])
 
 
 # --- bad input -----------------------------------------------------------------------
