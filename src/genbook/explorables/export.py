@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,5 +119,4 @@ def signed(value: float, digits: int = 1) -> str:
         >>> signed(-0.25, 2), signed(-np.inf)
         ('−0.25', '−∞')
     """
-    shown = f"{value:.{digits}f}" if math.isfinite(value) else "-∞"
-    return shown.replace("-", "−")
+    return f"{value:.{digits}f}".replace("inf", "∞").replace("-", "−")
