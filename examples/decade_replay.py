@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from genbook.cli import example_parser
 from genbook.course import plotting
+from genbook.course.recipes.reading import digit_reader
 from genbook.course.tables import table
-from genbook.course.timeline import METHODS, evaluate, replay, train_reader
+from genbook.course.timeline import METHODS, evaluate, replay
 from genbook.data.digits import load_digits
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     digits, unseen = load_digits("train", size=14), load_digits("test", size=14)
     n, drawn = (300, 100) if args.fast else (2_000, 1_000)
     seen, held_out = digits.x[:n], digits.x[2_000 : 2_000 + n]
-    reader = train_reader(digits.x, digits.y, seed=args.seed)
+    reader = digit_reader(digits.x, digits.y, seed=args.seed)
     methods = METHODS[:5] if args.fast else METHODS
     results = replay(seen, drawn, methods=methods, seed=args.seed)
     rows = [

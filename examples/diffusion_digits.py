@@ -13,8 +13,8 @@ import torch
 from genbook.cli import example_parser
 from genbook.course import plotting
 from genbook.course.recipes.diffusion import diffusion_digits
+from genbook.course.recipes.reading import digit_reader
 from genbook.data.digits import load_digits
-from genbook.discriminative.image_classifier import train_image_classifier
 from genbook.metrics import nearest_neighbour_memorisation
 
 
@@ -29,9 +29,7 @@ def main() -> None:
         train.x, train.y, steps=30 if args.fast else 700, seed=args.seed
     )
     print(f"trained in {history.cpu_seconds:.1f} CPU s")
-    classifier = train_image_classifier(
-        train.x, train.y, classes=10, steps=100 if args.fast else 600
-    )
+    classifier = digit_reader(train.x, train.y, steps=20 if args.fast else 400)
     y = torch.arange(10).repeat(4 if args.fast else 50)
     drawn = model.sample(
         len(y), y, guidance=args.guidance, steps=16, generator=generator
@@ -39,7 +37,9 @@ def main() -> None:
     x = ((drawn + 1) / 2).clamp(0, 1)
     print(f"real digits read rightly: {classifier.accuracy(test.x, test.y):.1%}")
     print(f"drawn digits read as asked: {classifier.accuracy(x, y):.1%}")
-    copies = nearest_neighbour_memorisation(x, train.x, test.x, generator=generator)
+    copies = nearest_neighbour_memorisation(
+        x, train.x, test.x, ratio=0.6, generator=generator
+    )
     print(f"nearest neighbour trained on: {copies.share:.1%}", end=" ")
     print(f"(expected {copies.expected:.1%}, p = {copies.p_value:.3f})")
 

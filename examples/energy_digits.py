@@ -14,8 +14,8 @@ import torch
 from genbook.cli import example_parser
 from genbook.course import plotting
 from genbook.course.recipes.energy import energy_digits
+from genbook.course.recipes.reading import digit_reader
 from genbook.data.digits import load_digits
-from genbook.discriminative.convolutional import train_convolutional_classifier
 from genbook.metrics import frechet_distance, nearest_neighbour_memorisation
 
 
@@ -28,9 +28,7 @@ def main() -> None:
     model, history = energy_digits(train.x, seed=args.seed, **short)
     n = 64 if args.fast else 500
     drawn = model.sample(n, langevin_steps=14, generator=generator).clamp(0, 1)
-    classifier = train_convolutional_classifier(
-        train.x, train.y, 10, steps=20 if args.fast else 250
-    )
+    classifier = digit_reader(train.x, train.y, steps=20 if args.fast else 400)
     real = classifier.features(test.x[500:])
 
     print(f"loss {history.loss[0]:.3f}, at the end {history.loss[-1]:.3f}")

@@ -13,8 +13,8 @@ import torch
 from genbook.cli import example_parser
 from genbook.course import plotting
 from genbook.course.recipes.adversarial import gan_digits
+from genbook.course.recipes.reading import digit_reader
 from genbook.data.digits import load_digits
-from genbook.discriminative.convolutional import train_convolutional_classifier
 from genbook.metrics import nearest_neighbour_memorisation, precision_recall
 
 
@@ -27,9 +27,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     asked = torch.arange(10).repeat(100)
     made = model.sample(1_000, asked, generator=generator)
-    classifier = train_convolutional_classifier(
-        train.x, train.y, 10, steps=20 if args.fast else 250
-    )
+    classifier = digit_reader(train.x, train.y, steps=20 if args.fast else 400)
     real, drawn = classifier.features(test.x), classifier.features(made)
     copied = nearest_neighbour_memorisation(
         made, train.x, test.x, ratio=0.6, generator=generator

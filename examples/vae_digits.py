@@ -13,9 +13,9 @@ import torch
 
 from genbook.cli import example_parser
 from genbook.course import plotting
+from genbook.course.recipes.reading import digit_reader
 from genbook.course.recipes.vae import vae_digits
 from genbook.data.digits import load_digits
-from genbook.discriminative.convolutional import train_convolutional_classifier
 from genbook.metrics import nearest_neighbour_memorisation
 
 
@@ -27,9 +27,7 @@ def main() -> None:
     ink, new_ink = (digits.x > 0.5).float(), (fresh.x > 0.5).float()
     writer, _ = vae_digits(ink, seed=args.seed, **options)
     artist, _ = vae_digits(ink, digits.y, latent_dim=4, seed=args.seed, **options)
-    classifier = train_convolutional_classifier(
-        ink, digits.y, 10, steps=20 if args.fast else 250
-    )
+    classifier = digit_reader(ink, digits.y, steps=20 if args.fast else 400)
 
     generator = torch.Generator().manual_seed(args.seed)
     asked = torch.arange(10).repeat(100)

@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 import torch
 
+from genbook.course.recipes.reading import digit_reader
 from genbook.course.timeline import (
     METHODS,
     Method,
     evaluate,
     replay,
-    train_reader,
 )
 from genbook.data.digits import load_digits
 
@@ -37,7 +37,7 @@ def test_each_method_learns_and_draws(method: Method) -> None:
 
 def test_the_numbers_know_digits_from_what_is_none() -> None:
     digits, test = load_digits("train", size=14), load_digits("test", size=14)
-    reader = train_reader(digits.x, digits.y)
+    reader = digit_reader(digits.x, digits.y)
     assert reader.accuracy(test.x, test.y) > 0.97
     seen, unseen = digits.x[:1000], digits.x[1000:2000]
     g = torch.Generator().manual_seed(0)

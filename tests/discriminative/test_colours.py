@@ -22,12 +22,14 @@ def of(colour: list[float]) -> Tensor:
 
 
 def test_the_table_holds_log_ratios_of_shares() -> None:
-    x = torch.cat([of([0.1, 0.1, 0.9]), of([0.9, 0.1, 0.1])])
-    table = LearnedColours(2, pseudo_count=1).fit(x, torch.tensor([1, 0])).table
+    """Two blue images are of one kind and one red image of the other."""
+    x = torch.cat([of([0.1, 0.1, 0.9]), of([0.9, 0.1, 0.1]), of([0.1, 0.1, 0.9])])
+    table = LearnedColours(2, pseudo_count=1).fit(x, torch.tensor([1, 0, 1])).table
     assert table is not None
-    assert table[0, 0, 1].item() == pytest.approx(math.log(17 / 24) - math.log(1 / 24))
-    assert table[1, 0, 0].item() == pytest.approx(math.log(1 / 24) - math.log(17 / 24))
-    assert table[1, 1, 1].item() == pytest.approx(0), "a colour that nobody used"
+    assert table[0, 0, 1].item() == pytest.approx(math.log(33 / 40) - math.log(1 / 24))
+    assert table[1, 0, 0].item() == pytest.approx(math.log(1 / 40) - math.log(17 / 24))
+    unused = math.log(1 / 40) - math.log(1 / 24)
+    assert table[1, 1, 1].item() == pytest.approx(unused)
 
 
 def test_between_cells_it_is_interpolated_as_scipy_does() -> None:

@@ -18,16 +18,12 @@ from genbook import metrics
 from genbook._validate import (
     check_each,
     check_kind,
-    check_labels,
     check_seed,
     check_tensor,
     check_unit_interval,
 )
 from genbook.course.cached_fit import seeded_init
-from genbook.discriminative.convolutional import (
-    ConvolutionalClassifier,
-    train_convolutional_classifier,
-)
+from genbook.discriminative.convolutional import ConvolutionalClassifier
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
 from genbook.models.base import GenerativeModel
@@ -240,32 +236,6 @@ def replay(
     return results
 
 
-def train_reader(
-    x: Tensor, y: Tensor, *, steps: int = 400, seed: int = 0
-) -> ConvolutionalClassifier:
-    """Return a reader of digits, in whose features drawn digits are compared.
-
-    Args:
-        x: Images of digits, ``(n, 1, height, width)``.
-        y: The digits, ``(n,)``.
-        steps: How many updates, at most a million.
-        seed: Decides all randomness.
-
-    Returns:
-        A convolutional classifier of ten digits.
-
-    Example:
-        >>> x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-        >>> train_reader(x, torch.arange(50) % 10, steps=2).classes
-        10
-    """
-    check_seed(seed)
-    check_tensor(x, "x", ("n", 1, "height", "width"))
-    y = check_labels(y, "y", 10, len(x))
-    steps = check_count(steps, "steps", 1, 1_000_000)
-    return train_convolutional_classifier(x, y, 10, steps=steps, seed=seed)
-
-
 def evaluate(
     samples: Tensor,
     reader: ConvolutionalClassifier,
@@ -278,7 +248,7 @@ def evaluate(
 
     Args:
         samples: What was drawn, ``(n, 1, height, width)``.
-        reader: From :func:`train_reader`.
+        reader: From :func:`~genbook.course.recipes.reading.digit_reader`.
         train: The images that were learned from.
         held_out: As many images that were not.
         seed: Decides the shuffles of the test for copies.

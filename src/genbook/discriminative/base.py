@@ -84,6 +84,7 @@ def train_classifier(
     batch_size: int,
     weight_decay: float,
     seed: int,
+    trainer: Callable[..., object] = fit,
 ) -> C:
     """Return a classifier trained on images and labels, from its first weights on.
 
@@ -95,6 +96,7 @@ def train_classifier(
         batch_size: Images a step.
         weight_decay: See :func:`~genbook.training.fit.fit`.
         seed: Decides the first weights, the batches and the randomness of the loss.
+        trainer: Trains it, called as :func:`~genbook.training.fit.fit` is.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -111,10 +113,11 @@ def train_classifier(
         torch.Size([8])
     """
     check_function(make, "make")
+    check_function(trainer, "trainer")
     check_tensor(x, "x")
     with isolated_rng(seed):
         classifier = make().to(x)
-    fit(
+    trainer(
         classifier,
         x,
         y,

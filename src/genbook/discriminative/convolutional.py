@@ -10,7 +10,7 @@ before it decides, its *features*, is where sets of images are compared
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 
 import torch
@@ -27,6 +27,7 @@ from genbook._validate import (
 )
 from genbook.discriminative.base import Classifier, train_classifier
 from genbook.models.networks.augmentation import random_affine
+from genbook.training import fit
 
 SMALLEST = 8  # pixels a side: three are left of it before the last layers
 LARGE = 20  # pixels a side: from here on the first layer looks at every second pixel
@@ -210,6 +211,7 @@ def train_convolutional_classifier(
     held_out: float = 0.125,
     steps: int = 600,
     seed: int = 0,
+    trainer: Callable[..., object] = fit,
 ) -> ConvolutionalClassifier:
     """Return a judge trained on images and their labels, and calibrated.
 
@@ -226,6 +228,7 @@ def train_convolutional_classifier(
         steps: How long it learns, a hundred images a step.
         seed: Decides which images are kept back, the first weights, the batches and
             how images are moved.
+        trainer: Trains it, called as :func:`~genbook.training.fit.fit` is.
 
     Raises:
         TypeError: If ``x`` is not a floating-point tensor, or ``y`` holds no integers.
@@ -261,6 +264,7 @@ def train_convolutional_classifier(
         batch_size=100,
         weight_decay=0.05,
         seed=seed,
+        trainer=trainer,
     )
     if kept:
         classifier.calibrate(x[unseen], y[unseen])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genbook import training
 from genbook.course import diagrams, plotting, scoreboard, style, tables, timeline
-from genbook.course.drawings import family_tree, field_map, gridworld
+from genbook.course.drawings import faces, family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.recipes import adversarial, autoregressive, bridges
 from genbook.course.surroundings import file_digest

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from genbook._validate import check_each
 from genbook.course import plotting
+from genbook.course._axes import check_axes
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,19 @@ def pixels(faces: Faces) -> int:
 
 
 def draw_faces(ax: Axes, faces: tuple[Faces, ...] = FACES) -> None:
-    """Draw the pixels of each paper's faces over the years, on a scale of powers."""
+    """Draw the pixels of each paper's faces over the years, on a scale of powers.
+
+    Args:
+        ax: Where to draw.
+        faces: What the papers drew, at least one.
+
+    Raises:
+        TypeError: If ``ax`` is no axes, or ``faces`` holds something else.
+        ValueError: If ``faces`` is empty.
+    """
+    check_axes(ax)
+    if not check_each(faces, "faces", Faces):
+        raise ValueError("faces must not be empty")
     looks = {
         "adversarial": ("o", plotting.MODEL, "adversarial networks"),
         "other": ("D", plotting.DATA, "flow and diffusion"),

@@ -181,13 +181,17 @@ class EpubBuilder(Epub3Builder):
 
 
 def plain_svg(svg: str) -> str:
-    """Return a figure as an EPUB wants it: no document type, no metadata.
+    """Return a figure as an EPUB wants it: no document type, metadata or links.
+
+    The links of a figure lead to pages of the website, and a figure that stands in a
+    page as an image cannot be followed anyway.
 
     Example:
         >>> plain_svg('<?xml version="1.0"?><!DOCTYPE svg SYSTEM "a.dtd"><svg> </svg>')
         '<?xml version="1.0" encoding="UTF-8"?><svg></svg>'
     """
-    svg = re.sub(r"<\\?xml.*?\\?>|<!DOCTYPE.*?>", "", svg, flags=re.DOTALL)
+    noise = r"<\\?xml.*?\\?>|<!DOCTYPE.*?>|</?a\b[^>]*>"
+    svg = re.sub(noise, "", svg, flags=re.DOTALL)
     return '<?xml version="1.0" encoding="UTF-8"?>' + tidy_svg(svg[svg.index("<svg") :])
 
 

@@ -37,7 +37,7 @@ _BANNED = {
 
 # Words that begin with a capital letter wherever they stand.
 _NAMES = {"Gaussian", "Gaussians", "Heun", "Jensen–Shannon", "Kullback–Leibler"}
-_NAMES |= {"Bayes", "Bernoulli", "Fisher", "Fourier", "Langevin", "Markov"}
+_NAMES |= {"Bayes", "Bernoulli", "Fisher", "Fourier", "Langevin", "Laplace", "Markov"}
 
 
 def front_matter(page: Page) -> Iterator[Problem]:
