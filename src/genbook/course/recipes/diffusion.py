@@ -9,11 +9,19 @@ from torch import Tensor
 
 from genbook._validate import check_labels, check_tensor
 from genbook.course.cached_fit import cached_fit, seeded_init
+from genbook.course.recipes._data import check_images
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
+from genbook.models.networks.unet import UNet
 from genbook.training import History
 
-__all__ = ["diffusion_digits", "diffusion_world", "train_on_digits"]
+__all__ = [
+    "diffusion_digits",
+    "diffusion_images",
+    "diffusion_world",
+    "train_on_digits",
+    "train_on_images",
+]
 
 M = TypeVar("M", bound=GaussianPathModel)
 
@@ -107,5 +115,77 @@ def train_on_digits(
     with seeded_init(seed):
         model = make(x.shape[1:], prediction="x0", width=512, classes=10)
     options: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "seed": seed}
+    history = cached_fit(model, 2 * x - 1, y, steps=steps, **options)
+    return model, history
+
+
+def diffusion_images(
+    x: Tensor, y: Tensor, *, steps: int = 1800, seed: int = 0
+) -> tuple[Diffusion, History]:
+    """Train a diffusion model with a U-Net on images of digits.
+
+    See :func:`train_on_images`.
+
+    Args:
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``, even sides.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 10
+        >>> model, history = diffusion_images(x, y, steps=2)
+        >>> model.event_shape, model.classes
+        ((1, 8, 8), 10)
+    """
+    return train_on_images(Diffusion, x, y, steps=steps, seed=seed)
+
+
+def train_on_images(
+    kind: type[M], x: Tensor, y: Tensor, *, steps: int, seed: int
+) -> tuple[M, History]:
+    """Train a conditional model of a path with a U-Net on images of digits.
+
+    The network says what the image is, at times that are all equally likely, and the
+    weights are averaged. The model sees and draws ``2 * x - 1``, from -1 (paper) to 1
+    (ink).
+
+    Args:
+        kind: :class:`~genbook.models.diffusion.diffusion.Diffusion` or
+            :class:`~genbook.models.diffusion.flow_matching.FlowMatching`.
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``, even sides.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Raises:
+        TypeError: If an argument is of another type.
+        ValueError: If a shape or a value is wrong.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 10
+        >>> model, _ = train_on_images(Diffusion, x, y, steps=2, seed=0)
+        >>> model.net.config["width"]
+        16
+    """
+    if not (isinstance(kind, type) and issubclass(kind, GaussianPathModel)):
+        raise TypeError(f"kind must be a model of a path, got {kind!r}")
+    check_images(x)
+    check_labels(y, "y", 10, len(x))
+    make: Callable[..., M] = kind
+    with seeded_init(seed):
+        network = UNet(tuple(x.shape[1:]), classes=10)
+        told: dict[str, Any] = {"prediction": "x0", "times": "uniform", "steps": 10}
+        model = make(x.shape[1:], network=network, classes=10, **told)
+    options: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "betas": (0.9, 0.99)}
+    options |= {"ema": 0.99, "seed": seed}
     history = cached_fit(model, 2 * x - 1, y, steps=steps, **options)
     return model, history

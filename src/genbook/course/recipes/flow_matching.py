@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from genbook.course.cached_fit import cached_fit, seeded_init
-from genbook.course.recipes.diffusion import train_on_digits
+from genbook.course.recipes.diffusion import train_on_digits, train_on_images
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import History
 
-__all__ = ["flow_matching_digits", "flow_matching_world"]
+__all__ = ["flow_matching_digits", "flow_matching_images", "flow_matching_world"]
 
 
 def flow_matching_world(
@@ -62,3 +62,29 @@ def flow_matching_digits(
         ((1, 7, 7), 10)
     """
     return train_on_digits(FlowMatching, x, y, steps=steps, seed=seed)
+
+
+def flow_matching_images(
+    x: Tensor, y: Tensor, *, steps: int = 1800, seed: int = 0
+) -> tuple[FlowMatching, History]:
+    """Train flow matching with a U-Net on images of digits.
+
+    The recipe is that of :func:`~genbook.course.recipes.diffusion.train_on_images`.
+
+    Args:
+        x: Images with ink from 0 to 1, ``(n, 1, height, width)``, even sides.
+        y: The digits, ``(n,)``.
+        steps: How many updates.
+        seed: Decides the first weights, the batches, the times and the noise.
+
+    Returns:
+        The model and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 10
+        >>> model, history = flow_matching_images(x, y, steps=2)
+        >>> model.event_shape, model.classes
+        ((1, 8, 8), 10)
+    """
+    return train_on_images(FlowMatching, x, y, steps=steps, seed=seed)

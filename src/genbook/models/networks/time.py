@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, one_hot
 
-from genbook._validate import check_count, check_labels, check_sizes, check_tensor
+from genbook._validate import check_count, check_sizes
+from genbook.models.networks._doors import check_question
 from genbook.models.networks.mlp import fourier_features
 
 
@@ -104,22 +105,8 @@ class TimeConditionedMLP(nn.Module):
 
     def _check(self, x: Tensor, t: Tensor, y: Tensor | None) -> None:
         """Check the types and shapes of what it is shown, and its labels."""
-        shape: list[int | str] = ["n", *self.event_shape]
         dtype = self.input.weight.dtype
-        check_tensor(x, "x", shape, dtype=dtype, finite=False, allow_empty=True)
-        check_tensor(t, "t", dtype=dtype, finite=False, allow_empty=True)
-        if t.shape not in ((1,), (len(x),)):
-            raise ValueError(f"t must be ({len(x)},) or (1,), got {tuple(t.shape)}")
-        if y is None and not self.classes:
-            return
-        if y is None or not self.classes:
-            wanted = f"labels 0 to {self.classes}" if self.classes else "None"
-            raise ValueError(
-                f"y must be {wanted}, got {'None' if y is None else 'some'}"
-            )
-        check_labels(y, "y", self.classes + 1)
-        if len(y) not in (len(t), len(x)):
-            raise ValueError(f"y must be ({len(x)},) or ({len(t)},), got ({len(y)},)")
+        check_question(x, t, y, self.event_shape, self.classes, dtype)
 
     def _modulate(self, seen: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return the scale and the shift of each layer's outputs.
