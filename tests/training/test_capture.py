@@ -186,10 +186,15 @@ def test_the_loop_is_that_of_plain_steps(name: str, rehearsed: list[int]) -> Non
         assert torch.allclose(a.double(), b.double(), atol=1e-4)
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits(
-    tmp_path: Path, rehearsed: list[int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    rehearsed: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    ema: float | None,
 ) -> None:
     run = RUN | {"x_val": points(9), "validate_every": 7, "checkpoint_every": 11}
+    run |= {"ema": ema}
     check_resume(lambda: Noisy(), points(), run, tmp_path / "run", 57, monkeypatch)
     assert rehearsed == [1, 1, 55]  # the last checkpoint before
 
@@ -246,25 +251,39 @@ def breaks_at(step: int) -> tuple[Tensor, Tensor]:
     return points(400), y
 
 
-def check_a_broken_loss(path: Path, device: str = "cpu") -> None:
+@pytest.mark.usefixtures("rehearsed")
+def test_an_average_is_that_of_plain_steps() -> None:
+    x, run = points(100, torch.float64), RUN | {"steps": 30, "ema": 0.8}
+    run |= {"x_val": x[:9], "validate_every": 7}
+    history = fit(captured := made("flow").double(), x, **run)
+    FIT.descend = sys.modules["genbook.training.loop"].descend
+    usual = fit(plain := made("flow").double(), x, **run)
+    fit(last := made("flow").double(), x, **run | {"ema": None})
+    assert torch.allclose(weights(captured), weights(plain), rtol=0, atol=1e-5)
+    assert not torch.allclose(weights(last), weights(plain), rtol=0, atol=1e-4)
+    assert close(history.val_loss, usual.val_loss, 1e-5)
+
+
+def check_a_broken_loss(path: Path, device: str = "cpu", **more: Any) -> None:
     x, y = (t.to(device) for t in breaks_at(37))
     run = {"batch_size": 4, "schedule": "constant", "progress": False}
     run |= {"capture": True, "checkpoint_every": 30}
     model = Breaking().to(device)
     with pytest.raises(FloatingPointError, match="the loss is nan at step 37"):
-        fit(model, x, y, steps=90, checkpoint=path, **run)
+        fit(model, x, y, steps=90, checkpoint=path, **run, **more)
     twin = Breaking().to(device)
     fit(twin, x, y, steps=37, **run)
     assert torch.equal(weights(model), weights(twin))  # the last good ones
     again = Breaking().to(device)
     with pytest.raises(FloatingPointError, match="the loss is nan at step 37"):
-        fit(again, x, y, steps=90, checkpoint=path, **run)
+        fit(again, x, y, steps=90, checkpoint=path, **run, **more)
     assert torch.equal(weights(again), weights(twin))
 
 
 @pytest.mark.usefixtures("rehearsed")
 def test_a_loss_that_is_not_finite_is_named_and_moves_nothing(tmp_path: Path) -> None:
     check_a_broken_loss(tmp_path / "run")
+    check_a_broken_loss(tmp_path / "averaged", ema=0.9)
 
 
 @pytest.mark.usefixtures("rehearsed")
@@ -436,6 +455,22 @@ def test_a_run_on_a_gpu_goes_on_to_the_same_bits(
     check_resume(lambda: there(name)[0], x, run, path, 57, monkeypatch, y)
     with pytest.raises(ValueError, match=r"another run: .*capture"):
         fit(there(name)[0], x, y, **run | {"capture": not capture}, checkpoint=path)
+
+
+@on_a_gpu
+@pytest.mark.parametrize("name", ["flow", "diffusion-labels", "autoencoder"])
+def test_an_average_on_a_gpu(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, x, y = there(name)
+    run = RUN | {"steps": 30, "ema": 0.8}
+    fit(plain := there(name)[0], x, y, **run)
+    fit(model := there(name)[0], x, y, **run, capture=True)
+    assert torch.allclose(weights(model), weights(plain), atol=5e-3)
+    run = RUN | {"ema": 0.9, "capture": True, "checkpoint_every": 11}
+    path = tmp_path / "run"
+    check_resume(lambda: there(name)[0], x, run, path, 57, monkeypatch, y)
+    check_a_broken_loss(tmp_path / "broken", "cuda", ema=0.9)
 
 
 @on_a_gpu

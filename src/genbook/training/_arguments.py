@@ -14,6 +14,7 @@ from genbook._validate import (
     check_number,
     check_positive,
     check_seed,
+    check_share,
     check_tensor,
 )
 from genbook.training.schedules import SCHEDULES
@@ -34,13 +35,14 @@ class Settings:
     betas: tuple[float, float]
     weight_decay: float
     grad_clip: float | None
+    ema: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
             raise ValueError(
                 f"schedule must be one of {list(SCHEDULES)}, got {self.schedule!r}"
             )
-        clip = self.grad_clip
+        clip, ema = self.grad_clip, self.ema
         plain = {
             "steps": check_count(self.steps, "steps", 1),
             "batch_size": check_count(self.batch_size, "batch_size", 1),
@@ -51,6 +53,7 @@ class Settings:
                 self.weight_decay, "weight_decay", zero=True
             ),
             "grad_clip": None if clip is None else check_positive(clip, "grad_clip"),
+            "ema": None if ema is None else check_share(ema, "ema"),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)

@@ -6,7 +6,6 @@ or not at all.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from torch import Tensor, nn
 
 from genbook._files import check_path, check_place
 from genbook.training import _files
+from genbook.training._average import Average
+from genbook.training._whole import by_weight, laid_out, what_is_wrong
 from genbook.training.loop import TrainState
 
 __all__ = ["load", "save"]
@@ -59,7 +60,8 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
 def load(model: M, path: str | os.PathLike[str]) -> M:
     """Read parameters and buffers into a model of the same class and arguments.
 
-    A checkpoint of :func:`~genbook.training.fit.fit` serves as well. The model is
+    A checkpoint of :func:`~genbook.training.fit.fit` serves as well; with averaged
+    weights it holds these as the model's, as ``fit`` would return them. The model is
     checked against the file first and is left untouched by any failure. A buffer whose
     size follows the data, like the points of a kernel density estimate, takes the size
     it has in the file.
@@ -124,11 +126,15 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    model: nn.Module, state: TrainState, checkpoint: Checkpoint
+    model: nn.Module, state: TrainState, checkpoint: Checkpoint, last: list[Tensor]
 ) -> None:
-    """Write everything from which the run can go on to the same bits."""
+    """Write everything from which the run can go on to the same bits.
+
+    If the model holds an average, ``last`` are the weights of the last step.
+    """
     history, device = state.history, state.generator.device
     tensors = _files.model_tensors(model)
+    tensors |= {f"last.{i}": t for i, t in enumerate(last)}
     for i, moments in state.optimiser.state_dict()["state"].items():
         for key, value in moments.items():
             tensors[f"optimiser.{i}.{key}"] = torch.as_tensor(value)
@@ -151,7 +157,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    model: nn.Module, state: TrainState, checkpoint: Checkpoint
+    model: nn.Module,
+    state: TrainState,
+    checkpoint: Checkpoint,
+    average: Average | None,
 ) -> None:
     """Put a run back where its file left it; check everything before."""
     path, identity = checkpoint.path, checkpoint.identity
@@ -169,20 +178,19 @@ def load_checkpoint(
         )
     weights = _files.part(tensors, "model.")
     resized = _files.check_fits(model, weights, path)
-    moments = _moments(_files.part(tensors, "optimiser."))
+    names = ("optimiser", "last", "history", "random")
+    parts = {name: _files.part(tensors, f"{name}.") for name in names}
     progress: Any = meta.get("progress")
-    wrong = [
-        *_wrong_moments(moments, state.optimiser),
-        *_wrong_history(_files.part(tensors, "history."), progress, state.steps),
-        *_wrong_random(_files.part(tensors, "random."), state.generator.device),
-    ]
+    wrong = what_is_wrong(parts, progress, state, average)
     if wrong:
         raise ValueError(f"checkpoint {path} is no whole run: {'; '.join(wrong)}")
     _files.fill(model, weights, resized)
-    moments = _laid_out(moments, state.optimiser)
+    if average is not None:
+        average.go_on_from(parts["last"])
+    moments = laid_out(by_weight(parts["optimiser"]), state.optimiser)
     groups = state.optimiser.state_dict()["param_groups"]
     state.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    for key, t in _files.part(tensors, "history.").items():
+    for key, t in parts["history"].items():
         setattr(state.history, key, t.tolist())
     for key, value in progress.items():
         setattr(state.history, key, value)
@@ -191,106 +199,3 @@ def load_checkpoint(
     torch.set_rng_state(tensors["random.global"])
     if "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"], state.generator.device)
-
-
-def _laid_out(
-    moments: dict[Any, dict[str, Tensor]], optimiser: torch.optim.Optimizer
-) -> dict[Any, dict[str, Tensor]]:
-    """Return moments in their weights' order of memory, in which fused Adam reads."""
-    weights = [p for group in optimiser.param_groups for p in group["params"]]
-    return {
-        i: {key: _laid_out_like(weights[i], t) for key, t in found.items()}
-        for i, found in moments.items()
-    }
-
-
-def _laid_out_like(weight: Tensor, moment: Tensor) -> Tensor:
-    """Return a moment in its weight's order of memory, in which fused Adam reads it."""
-    if moment.shape != weight.shape:
-        return moment
-    like = torch.empty_like(weight, dtype=moment.dtype, device=moment.device)
-    return like.copy_(moment)
-
-
-# --- what a run must hold, or nothing is put back -------------------------------------
-
-
-def _moments(tensors: dict[str, Tensor]) -> dict[Any, dict[str, Tensor]]:
-    """Return the state of the optimiser by parameter: ``3.exp_avg`` under 3."""
-    moments: dict[Any, dict[str, Tensor]] = {}
-    for name, t in tensors.items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index) if index.isdecimal() else index, {})[key] = t
-    return moments
-
-
-def _wrong_moments(
-    moments: dict[Any, dict[str, Tensor]], optimiser: torch.optim.Optimizer
-) -> list[str]:
-    """Say what of Adam's state does not fit its weights."""
-    weights = [p for group in optimiser.param_groups for p in group["params"]]
-    wrong = []
-    for i, found in moments.items():
-        if i not in range(len(weights)):
-            wrong.append(f"optimiser.{i} is unknown")
-            continue
-        p = weights[i]
-        step = found.get("step", torch.zeros(()))
-        wanted = {
-            "step": (step.dtype if step.is_floating_point() else float, torch.Size()),
-            "exp_avg": (p.dtype, p.shape),
-            "exp_avg_sq": (p.dtype, p.shape),
-        }
-        got = {key: (t.dtype, t.shape) for key, t in found.items()}
-        wrong += [
-            f"optimiser.{i}.{key} is {got.get(key)} there and {wanted.get(key)} here"
-            for key in sorted(wanted.keys() | got.keys())
-            if wanted.get(key) != got.get(key)
-        ]
-    return wrong
-
-
-def _wrong_history(tensors: dict[str, Tensor], progress: Any, steps: int) -> list[str]:
-    """Say what of the record is missing, of another type, or of another length."""
-    curves = ("loss", "lr", "val_loss")
-    wrong = [
-        f"history.{key} must be numbers in float64"
-        for key in curves
-        if key not in tensors
-        or tensors[key].dtype != torch.float64
-        or tensors[key].ndim != 1
-    ]
-    times = ("seconds", "cpu_seconds")
-    if not isinstance(progress, dict) or progress.keys() != {*times, "val_steps"}:
-        return [*wrong, "its progress is missing"]
-    wrong += [
-        f"{key} must be a time"
-        for key in times
-        if type(progress[key]) is not float or not 0 <= progress[key] < math.inf
-    ]
-    at = progress["val_steps"]
-    if not isinstance(at, list) or any(type(step) is not int for step in at):
-        return [*wrong, "val_steps must be steps"]
-    if wrong:
-        return wrong
-    done = len(tensors["loss"])
-    if not 0 < done <= steps or len(tensors["lr"]) != done:
-        wrong.append(f"{done} losses and {len(tensors['lr'])} rates of {steps} steps")
-    if len(tensors["val_loss"]) != len(at) or at != sorted({*at} & {*range(done + 1)}):
-        wrong.append(f"{len(tensors['val_loss'])} validation losses at steps {at}")
-    return wrong
-
-
-def _wrong_random(tensors: dict[str, Tensor], device: torch.device) -> list[str]:
-    """Say which state of a generator is missing or is none."""
-    wanted = {"batches": torch.device("cpu"), "loss": device}
-    wanted["global"] = wanted["batches"]
-    if device.type == "cuda":
-        wanted["cuda"] = device
-    wrong = [f"random.{key} is unknown" for key in tensors.keys() - wanted.keys()]
-    for key, where in wanted.items():
-        try:
-            torch.Generator(where).set_state(tensors[key])
-        except (KeyError, TypeError, RuntimeError):
-            wrong.append(f"random.{key} must be the state of a generator")
-    return wrong

@@ -1,14 +1,31 @@
-"""Training a model from its first step to its last, or from where it was stopped.
+r"""Training a model from its first step to its last, or from where it was stopped.
 
 :func:`fit` does at once what the smallest loop needs and what a long run needs besides:
 it checks its arguments, sets up the state of :func:`~genbook.training.loop.descend`,
 and watches the steps. The optimiser is Adam with decoupled weight decay.
 
+With ``ema`` the weights are averaged, too, since near the end each step still moves
+them by the noise of its own batch. After :math:`n` steps the average is
+
+.. math:: \bar\theta_n = d_n\,\bar\theta_{n-1} + (1 - d_n)\,\theta_n,
+          \qquad d_n = \min\Bigl(\texttt{ema}, \frac{n}{n + 9}\Bigr),
+
+and :math:`\bar\theta_0` the first weights, which a young average soon forgets. It is
+what a validation, a reader of the checkpoint and at the end the model get. So are the
+averages of the running mean and variance of a batch norm, which describe what the
+weights beside them bring about; other buffers are those of the last step. A run that
+ends in an error or by the keyboard leaves the weights of its last step, no average;
+both lie in the checkpoint.
+
 Reference:
     D. P. Kingma and J. Ba, "Adam", 2015, arXiv:1412.6980; I. Loshchilov and F. Hutter,
-    "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101.
+    "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101; B. T. Polyak and
+    A. B. Juditsky, "Acceleration of stochastic approximation by averaging", 1992,
+    doi:10.1137/0330046; J. Ho, A. Jain and P. Abbeel, "Denoising diffusion
+    probabilistic models", 2020, arXiv:2006.11239, who average with 0.9999.
 
 Example:
+    >>> from torch import nn
     >>> from genbook.models.base import TractableModel
     >>> class Location(TractableModel):
     ...     event_shape = (1,)
@@ -28,20 +45,21 @@ Example:
 from __future__ import annotations
 
 import os
-import sys
-import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genbook._validate import check_count, check_flag
 from genbook.models.base import Model
 from genbook.training import _files
 from genbook.training._arguments import Data, Settings, check_data
+from genbook.training._average import Average
 from genbook.training._capture import descend_captured
-from genbook.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from genbook.training._watch import Watch
+from genbook.training.checkpoint import Checkpoint, load_checkpoint
 from genbook.training.loop import Batches, History, TrainState, descend
 from genbook.training.randomness import exact_cudnn, isolated_rng
 from genbook.training.schedules import SCHEDULES
@@ -62,6 +80,7 @@ def fit(
     betas: tuple[float, float] = (0.9, 0.999),
     weight_decay: float = 0.0,
     grad_clip: float | None = None,
+    ema: float | None = None,
     x_val: Tensor | None = None,
     y_val: Tensor | None = None,
     validate_every: int | None = None,
@@ -90,6 +109,8 @@ def fit(
         betas: Adam's decay rates of the gradient's mean and square.
         weight_decay: Shrinks the weights by this share of the rate at each step.
         grad_clip: The largest norm of a gradient; none when ``None``.
+        ema: The decay of an average of the weights, say 0.999: the model comes back
+            with it, see :mod:`genbook.training.fit`. No average when ``None``.
         x_val: Observations to validate on, never trained on.
         y_val: Their conditions.
         validate_every: Steps between validations; a tenth of ``steps`` when ``None``.
@@ -113,21 +134,18 @@ def fit(
     """
     data = check_data(model, x, y, x_val, y_val)
     settings = Settings(
-        steps, batch_size, lr, seed, schedule, betas, weight_decay, grad_clip
+        steps, batch_size, lr, seed, schedule, betas, weight_decay, grad_clip, ema
     )
     captured = check_flag(capture, "capture") and data.x.is_cuda
     validations, writings = _how_often(validate_every, checkpoint_every, settings.steps)
     check_flag(resume, "resume")
+    average = None if settings.ema is None else Average(model, settings.ema)
     state, kept = _set_up(model, data, settings, captured), None
     if checkpoint is not None:
         run = _what_decides(data, settings, validations, captured)
         kept = Checkpoint.of(model, checkpoint, writings, run)
-    watch = _Watch(model, state, data, validations, kept, progress)
-    with isolated_rng(state.generator.initial_seed(), data.x.device), exact_cudnn():
-        if kept is not None and resume and kept.path.exists():
-            load_checkpoint(model, state, kept)
-        with watch:
-            (descend_captured if captured else descend)(model, state)
+    watch = Watch(model, state, data, validations, kept, average, progress)
+    _run(watch, resume, descend_captured if captured else descend)
     return state.history
 
 
@@ -138,6 +156,22 @@ def _how_often(
     every = max(steps // 10, 1) if validate_every is None else validate_every
     every = check_count(every, "validate_every", 1)
     return every, check_count(checkpoint_every, "checkpoint_every", 1)
+
+
+def _run(watch: Watch, resume: bool, go_down: Callable[..., None]) -> None:
+    """Take the steps, all of them or those that are left."""
+    model, state, kept, device = (
+        watch.model,
+        watch.state,
+        watch.kept,
+        watch.data.x.device,
+    )
+    with isolated_rng(state.generator.initial_seed(), device), exact_cudnn():
+        if kept is not None and resume and kept.path.exists():
+            load_checkpoint(model, state, kept, watch.average)
+        with watch:
+            go_down(model, state)
+            watch.finish()
 
 
 def _set_up(model: Model, data: Data, settings: Settings, captured: bool) -> TrainState:
@@ -181,118 +215,6 @@ def _what_decides(
         **{name: _files.digest(t) for name, t in data._asdict().items()},
         "validate_every": None if data.x_val is None else validate_every,
         "device": data.x.device.type,
-        **asdict(settings),
+        **{k: v for k, v in asdict(settings).items() if (k, v) != ("ema", None)},
         "betas": list(settings.betas),
     }
-
-
-class _Watch:
-    """Stands by the steps: validates, keeps the run in its file, and moves the bar."""
-
-    def __init__(
-        self,
-        model: Model,
-        state: TrainState,
-        data: Data,
-        validate_every: int,
-        kept: Checkpoint | None,
-        progress: bool | None,
-    ) -> None:
-        if progress is not None:
-            check_flag(progress, "progress")
-        self.model, self.state, self.data = model, state, data
-        self.validate_every, self.kept, self.progress = validate_every, kept, progress
-        self.seed = state.generator.initial_seed()
-
-    def __enter__(self) -> None:
-        history = self.state.history  # not empty where a run goes on
-        self.start = time.perf_counter() - history.seconds
-        self.cpu_start = time.process_time() - history.cpu_seconds
-        self.bar = _bar(self.state.steps, history.steps, self.progress)
-        self.state.on_step, self.state.due = self.on_step, self.due
-        self.model.train()
-
-    def __exit__(self, *error: object) -> None:
-        self.model.eval()
-        if self.bar is not None:
-            self.bar.close()
-
-    def on_step(self, done: int) -> None:
-        """Do what is due after so many steps."""
-        validates, keeps, shows = self._due(done)
-        if validates:
-            self.validate(done)
-        if keeps:
-            self.keep(done)
-        if self.bar is not None:
-            self.bar.update()
-            if shows:
-                loss = f"{self.state.history.loss[-1]:.4f}"
-                self.bar.set_postfix(loss=loss, refresh=False)
-
-    def due(self, done: int) -> bool:
-        """Return whether the record is read after so many steps."""
-        return any(self._due(done))
-
-    def _due(self, done: int) -> tuple[bool, bool, bool]:
-        """Return whether to validate, to keep, and to show the loss."""
-        last, kept = done == self.state.steps, self.kept
-        return (
-            self.data.x_val is not None and (last or done % self.validate_every == 0),
-            last or (kept is not None and done % kept.every == 0),
-            self.bar is not None and (last or done % 50 == 0),
-        )
-
-    def validate(self, done: int) -> None:
-        """Note the mean loss over the validation set, with the same dice every time."""
-        _, _, x, y = self.data
-        assert x is not None
-        with isolated_rng(self.seed, x.device):
-            value = _mean_loss(self.model, x, y, self.state.batch.size, self.seed)
-        self.state.history.val_steps.append(done)
-        self.state.history.val_loss.append(value)
-
-    def keep(self, done: int) -> None:
-        """Note the time; write the run to its file, unless a weight is not finite."""
-        self.state.history.seconds = time.perf_counter() - self.start
-        self.state.history.cpu_seconds = time.process_time() - self.cpu_start
-        _check_weights(self.model, done)
-        if self.kept is not None:
-            save_checkpoint(self.model, self.state, self.kept)
-
-
-@torch.no_grad()
-def _mean_loss(
-    model: Model, x: Tensor, y: Tensor | None, size: int, seed: int
-) -> float:
-    """Return the mean loss over a whole set."""
-    generator = torch.Generator(x.device).manual_seed(seed)
-    model.eval()
-    total = 0.0
-    for i in range(0, len(x), size):
-        rows = slice(i, i + size)
-        loss = model.loss(x[rows], None if y is None else y[rows], generator=generator)
-        total += loss.item() * len(x[rows])
-    model.train()
-    return total / len(x)
-
-
-def _check_weights(model: nn.Module, done: int) -> None:
-    """Refuse to keep or to return weights that are not finite."""
-    for name, p in model.named_parameters():
-        if not torch.isfinite(p).all():
-            raise FloatingPointError(
-                f"parameter {name} is NaN or infinite after {done} steps, though the "
-                f"loss was finite: a gradient was not"
-            )
-
-
-def _bar(steps: int, done: int, progress: bool | None) -> Any:
-    """Return a progress bar, or ``None`` where nobody watches a terminal."""
-    if progress is None:
-        progress = sys.stderr is not None and sys.stderr.isatty()
-    if not progress:
-        return None
-    from tqdm import tqdm  # imported only where it is shown
-
-    return tqdm(total=steps, initial=done, unit="step", dynamic_ncols=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from scipy import integrate, special, stats
 from torch import nn
 
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
-from genbook.training import fit
+from genbook.training import fit, load, save
 from seeding import seeded
 
 
@@ -54,16 +57,50 @@ def test_more_times_than_points_are_refused() -> None:
         Diffusion((2,)).velocity(torch.zeros(1, 2), torch.full((5,), 0.3))
 
 
-def test_loss_of_the_best_network_is_the_conditional_variance(known: Any) -> None:
+#: The distributions of times, by SciPy.
+NEAR = 0.01
+DRAWN = {
+    "log-uniform": stats.loguniform(NEAR, 1 + NEAR, loc=-NEAR),
+    "uniform": stats.uniform(),
+    "logit-normal": stats.norm(),  # of the logit
+}
+
+
+def distribution(times: str, t: Any) -> Any:
+    return DRAWN[times].cdf(special.logit(t) if times == "logit-normal" else t)
+
+
+def density(times: str, t: float) -> float:
+    if times == "logit-normal":
+        return float(DRAWN[times].pdf(special.logit(t)) / (t * (1 - t)))
+    return float(DRAWN[times].pdf(t))
+
+
+@pytest.mark.parametrize("times", DRAWN)
+def test_loss_of_the_best_network_is_the_conditional_variance(
+    known_gaussian: Any, times: str
+) -> None:
+    known = known_gaussian([0.5, -1.0], [0.1, 0.3])
     model = known.diffusion("eps")
+    model.times = times
     x = known.mean + known.std * torch.randn(40_000, 2, generator=seeded(9))
-    u = (torch.arange(2000, dtype=torch.float64)[:, None] + 0.5) / 2000
-    t = model.NEAR * ((1 + 1 / model.NEAR) ** u - 1)  # equally likely times
-    a, b = model.schedule.alpha(t), model.schedule.sigma(t)
-    variance = known.std**2
-    wanted = (a**2 * variance / (a**2 * variance + b**2)).mean()
+
+    def left(t: float, spread: float, of: str) -> float:
+        a, b = (f(torch.tensor(t).double()).item() for f in (s.alpha, s.sigma))
+        return density(of, t) * a**2 * spread**2 / (a**2 * spread**2 + b**2)
+
+    def mean(of: str) -> float:
+        parts = (
+            integrate.quad(left, lo, hi, (spread, of))[0]
+            for spread in known.std.tolist()
+            for lo, hi in ((0, 0.05), (0.05, 1))
+        )
+        return sum(parts) / 2
+
+    s = model.schedule
     got = model.loss(x.double(), generator=seeded(10)).item()
-    assert got == pytest.approx(wanted.item(), abs=0.01)
+    assert got == pytest.approx(mean(times), abs=0.004)
+    assert all(abs(got - mean(other)) > 0.04 for other in DRAWN if other != times)
 
 
 @pytest.mark.parametrize("prediction", ["eps", "x0", "v"])
@@ -86,6 +123,74 @@ def test_times_are_drawn_with_the_density_that_is_said() -> None:
     wanted = (torch.arange(1000) + 0.5) / 1000
     share = share.sort().values  # one in each interval, in any order
     assert torch.allclose(share, wanted.double(), rtol=0, atol=0.5 / 1000 + 1e-9)
+
+
+@pytest.mark.parametrize("prediction", ["v", "x0"])
+@pytest.mark.parametrize("times", DRAWN)
+def test_times_are_distributed_as_scipy_says(times: Any, prediction: Any) -> None:
+    """By Kolmogorov and Smirnov, drawn one by one, and many in their intervals."""
+    model = FlowMatching((2,), prediction=prediction, times=times).double()
+    g, low = seeded(30), model.t_min
+    assert low == (0.01 if prediction == "x0" else 0)
+    t = torch.cat([model.sample_times(1, generator=g) for _ in range(4000)])
+    assert low <= t.min() < t.max() <= 1
+    t = (t - low) / (1 - low)
+    chance = {k: stats.kstest(t, lambda t, k=k: distribution(k, t)) for k in DRAWN}
+    assert chance.pop(times).pvalue > 0.01
+    assert all(other.pvalue < 1e-30 for other in chance.values())
+    t = (model.sample_times(4000, generator=g) - low) / (1 - low)
+    wanted = stats.kstest(t, lambda t: distribution(times, t))
+    assert wanted.statistic <= 1 / 4000 + 1e-9  # by chance about 60 times that
+
+
+@pytest.mark.parametrize("times", DRAWN)
+def test_means_over_times_vary_less_and_are_right(times: Any) -> None:
+    model, g = Diffusion((2,), times=times), seeded(31)
+    t = torch.stack([model.sample_times(64, generator=g) for _ in range(400)]).double()
+    mean, one = integrate.quad(lambda t: t * density(times, t), 0, 1)[0], t.std().item()
+    assert t.mean().item() == pytest.approx(mean, abs=1e-3)
+    assert t.mean(1).std() < 0.1 * one / 64**0.5
+
+
+def test_times_as_ever_are_drawn_in_the_same_bits() -> None:
+    model, g = FlowMatching((2,)), seeded(32)
+    u = torch.rand(100, generator=g) + torch.arange(100)
+    t = 0.01 * ((1 + 1 / 0.01) ** (u / 100) - 1)
+    wanted = t[torch.randperm(100, generator=g)]
+    assert torch.equal(model.sample_times(100, generator=seeded(32)), wanted)
+    assert model.config["times"] == "log-uniform"
+
+
+@pytest.mark.parametrize("times", DRAWN)
+def test_densities_and_bounds_do_not_depend_on_the_times(times: Any) -> None:
+    models = [Diffusion((2,), width=16, depth=1) for _ in range(2)]
+    nn.init.normal_(models[0].net.output.weight, generator=seeded(33))
+    models[1].load_state_dict(models[0].state_dict())
+    models[1].times = times
+    x = torch.randn(20, 2, generator=seeded(34))
+    assert torch.equal(*(m.elbo(x, generator=seeded(35)) for m in models))
+    assert torch.equal(*(m.log_prob(x, steps=3) for m in models))
+    same = torch.equal(*(m.loss(x, generator=seeded(36)) for m in models))
+    assert same == (times == "log-uniform")
+
+
+@pytest.mark.parametrize("cls", [Diffusion, FlowMatching])
+def test_a_file_knows_how_times_were_drawn(cls: Any, tmp_path: Path) -> None:
+    model = cls((2,), width=16, depth=1, times="uniform")
+    save(model, tmp_path / "model")
+    twin = load(cls(**model.config), tmp_path / "model")
+    assert twin.times == "uniform"
+    draw = [m.sample_times(9, generator=seeded(37)) for m in (model, twin)]
+    assert torch.equal(*draw)
+    with pytest.raises(ValueError, match="times is uniform there and log-uniform here"):
+        load(cls((2,), width=16, depth=1), tmp_path / "model")
+
+
+@pytest.mark.parametrize("times", ["near", "Uniform", "", None, 1, ("uniform",)])
+def test_bad_times(times: Any) -> None:
+    wanted = "times must be log-uniform, uniform or logit-normal, got "
+    with pytest.raises(ValueError, match=re.escape(wanted + repr(times))):
+        FlowMatching((2,), times=times)
 
 
 def test_every_row_is_given_every_time() -> None:

@@ -294,6 +294,7 @@ def loop() -> None:
     file = folder / "run.safetensors"
     by: dict[str, Any] = {"checkpoint": file, "checkpoint_every": 1, "seed": 0}
     by |= {"x_val": X, "validate_every": 1, "grad_clip": 1.0, "progress": False}
+    by |= {"ema": 0.9}
     training.fit(model, X, steps=2, batch_size=4, betas=(0.9, 0.99), **by)
     file.unlink()
     flow = Flow(2, transforms=1, hidden=(8,), classes=2)

@@ -49,8 +49,8 @@ class Diffusion(GaussianPathModel, VariationalModel):
         prediction: What the network says: ``"eps"`` (the noise), ``"v"`` (the
             velocity) or ``"x0"`` (the data).
         options: What all models of a path may be told: ``network`` and ``classes``,
-            ``width``, ``depth`` and ``frequencies``, ``label_dropout``, ``steps`` and
-            ``sigma_data``, see
+            ``width``, ``depth`` and ``frequencies``, ``label_dropout``, ``steps``,
+            ``sigma_data`` and ``times``, see
             :class:`~genbook.models.diffusion.gaussian_path.GaussianPathModel`.
 
     Raises:

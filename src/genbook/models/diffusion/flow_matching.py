@@ -33,8 +33,8 @@ class FlowMatching(GaussianPathModel):
         prediction: What the network says: ``"v"`` (the velocity) or ``"x0"`` (the data,
             from which the velocity follows; easier to say for images).
         options: What all models of a path may be told: ``network`` and ``classes``,
-            ``width``, ``depth`` and ``frequencies``, ``label_dropout``, ``steps`` and
-            ``sigma_data``, see
+            ``width``, ``depth`` and ``frequencies``, ``label_dropout``, ``steps``,
+            ``sigma_data`` and ``times``, see
             :class:`~genbook.models.diffusion.gaussian_path.GaussianPathModel`.
 
     Raises:

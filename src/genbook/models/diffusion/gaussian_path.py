@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,11 @@ class PathOptions(TypedDict, total=False):
     label_dropout: float
     steps: int
     sigma_data: float
+    times: Literal["log-uniform", "uniform", "logit-normal"]
+
+
+#: How times to train at may be drawn, see :meth:`GaussianPathModel.sample_times`.
+TIMES = ("log-uniform", "uniform", "logit-normal")
 
 
 class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
@@ -68,9 +73,12 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
             only what differs from the answer for Gaussian data that wide; 0 for all.
             It still sees the data as they are, so data want about unit scale: what is
             learned, and how well, is another thing in other units.
+        times: How the times are drawn to train at: ``"log-uniform"``, most of them near
+            the data, for sharp edges; ``"uniform"``; or ``"logit-normal"``, most in the
+            middle, for images. The densities stand at :meth:`sample_times`.
     """
 
-    NEAR = 0.01  #: Times are drawn with a density that falls as ``1 / (t + NEAR)``.
+    NEAR = 0.01  #: Log-uniform times have a density that falls as ``1 / (t + NEAR)``.
 
     @abstractmethod  # a model says which path it is
     def __init__(
@@ -87,6 +95,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
         label_dropout: float = 0.1,
         steps: int = 40,
         sigma_data: float = 0.0,
+        times: str = "log-uniform",
     ) -> None:
         super().__init__()
         check_choice(schedule, "schedule", tuple(SCHEDULES))
@@ -104,6 +113,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
             raise ValueError(
                 f"sigma_data must be at most {convert.LARGEST:g}, got {sigma_data}"
             )
+        self.times = check_choice(times, "times", TIMES)
         kind: dict[str, Any] = {
             "width": width,
             "depth": depth,
@@ -123,6 +133,7 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
             "label_dropout": self.label_dropout,
             "steps": self.steps,
             "sigma_data": self.sigma_data,
+            "times": self.times,
         }
 
     # --- the velocity -----------------------------------------------------------------
@@ -217,12 +228,25 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
     def sample_times(
         self, n: int, *, generator: torch.Generator | None = None
     ) -> Tensor:
-        r"""Draw times to train at, more of them near the data, ``(n,)``.
+        r"""Draw times to train at, ``(n,)``.
 
-        Their density is proportional to :math:`1 / (t + c)`: an error of the velocity
-        costs the more likelihood the less noise there is. One time is drawn in each of
-        ``n`` equally likely intervals, so that means over them vary less. Which row
-        gets which is drawn too, so that the order of the rows tells nothing.
+        Their density in [0, 1] is, as ``times`` says,
+
+        - log-uniform: :math:`p(t) = \dfrac{1}{(t + c)\,\log(1 + 1 / c)}` with
+          :math:`c` the ``NEAR``, so that :math:`\log(t + c)` is uniform. An error of
+          the velocity costs the more likelihood the less noise there is;
+        - uniform: :math:`p(t) = 1`;
+        - logit-normal: :math:`p(t) = \dfrac{1}{\sqrt{2\pi}\,t\,(1 - t)}
+          \exp\Bigl(-\dfrac12 \log^2 \dfrac{t}{1 - t}\Bigr)`, the sigmoid of a
+          standard Gaussian number. Halfway the network has most to learn.
+
+        A model that begins at a ``t_min`` above 0 squeezes them into what is left. The
+        loss is the plain mean over these times, so they also say what counts most.
+        Likelihoods and bounds do not depend on them.
+
+        One time is drawn in each of ``n`` equally likely intervals, so that means over
+        them vary less. Which row gets which is drawn too, so that the order of the rows
+        tells nothing.
 
         Args:
             n: How many.
@@ -231,9 +255,21 @@ class GaussianPathModel(GaussianPath, ProbabilityFlowModel):
         Raises:
             TypeError: If ``n`` is not an integer or ``generator`` no generator.
             ValueError: If ``n`` is negative.
+
+        Reference:
+            P. Esser et al., "Scaling rectified flow transformers for high-resolution
+            image synthesis", 2024, arXiv:2403.03206, for the logit-normal.
         """
         n = check_count(n, "n")
         u = self._uniform(n, generator=generator) + torch.arange(n, device=self.device)
-        t = self.NEAR * ((1 + 1 / self.NEAR) ** (u / n) - 1)
+        t = self._quantile(u / n)
         t = self.t_min + (1 - self.t_min) * t  # they rise, and no row may be early
         return t[torch.randperm(n, generator=generator, device=self.device)]
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        """Return the times below which the shares ``u`` of all times are drawn."""
+        if self.times == "uniform":
+            return u
+        if self.times == "logit-normal":
+            return torch.special.ndtri(u).sigmoid()
+        return self.NEAR * ((1 + 1 / self.NEAR) ** u - 1)
