@@ -67,17 +67,24 @@ def draw_sets(ax: Axes) -> None:
 
 
 def draw_tree(ax: Axes) -> None:
-    """Draw the three approaches as a tree that grows to the right, with years."""
+    """Draw the three approaches as a tree that grows to the right, with years.
+
+    The leaves of a branch stand in the order of their years, and a filled dot marks a
+    latent-variable model.
+    """
     check_axes(ax)
     years = {m.name: m.year for m in MEMBERS}
+    latent = taxonomy.nested_sets()[SETS[-1]]
     ends: list[float] = []
 
     def leaves(names: list[str], x: float) -> float:
         """Write names below one another; return the height of their middle."""
         first = (ends[-1] if ends else 0.0) - (0.5 if ends else 0.0)
         heights = [first - 1.0 * i for i in range(1, len(names) + 1)]
-        for h, name in zip(heights, names, strict=True):
-            ax.text(x + 0.15, h, name, va="center", size=10.5, color=plotting.INK)
+        for h, name in zip(heights, sorted(names, key=years.__getitem__), strict=True):
+            ax.text(x + 0.25, h, name, va="center", size=10.5, color=plotting.INK)
+            inside = plotting.INK if name in latent else plotting.PAPER
+            ax.plot(x, h, "o", ms=4.5, mfc=inside, mec=plotting.INK, mew=0.9)
             small: dict[str, Any] = {"size": 9.5, "color": plotting.MUTED}
             ax.text(12, h, str(years[name]), va="center", ha="right", **small)
         ends.append(heights[-1])
@@ -97,7 +104,7 @@ def draw_tree(ax: Axes) -> None:
         name(5.0, y, kind, colour)
         middles.append(y)
     low = leaves(implicit, 7.5)
-    ax.plot([3.0, 5.75], [low, low], color=plotting.MUTED, linewidth=0.9, zorder=0)
+    ax.plot([3.0, 5.65], [low, low], color=plotting.MUTED, linewidth=0.9, zorder=0)
     high = sum(middles) / 2
     _fork(ax, 4.6, 5.0, middles)
     name(2.45, high, "explicit\ndensity", plotting.INK)
@@ -113,6 +120,7 @@ def _fork(ax: Axes, start: float, end: float, heights: list[float]) -> None:
     options: dict[str, Any] = {"color": plotting.MUTED, "linewidth": 0.9, "zorder": 0}
     middle = (max(heights) + min(heights)) / 2
     ax.plot([start - 1.5, start], [middle, middle], **options)
-    ax.plot([start, start], [min(heights), max(heights)], **options)
+    if len(heights) > 1:
+        ax.plot([start, start], [min(heights), max(heights)], **options)
     for h in heights:
         ax.plot([start, end], [h, h], **options)

@@ -92,12 +92,20 @@ def odeint(
             v3 = velocity(x + step / 2 * v2, a + step / 2)
             slope = (v + 2 * v2 + 2 * v3 + velocity(x + step * v3, b)) / 6
         else:
-            slope = (v + velocity(x + step * v, b)) / 2
+            slope = _heun_slope(velocity, x, v, a, b)
         x = x + step * slope  # (16.7)
         before, last = v, step
         if return_intermediates:
             path.append(x)
     return torch.stack(path) if return_intermediates else x
+
+
+def _heun_slope(
+    velocity: Velocity, x: Tensor, v: Tensor, a: Tensor, b: Tensor
+) -> Tensor:
+    """Return Heun's slope from ``a``, where it is ``v``, to ``b``."""
+    ahead = x + (b - a) * v  # where Euler's step leads
+    return (v + velocity(ahead, b)) / 2
 
 
 def check_steps(times: Tensor, name: str = "times") -> Tensor:
