@@ -182,10 +182,15 @@ def train_on_images(
     check_labels(y, "y", 10, len(x))
     make: Callable[..., M] = kind
     with seeded_init(seed):
-        network = UNet(tuple(x.shape[1:]), classes=10)
-        told: dict[str, Any] = {"prediction": "x0", "times": "uniform", "steps": 10}
-        model = make(x.shape[1:], network=network, classes=10, **told)
-    options: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "betas": (0.9, 0.99)}
-    options |= {"ema": 0.99, "seed": seed}
+        model = make(
+            x.shape[1:],
+            network=UNet(tuple(x.shape[1:]), classes=10),
+            classes=10,
+            prediction="x0",
+            times="uniform",
+            steps=10,
+        )
+    options: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "seed": seed}
+    options |= {"betas": (0.9, 0.99), "ema": 0.99}
     history = cached_fit(model, 2 * x - 1, y, steps=steps, **options)
     return model, history
