@@ -1,4 +1,4 @@
-"""Draw real digits at full size with a small U-Net, and measure what is wrong with them.
+"""Draw digits at full size with a small U-Net, and measure what is wrong with them.
 
 Flow matching with averaged weights. A reader that saw only real digits says whether
 each is what was asked for, and how far its features lie from real ones; the share of
