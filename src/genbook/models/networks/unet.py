@@ -42,8 +42,7 @@ class UNet(nn.Module):
     gives its channels to the cells that it came from, added to what stood there on the
     way down. The last layer starts at zero: a new network says zero everywhere.
 
-    Sides that are odd are rounded up on the way down and cut again on the way up, so
-    any will do that ``patch`` divides.
+    Any sides will do that ``patch`` divides: half of an odd one is rounded up.
 
     Args:
         event_shape: The shape of an image, ``(channels, height, width)``.
@@ -111,8 +110,8 @@ class UNet(nn.Module):
         known = min(8 * width, 65_536)  # features of time and label
         self.embed = _Embedding(known, self.classes)
 
-        def stack(n: int, channels: int) -> nn.ModuleList:
-            return nn.ModuleList(Block(channels, known) for _ in range(n))
+        def stack(n: int, channels: int) -> _Blocks:
+            return _Blocks(Block(channels, known) for _ in range(n))
 
         self.input = nn.Conv2d(cell, width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -147,18 +146,14 @@ class UNet(nn.Module):
         h = self.input(h.contiguous(memory_format=torch.channels_last))
         kept = []
         for blocks, halve in zip(self.down, self.halve, strict=True):
-            for block in blocks:
-                h = block(h, known)
+            h = blocks(h, known)
             kept.append(h)
             h = halve(h)
-        for block in self.bottom:
-            h = block(h, known)
-        h = self.attention(h)
+        h = self.attention(self.bottom(h, known))
         for blocks, narrow in zip(self.up, self.narrow, strict=True):
             skip = kept.pop()
             h = interpolate(narrow(h), size=skip.shape[2:]) + skip
-            for block in blocks:
-                h = block(h, known)
+            h = blocks(h, known)
         h = self.output(silu(self.norm(h)))
         return pixel_shuffle(h, self.patch)  # (n, *event_shape)
 
@@ -210,6 +205,15 @@ class Block(nn.Module):
         h = self.conv1(silu(self.norm1(x)))
         h = self.norm2(h) * (1 + scale) + shift
         return x + self.conv2(silu(h))
+
+
+class _Blocks(nn.ModuleList):
+    """Blocks one after the other."""
+
+    def forward(self, h: Tensor, known: Tensor) -> Tensor:
+        for block in self:
+            h = block(h, known)
+        return h
 
 
 class SelfAttention(nn.Module):
@@ -271,9 +275,8 @@ class _Embedding(nn.Module):
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:
     """Return a layer that says zero until it has learned."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+    for p in layer.parameters():
+        nn.init.zeros_(p)
     return layer
 
 
