@@ -183,7 +183,7 @@ def train_on_images(
     make: Callable[..., M] = kind
     with seeded_init(seed):
         network = UNet(tuple(x.shape[1:]), classes=10)
-        told: dict[str, Any] = {"prediction": "x0", "times": "uniform", "steps": 10}
+        told: dict[str, Any] = {"prediction": "x0", "times": "uniform", "steps": 6}
         model = make(x.shape[1:], network=network, classes=10, **told)
     options: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "betas": (0.9, 0.99)}
     options |= {"ema": 0.99, "seed": seed}

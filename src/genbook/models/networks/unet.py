@@ -1,9 +1,8 @@
 """A U-Net: an image goes down to few, wide cells and comes back, detail by its side.
 
-On the way down a network of convolutions sees ever larger parts of an image, in ever
+On the way down convolutions see ever larger parts of an image, in ever
 fewer cells; on the way up it must say something of each pixel again. What a cell knew
-on the way down is handed across to the cell of the same place on the way up, so that
-the bottom only carries what is seen from afar.
+on the way down is handed across to the cell of the same place on the way up.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from genbook._validate import (
 )
 from genbook.models.networks._doors import check_cells, check_question, check_rows
 
-MOST_WIDTH = 4_096  # channels at the top; a convolution of them has half a gigabyte
+MOST_WIDTH = 4_096  # channels; a convolution of them has half a gigabyte
 GROUP = 4  # channels that are normalised together
 
 
@@ -139,8 +138,8 @@ class UNet(nn.Module):
             ValueError: If a shape is another, or a label out of range or missing.
         """
         check_question(x, t, y, self.event_shape, self.classes, self.input.weight.dtype)
-        if not len(x):  # PyTorch cannot cut what is not there
-            return x.clone()
+        if not len(x):
+            return x.clone()  # PyTorch cannot cut what is not there
         known = self.embed(t, y)  # (n, features), or (1, features)
         h = pixel_unshuffle(x, self.patch)  # (n, cell, height / patch, ...)
         h = self.input(h.contiguous(memory_format=torch.channels_last))
@@ -257,11 +256,8 @@ class _Embedding(nn.Module):
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        self.time = nn.Sequential(
-            nn.Linear(2 * self.WAVES, features),
-            nn.SiLU(),
-            nn.Linear(features, features),
-        )
+        first = nn.Linear(2 * self.WAVES, features)
+        self.time = nn.Sequential(first, nn.SiLU(), nn.Linear(features, features))
         self.label = nn.Embedding(classes + 1, features) if classes else None
 
     def forward(self, t: Tensor, y: Tensor | None) -> Tensor:
@@ -291,9 +287,7 @@ def _groups(channels: int, name: str) -> int:
 def _check_fits(shape: tuple[int, ...], patch: int, levels: int) -> None:
     """Refuse images that cannot be cut, or not be halved so often."""
     if len(shape) != 3:
-        raise ValueError(
-            f"event_shape must be (channels, height, width), got {tuple(shape)}"
-        )
+        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
     if any(side % patch for side in shape[1:]):
         raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
     cells = min(shape[1:]) // patch
