@@ -188,7 +188,7 @@ def train_on_images(
             classes=10,
             prediction="x0",
             times="uniform",
-            steps=10,
+            steps=6,
         )
     options: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "seed": seed}
     options |= {"betas": (0.9, 0.99), "ema": 0.99}

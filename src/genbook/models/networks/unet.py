@@ -1,9 +1,8 @@
 """A U-Net: an image goes down to few, wide cells and comes back, detail by its side.
 
-On the way down a network of convolutions sees ever larger parts of an image, in ever
+On the way down convolutions see ever larger parts of an image, in ever
 fewer cells; on the way up it must say something of each pixel again. What a cell knew
-on the way down is handed across to the cell of the same place on the way up, so that
-the bottom only carries what is seen from afar.
+on the way down is handed across to the cell of the same place on the way up.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from genbook._validate import (
 )
 from genbook.models.networks._doors import check_cells, check_question, check_rows
 
-MOST_WIDTH = 4_096  # channels at the top; a convolution of them has half a gigabyte
+MOST_WIDTH = 4_096  # channels; a convolution of them has half a gigabyte
 GROUP = 4  # channels that are normalised together
 
 
@@ -42,8 +41,7 @@ class UNet(nn.Module):
     gives its channels to the cells that it came from, added to what stood there on the
     way down. The last layer starts at zero: a new network says zero everywhere.
 
-    Sides that are odd are rounded up on the way down and cut again on the way up, so
-    any will do that ``patch`` divides.
+    Any sides will do that ``patch`` divides: half of an odd one is rounded up.
 
     Args:
         event_shape: The shape of an image, ``(channels, height, width)``.
@@ -111,8 +109,8 @@ class UNet(nn.Module):
         known = min(8 * width, 65_536)  # features of time and label
         self.embed = _Embedding(known, self.classes)
 
-        def stack(n: int, channels: int) -> nn.ModuleList:
-            return nn.ModuleList(Block(channels, known) for _ in range(n))
+        def stack(n: int, channels: int) -> _Blocks:
+            return _Blocks(Block(channels, known) for _ in range(n))
 
         self.input = nn.Conv2d(cell, width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -140,25 +138,21 @@ class UNet(nn.Module):
             ValueError: If a shape is another, or a label out of range or missing.
         """
         check_question(x, t, y, self.event_shape, self.classes, self.input.weight.dtype)
-        if not len(x):  # PyTorch cannot cut what is not there
-            return x.clone()
+        if not len(x):
+            return x.clone()  # PyTorch cannot cut what is not there
         known = self.embed(t, y)  # (n, features), or (1, features)
         h = pixel_unshuffle(x, self.patch)  # (n, cell, height / patch, ...)
         h = self.input(h.contiguous(memory_format=torch.channels_last))
         kept = []
         for blocks, halve in zip(self.down, self.halve, strict=True):
-            for block in blocks:
-                h = block(h, known)
+            h = blocks(h, known)
             kept.append(h)
             h = halve(h)
-        for block in self.bottom:
-            h = block(h, known)
-        h = self.attention(h)
+        h = self.attention(self.bottom(h, known))
         for blocks, narrow in zip(self.up, self.narrow, strict=True):
             skip = kept.pop()
             h = interpolate(narrow(h), size=skip.shape[2:]) + skip
-            for block in blocks:
-                h = block(h, known)
+            h = blocks(h, known)
         h = self.output(silu(self.norm(h)))
         return pixel_shuffle(h, self.patch)  # (n, *event_shape)
 
@@ -212,6 +206,15 @@ class Block(nn.Module):
         return x + self.conv2(silu(h))
 
 
+class _Blocks(nn.ModuleList):
+    """Blocks one after the other."""
+
+    def forward(self, h: Tensor, known: Tensor) -> Tensor:
+        for block in self:
+            h = block(h, known)
+        return h
+
+
 class SelfAttention(nn.Module):
     """Self-attention among the cells of an image: each sees all, however far.
 
@@ -253,11 +256,8 @@ class _Embedding(nn.Module):
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        self.time = nn.Sequential(
-            nn.Linear(2 * self.WAVES, features),
-            nn.SiLU(),
-            nn.Linear(features, features),
-        )
+        first = nn.Linear(2 * self.WAVES, features)
+        self.time = nn.Sequential(first, nn.SiLU(), nn.Linear(features, features))
         self.label = nn.Embedding(classes + 1, features) if classes else None
 
     def forward(self, t: Tensor, y: Tensor | None) -> Tensor:
@@ -271,9 +271,8 @@ class _Embedding(nn.Module):
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:
     """Return a layer that says zero until it has learned."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+    for p in layer.parameters():
+        nn.init.zeros_(p)
     return layer
 
 
@@ -288,9 +287,7 @@ def _groups(channels: int, name: str) -> int:
 def _check_fits(shape: tuple[int, ...], patch: int, levels: int) -> None:
     """Refuse images that cannot be cut, or not be halved so often."""
     if len(shape) != 3:
-        raise ValueError(
-            f"event_shape must be (channels, height, width), got {tuple(shape)}"
-        )
+        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
     if any(side % patch for side in shape[1:]):
         raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
     cells = min(shape[1:]) // patch
