@@ -61,3 +61,13 @@ def test_bad_input_is_named() -> None:
         calibration_error(p, y + 2)
     with pytest.raises(ValueError, match="bins must be at least 1"):
         reliability(p, y, bins=0)
+
+
+def test_what_is_certain_shares_the_last_bin() -> None:
+    p, y = torch.tensor([1.0, 0.95, 0.0]), torch.tensor([1, 0, 0])
+    r = reliability(p, y, bins=10)
+    assert r.size.tolist() == [1, 2]
+    assert r.predicted.tolist() == pytest.approx([0, 0.975])
+    assert r.observed.tolist() == [0, 0.5]
+    with pytest.raises(ValueError, match="bins must be at most 1,000,000"):
+        reliability(p, y, bins=1_000_001)

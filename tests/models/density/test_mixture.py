@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture as Sklearn
 from torch import Tensor
 
+from doors import check_doors
 from genbook.data.toy import TwoMoons
 from genbook.data.toy_mixtures import Pinwheel
 from genbook.models.density._em import initialise
@@ -322,3 +323,8 @@ def test_bad_observations_are_refused(x: Tensor, error: type[Exception]) -> None
     with pytest.raises(error, match="x must be"):
         model.fit(x)
     assert torch.equal(model.means, before)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: GaussianMixture(2, 2).fit(x, iterations=1), x)

@@ -101,3 +101,18 @@ def test_a_new_network_says_nothing() -> None:
     x, t = torch.randn(4, 2, 3, generator=seeded(1)), torch.full((4,), 0.3)
     assert not net(x, t, torch.arange(4)).any()
     assert net.output.weight.requires_grad
+
+
+def test_no_points_have_no_answers() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1, classes=2)
+    for n in (0, 1):
+        x, t, y = torch.zeros(0, 2), torch.zeros(n), torch.zeros(n).long()
+        assert net(x, t, y).shape == (0, 2)
+
+
+def test_what_is_no_number_gives_none() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1)
+    x, t = torch.zeros(2, 2), torch.zeros(2)
+    x[0, 0] = t[1] = torch.nan
+    assert net(x, 0 * x[1, :1]).isnan().any(1).tolist() == [True, False]
+    assert net(0 * x[1].expand(2, 2), t).isnan().any(1).tolist() == [False, True]
