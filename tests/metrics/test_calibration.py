@@ -9,6 +9,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import brier_score, calibration_error, reliability
 
 
@@ -71,3 +72,8 @@ def test_what_is_certain_shares_the_last_bin() -> None:
     assert r.observed.tolist() == [0, 0.5]
     with pytest.raises(ValueError, match="bins must be at most 1,000,000"):
         reliability(p, y, bins=1_000_001)
+
+
+def test_reliability_names_what_it_refuses() -> None:
+    p, y = forecast(20)
+    check_function_doors(reliability, p=p, y=y, bins=4)

@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 import torch
 
+from doors import check_function_doors
 from genbook.metrics import (
     memorisation_power,
     nearest_neighbour_memorisation,
@@ -156,3 +157,32 @@ def test_so_many_observations_become_copies(share: float, copied: int) -> None:
     assert int((rows == 99).sum()) == copied
     left = rows[rows != 99]
     assert len(left.unique()) == len(left) == 20 - copied
+
+
+def test_nearest_neighbour_memorisation_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        nearest_neighbour_memorisation,
+        samples=x,
+        train=x + 1,
+        held_out=x + 2,
+        ratio=0.9,
+        permutations=2,
+        generator=seeded(1),
+    )
+
+
+def test_memorisation_power_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        memorisation_power,
+        fresh=x,
+        train=x + 1,
+        held_out=x + 2,
+        noise=0.1,
+        ratio=0.9,
+        level=0.5,
+        repetitions=1,
+        permutations=2,
+        generator=seeded(1),
+    )

@@ -118,3 +118,60 @@ def check_doors(
             assert not isinstance(got, Tensor) or 0 in got.shape, name
         if "n" in known and known.get("y") is None:
             assert len(getattr(model, name)(**known | {"n": 0})) == 0, name
+
+
+def wrong(value: Any) -> list[tuple[Any, type[Exception]]]:
+    """Return values in the place of a good one that no function may take."""
+    if isinstance(value, torch.Generator):
+        return [(3, TypeError)]
+    if isinstance(value, Tensor):
+        whole = not value.is_floating_point()
+        other = value.float() if whole else value.long()
+        return [(value.tolist(), TypeError), (other, TypeError)]
+    if isinstance(value, bool):
+        return [("no", TypeError)]
+    if isinstance(value, int):
+        return [(-1, ValueError), (2.5, TypeError)]
+    if isinstance(value, float):
+        return [(math.nan, ValueError), ("much", TypeError)]
+    if isinstance(value, str):
+        return [("silverman", ValueError)]
+    return [(None, TypeError)]
+
+
+def check_function_doors(call: Callable[..., Any], **good: Any) -> None:
+    """Ask a function for a named error in the place of each of its arguments."""
+    call(**good)
+    missed = []
+    for name, value in good.items():
+        for bad, error in wrong(value):
+            try:
+                call(**good | {name: bad})
+            except error as raised:
+                if str(raised).startswith(name):
+                    continue
+                missed.append(f"{name}={bad!r}: {raised!r}")
+            except Exception as raised:
+                missed.append(f"{name}={bad!r}: {raised!r}")
+            else:
+                missed.append(f"{name}={bad!r} is taken")
+    assert not missed, "\n".join(missed)
+
+
+def check_limits(
+    call: Callable[..., Any], most: dict[str, int] | None = None, /, **least: int
+) -> None:
+    """See that the least counts are taken, and one less or more than the most is not.
+
+    Args:
+        call: Takes the counts.
+        most: The largest counts, which are not tried: they may need a large machine.
+        least: The smallest ones.
+    """
+    for name, value in least.items():
+        call(**{name: value})
+        with pytest.raises(ValueError, match=f"^{name} must be at least {value}"):
+            call(**{name: value - 1})
+    for name, value in (most or {}).items():
+        with pytest.raises(ValueError, match=f"^{name} must be at most {value:,}, got"):
+            call(**{name: value + 1})

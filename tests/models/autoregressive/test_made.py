@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.autoregressive.made import MADE, MaskedLinear
 from seeding import seeded
 
@@ -244,4 +244,13 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
         lambda: MADE([-1.0, -1.0], [1.0, 1.0], bins=4, hidden=(4,), classes=classes),
         x,
         y=y,
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: MADE([-1.0, -1.0], [1.0, 1.0], **n),
+        bins=2,
+        frequencies=0,
+        classes=0,
     )

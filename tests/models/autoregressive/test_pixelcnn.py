@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from seeding import seeded
 
@@ -164,4 +164,15 @@ def test_every_method_names_what_it_refuses() -> None:
         lambda: PixelCNN((1, 4, 4), channels=4, depth=1, kernel_size=3),
         x,
         skip=["quantise"],
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: PixelCNN((1, 4, 4), **n),
+        kernel_size=3,
+        levels=2,
+        classes=0,
+        channels=1,
+        depth=1,
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.data.toy import Checkerboard
 from genbook.models.density.box import UniformBox
 from genbook.models.density.grid import GridNetwork
@@ -98,3 +98,12 @@ def test_each_layer_bends_but_the_last() -> None:
     said = (h @ w3.mT + b3)[:, 0].exp()
     wanted = (said / said.sum()).log()
     assert torch.allclose(model.log_mass(), wanted, atol=1e-6)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: GridNetwork([-1.0, -1.0], [1.0, 1.0], **n),
+        bins=1,
+        hidden=1,
+        frequencies=1,
+    )

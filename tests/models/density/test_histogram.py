@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.density.histogram import Histogram
 from seeding import seeded
 
@@ -151,3 +151,7 @@ def test_one_observation_is_enough() -> None:
 def test_every_method_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_doors(lambda: Histogram([-1.0, -1.0], [1.0, 1.0], 4).fit(x), x)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: Histogram([-1.0, -1.0], [1.0, 1.0], **n), bins=1)

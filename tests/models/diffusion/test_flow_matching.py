@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_function_doors
 from genbook.models.density.mixture import GaussianMixture
 from genbook.models.diffusion.closed_form import mixture_velocity
 from genbook.models.diffusion.flow_matching import (
@@ -235,3 +235,9 @@ def test_every_method_names_what_it_refuses() -> None:
     check_doors(
         lambda: FlowMatching((2,), width=8, depth=1, steps=2), x, z=torch.zeros(6, 2)
     )
+
+
+def test_trajectory_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    model = FlowMatching((2,), width=8, depth=1, steps=2)
+    check_function_doors(trajectory, model=model, z=x)

@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, special, stats
 from torch import nn
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -259,4 +259,10 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
         z=torch.zeros(6, 2),
         t=torch.tensor(0.5),
         s=torch.tensor(0.25),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: Diffusion((2,), **n), {"steps": 100000}, steps=1, classes=0
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.energy.network import EnergyNetwork
 from genbook.training import fit
 from seeding import seeded
@@ -262,3 +262,14 @@ def test_samples_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EnergyNetwork, "_anneal", anneal)
     with pytest.raises(ValueError, match="n must be at most 10,000,000"):
         network().sample(10_000_001)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: EnergyNetwork([-1.0, -1.0], [1.0, 1.0], **n),
+        {"frequencies": 24, "chains": 1000000},
+        frequencies=0,
+        langevin_steps=1,
+        independence_steps=0,
+        chains=1,
+    )

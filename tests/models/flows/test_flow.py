@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.flows.flow import Flow
 from genbook.training import fit
 from seeding import seeded
@@ -217,4 +217,15 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
         x,
         y=y,
         z=torch.zeros(6, 2),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: Flow(**{"dim": 2} | n),
+        {"dim": 16384, "transforms": 1000, "classes": 1048576, "bins": 999},
+        dim=2,
+        transforms=1,
+        classes=0,
+        bins=2,
     )

@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.metrics import clustering_accuracy
 from genbook.models.base import GenerativeModel
 from genbook.models.networks.augmentation import random_affine
@@ -302,4 +302,13 @@ def test_every_method_names_what_it_refuses() -> None:
         x,
         z=torch.zeros(6, 2),
         rows=["terms"],
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: MixtureOfAutoencoders((2,), **{"clusters": 2} | n),
+        clusters=1,
+        latent_dim=1,
+        hidden=1,
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
 from seeding import seeded
@@ -252,3 +252,7 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
         z=torch.zeros(6, 2),
         skip=["likelihood_params", "log_likelihood"],
     )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: VAE((2,), **n), latent_dim=1, frequencies=0, classes=0)
