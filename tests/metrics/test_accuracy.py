@@ -17,6 +17,7 @@ from genbook.metrics import (
     mean_log_prob,
     nats_above_entropy,
 )
+from genbook.metrics.accuracy import _estimate
 from genbook.models.base import TractableModel
 from genbook.models.density.box import UniformBox
 from genbook.models.density.gaussian import Gaussian
@@ -199,3 +200,10 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_two_observations_have_an_error_and_one_has_none() -> None:
+    two = _estimate(torch.tensor([1.0, 4.0]).double())
+    assert two == 2.5
+    assert two.se == pytest.approx(1.5)  # |a - b| / 2
+    assert math.isnan(_estimate(torch.ones(1).double()).se)

@@ -9,6 +9,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import brier_score, calibration_error, reliability
 
 
@@ -61,3 +62,18 @@ def test_bad_input_is_named() -> None:
         calibration_error(p, y + 2)
     with pytest.raises(ValueError, match="bins must be at least 1"):
         reliability(p, y, bins=0)
+
+
+def test_what_is_certain_shares_the_last_bin() -> None:
+    p, y = torch.tensor([1.0, 0.95, 0.0]), torch.tensor([1, 0, 0])
+    r = reliability(p, y, bins=10)
+    assert r.size.tolist() == [1, 2]
+    assert r.predicted.tolist() == pytest.approx([0, 0.975])
+    assert r.observed.tolist() == [0, 0.5]
+    with pytest.raises(ValueError, match="bins must be at most 1,000,000"):
+        reliability(p, y, bins=1_000_001)
+
+
+def test_reliability_names_what_it_refuses() -> None:
+    p, y = forecast(20)
+    check_function_doors(reliability, p=p, y=y, bins=4)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.data.world import CONTINENTS, WorldMap
 from genbook.metrics import (
     coverage,
@@ -147,3 +148,10 @@ def test_a_result_is_not_changed() -> None:
     found = coverage(X[:4], lambda x: LABELS, 4)
     with pytest.raises(AttributeError):
         found.unlabelled = 0.5
+
+
+def test_coverage_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        coverage, samples=x, labeller=lambda x: (x[:, 0] > 0).long(), classes=2, data=x
+    )

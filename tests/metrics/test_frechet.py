@@ -11,6 +11,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import frechet_distance, frechet_distance_of_moments
 from seeding import seeded
 
@@ -135,3 +136,10 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_frechet_distance_of_moments_names_what_it_refuses() -> None:
+    mean, cov = torch.zeros(2), torch.eye(2)
+    check_function_doors(
+        frechet_distance_of_moments, mean_a=mean, cov_a=cov, mean_b=mean, cov_b=cov
+    )

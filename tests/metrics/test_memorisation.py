@@ -10,10 +10,12 @@ import pytest
 import scipy.stats
 import torch
 
+from doors import check_function_doors
 from genbook.metrics import (
     memorisation_power,
     nearest_neighbour_memorisation,
 )
+from genbook.metrics.memorisation import _planted
 from seeding import seeded
 
 
@@ -144,3 +146,43 @@ def test_a_p_value_at_the_level_counts_and_one_held_out_is_enough() -> None:
     power = memorisation_power(fresh, train, held_out, **options, generator=seeded(6))
     assert power[1.0] == 1
     memorisation_power(fresh, train, held_out[:1], shares=[1.0], generator=seeded(6))
+
+
+@pytest.mark.parametrize(
+    ("share", "copied"), [(0.001, 1), (0.05, 1), (0.25, 5), (1.0, 20)]
+)
+def test_so_many_observations_become_copies(share: float, copied: int) -> None:
+    fresh, copies = torch.arange(20), torch.full((7,), 99)
+    rows = _planted(copies, fresh, share, seeded(0))
+    assert int((rows == 99).sum()) == copied
+    left = rows[rows != 99]
+    assert len(left.unique()) == len(left) == 20 - copied
+
+
+def test_nearest_neighbour_memorisation_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        nearest_neighbour_memorisation,
+        samples=x,
+        train=x + 1,
+        held_out=x + 2,
+        ratio=0.9,
+        permutations=2,
+        generator=seeded(1),
+    )
+
+
+def test_memorisation_power_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        memorisation_power,
+        fresh=x,
+        train=x + 1,
+        held_out=x + 2,
+        noise=0.1,
+        ratio=0.9,
+        level=0.5,
+        repetitions=1,
+        permutations=2,
+        generator=seeded(1),
+    )

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import (
     NoiseFloor,
     energy_distance,
@@ -116,3 +117,10 @@ def test_a_generator_decides_and_the_global_state_is_untouched() -> None:
     first = floor(None)
     torch.manual_seed(5)
     assert floor(None) == first
+
+
+def test_noise_floor_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        noise_floor, real=x, metric=lambda a, b: 1.0, n=2, splits=2, generator=seeded(1)
+    )

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
+from doors import check_function_doors
 from genbook.metrics import (
     clustering_accuracy,
     linear_probe_r2,
@@ -175,3 +176,10 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_linear_probe_r_names_what_it_refuses() -> None:
+    x = torch.randn(40, 2, generator=seeded(0))
+    check_function_doors(
+        linear_probe_r2, codes=x, factors=x, held_out=0.5, generator=seeded(1)
+    )

@@ -12,6 +12,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import (
     classifier_two_sample_test,
     energy_distance,
@@ -272,3 +273,15 @@ def test_the_classifier_starts_as_a_network_with_one_hidden_layer() -> None:
     w1, b1, w2 = (torch.randn(s, generator=g) for s in ((3, 5), (5,), (5,)))
     hidden = (x @ w1 * math.sqrt(2 / 3) + b1).clamp(min=0)
     assert torch.allclose(score(x), hidden @ w2 / math.sqrt(5), atol=1e-6)
+
+
+def test_energy_test_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(energy_test, x=x, y=x + 1, permutations=2, generator=seeded(1))
+
+
+def test_classifier_two_sample_test_names_what_it_refuses() -> None:
+    x = torch.randn(40, 2, generator=seeded(0))
+    check_function_doors(
+        classifier_two_sample_test, x=x, y=x + 1, steps=2, hidden=4, generator=seeded(1)
+    )

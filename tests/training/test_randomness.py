@@ -7,6 +7,7 @@ import torch
 
 from genbook.training import isolated_rng
 from genbook.training.randomness import exact_cudnn
+from seeding import seeded
 
 
 def draws(device: str = "cpu") -> list[float]:
@@ -75,3 +76,11 @@ def test_convolutions_are_exact_for_a_while(
     with pytest.raises(KeyError):
         broken()
     assert torch.backends.cudnn.deterministic == before
+
+
+def test_a_processor_is_no_device_of_its_own() -> None:
+    with isolated_rng(5, torch.device("cpu")):
+        assert draws() == torch.rand(3, generator=seeded(5)).tolist()
+    named = pytest.raises(TypeError, match="device must be of the type device")
+    with named, isolated_rng(5, "cpu"):  # type: ignore[arg-type]
+        pass

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from doors import check_function_doors
 from genbook.training import constant, one_cycle
 
 
@@ -53,3 +54,13 @@ def test_steps_that_there_are_not(
 ) -> None:
     with pytest.raises(error, match=message):
         schedule(*arguments)
+
+
+def test_one_cycle_names_what_it_refuses() -> None:
+    peak = 0.1
+    check_function_doors(one_cycle, step=1, steps=4, peak=peak)
+
+
+def test_constant_names_what_it_refuses() -> None:
+    peak = 0.1
+    check_function_doors(constant, step=1, steps=4, peak=peak)

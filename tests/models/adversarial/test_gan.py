@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from doors import check_doors, check_limits
 from genbook.models.adversarial.gan import GAN
 from genbook.training import fit
 from seeding import seeded
@@ -202,3 +203,16 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call(gan(), x)
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: GAN((2,), hidden=(4,), classes=classes), x, y=y, z=torch.zeros(6, 2)
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: GAN((2,), **n), latent_dim=1, frequencies=0, classes=0)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.autoregressive.made import MADE, MaskedLinear
 from seeding import seeded
 
@@ -233,3 +234,23 @@ def test_the_network_sees_the_box_from_minus_one_to_one_and_waves_of_it() -> Non
     angle = math.pi * unit[..., None] * torch.tensor([1.0, 2.0])
     each = torch.cat([2 * unit[..., None] - 1, angle.sin(), angle.cos()], 2)
     assert torch.allclose(seen[0], each.flatten(1))
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: MADE([-1.0, -1.0], [1.0, 1.0], bins=4, hidden=(4,), classes=classes),
+        x,
+        y=y,
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: MADE([-1.0, -1.0], [1.0, 1.0], **n),
+        bins=2,
+        frequencies=0,
+        classes=0,
+    )

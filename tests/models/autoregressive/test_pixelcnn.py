@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from doors import check_doors, check_limits
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from seeding import seeded
 
@@ -155,3 +156,23 @@ def test_bad_values_are_refused(
 def test_only_grey_images_are_drawn(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"event_shape must be \(1, height, width\)"):
         PixelCNN(shape)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = (torch.rand(6, 1, 4, 4, generator=seeded(0)) < 0.4).float()
+    check_doors(
+        lambda: PixelCNN((1, 4, 4), channels=4, depth=1, kernel_size=3),
+        x,
+        skip=["quantise"],
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: PixelCNN((1, 4, 4), **n),
+        kernel_size=3,
+        levels=2,
+        classes=0,
+        channels=1,
+        depth=1,
+    )

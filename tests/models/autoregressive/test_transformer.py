@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from doors import check_doors
 from genbook._looking import unseen
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.training import fit
@@ -163,3 +164,16 @@ def test_no_text_has_no_probabilities() -> None:
         model._check_tokens(torch.full((2, 6), 9), "x")
         with pytest.raises(ValueError, match="x must be"):
             model._check_tokens(torch.zeros(2, 5).long(), "x")
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.randint(5, (6, 8), generator=seeded(0))
+    check_doors(lambda: Transformer(5, 8, width=8, depth=1, heads=2), x)
+
+
+def test_sizes_have_a_least_value() -> None:
+    least = {"vocab_size": 2, "context_length": 2, "width": 1, "depth": 1, "heads": 1}
+    Transformer(**least)
+    for name, value in least.items():
+        with pytest.raises(ValueError, match=f"{name} must be at least {value}"):
+            Transformer(**least | {name: value - 1})

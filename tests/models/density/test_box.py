@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from doors import check_doors
 from genbook.models.density.box import UniformBox
+from seeding import seeded
 
 X = torch.tensor([[0.5, -1.0], [2.0, 3.0], [1.0, 0.0]], dtype=torch.float64)
 
@@ -133,3 +135,8 @@ def test_unfitted_box_says_so() -> None:
     for call in (lambda: box.log_prob(torch.zeros(1, 2)), lambda: box.sample(1)):
         with pytest.raises(ValueError, match="UniformBox is not fitted: call fit"):
             call()
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: UniformBox(2).fit(x), x)

@@ -12,6 +12,7 @@ from scipy import stats
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from torch import Tensor
 
+from doors import check_doors, check_function_doors, check_limits
 from genbook.data.fruit import FRUIT, sample_fruit
 from genbook.discriminative.image_classifier import (
     negative_images,
@@ -141,3 +142,31 @@ def test_bad_conditions_are_refused() -> None:
             model.log_prob(x, y)
         with pytest.raises(ValueError, match="y must"):
             model.sample(4, y)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2
+    check_doors(lambda: ClassConditional((2,), 2, 1, 1).fit(x, y), x, y=y)
+
+
+def test_fit_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        ClassConditional((2,), 2, 1, 1).fit,
+        x=x,
+        y=torch.arange(6) % 2,
+        iterations=2,
+        generator=seeded(1),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: ClassConditional(
+            (2,), **{"classes": 2, "clusters": 1, "components": 1} | n
+        ),
+        classes=1,
+        clusters=1,
+        components=0,
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from genbook.data.toy import TwoMoons
-from genbook.models.density._em import Theta, e_step, initialise, m_step
+from genbook.models.density._em import Theta, climb, e_step, initialise, m_step
 from genbook.models.density.mixture import GaussianMixture
 from seeding import seeded
 
@@ -65,3 +67,28 @@ def test_initial_groups_are_far_apart() -> None:
     for seed in range(20):
         theta = initialise(x, 4, 1e-6, seeded(seed))
         assert torch.allclose(theta.pi, torch.full((4,), 0.25).double())
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 4])
+def test_climbing_is_both_steps_in_turn(iterations: int) -> None:
+    x = torch.randn(200, 2, generator=seeded(0)).double()
+    first = theta = initialise(x, 3, 1e-6, seeded(1))
+    wanted = [e_step(x, theta).log_likelihood]
+    for _ in range(iterations):
+        theta = m_step(e_step(x, theta), 1e-6)
+        wanted.append(e_step(x, theta).log_likelihood)
+    history, last = climb(x, first, 1e-6, iterations, 0.0)
+    assert history == wanted
+    assert all(torch.equal(a, b) for a, b in zip(last, theta, strict=True))
+
+
+def test_climbing_stops_after_the_first_step_that_gains_too_little() -> None:
+    x = torch.randn(200, 2, generator=seeded(0)).double()
+    first = initialise(x, 3, 1e-6, seeded(1))
+    history, _ = climb(x, first, 1e-6, 50, 0.0)
+    gains = [b - a for a, b in pairwise(history)]
+    assert gains[3] < gains[2]
+    stopped, last = climb(x, first, 1e-6, 50, gains[3] * 1.01)
+    assert stopped == history[:5]
+    assert e_step(x, last).log_likelihood == history[4]
+    assert len(climb(x, first, 1e-6, 50, 10.0)[0]) == 2  # a first gain there must be

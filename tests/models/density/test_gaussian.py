@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from doors import check_doors
 from genbook.models.density.gaussian import Gaussian
 from genbook.models.gaussians import from_tril, to_tril
 from seeding import seeded
@@ -168,3 +169,8 @@ def test_bad_moments_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         Gaussian.from_moments(mu, covariance)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: Gaussian(2).fit(x), x)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.data.toy import Checkerboard
 from genbook.models.density.box import UniformBox
 from genbook.models.density.grid import GridNetwork
@@ -80,3 +81,29 @@ def test_the_network_sees_the_middles_of_the_cells() -> None:
             angle = angle * torch.tensor([1.0, 2.0])
             wanted = torch.cat([angle.sin(), angle.cos()], 1).flatten()
             assert torch.allclose(seen[3 * i + j], wanted, atol=1e-6)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: GridNetwork([-1.0, -1.0], [1.0, 1.0], bins=4, hidden=4), x)
+
+
+def test_each_layer_bends_but_the_last() -> None:
+    model = network(2, 4, hidden=8)
+    (w1, b1), (w2, b2), (w3, b3) = (
+        (layer.weight, layer.bias) for layer in model.f if hasattr(layer, "weight")
+    )
+    h = (model.cell_features @ w1.mT + b1).clamp(min=0)
+    h = (h @ w2.mT + b2).clamp(min=0)
+    said = (h @ w3.mT + b3)[:, 0].exp()
+    wanted = (said / said.sum()).log()
+    assert torch.allclose(model.log_mass(), wanted, atol=1e-6)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: GridNetwork([-1.0, -1.0], [1.0, 1.0], **n),
+        bins=1,
+        hidden=1,
+        frequencies=1,
+    )

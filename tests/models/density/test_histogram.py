@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.density.histogram import Histogram
 from seeding import seeded
 
@@ -145,3 +146,12 @@ def test_fit_replaces_what_was_counted(x: Tensor) -> None:
 def test_one_observation_is_enough() -> None:
     model = Histogram([0.0], [1.0], bins=4).fit(torch.tensor([[0.3]]))
     assert model.log_prob(torch.tensor([[0.4]])).exp().item() == pytest.approx(4)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: Histogram([-1.0, -1.0], [1.0, 1.0], 4).fit(x), x)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: Histogram([-1.0, -1.0], [1.0, 1.0], **n), bins=1)

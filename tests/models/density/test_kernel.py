@@ -15,6 +15,7 @@ from sklearn.neighbors import KernelDensity as Sklearn
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from doors import check_doors, check_limits
 from genbook.data.toy import TwoMoons
 from genbook.models.density._kernel_gradient import PAIRS
 from genbook.models.density._kernel_sums import gaussian_kernel_logsumexp
@@ -332,3 +333,12 @@ def test_bad_bandwidths_are_refused(
         KernelDensity(2, bandwidth)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="queries must be at least 1"):
         select_bandwidth(points(10), queries=0)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: KernelDensity(2, 0.5).fit(x), x)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: KernelDensity(**n), dim=1)

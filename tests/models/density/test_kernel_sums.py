@@ -41,3 +41,21 @@ def test_z_order_brings_neighbours_together() -> None:
     x = torch.rand(4096, 2, generator=seeded(0))
     jump = x[z_order(x)].diff(dim=0).norm(dim=1).mean()
     assert jump < 0.1 * x.diff(dim=0).norm(dim=1).mean()
+
+
+@pytest.mark.parametrize(
+    ("dim", "coarse"), [(5, True), (31, True), (31, False), (20, False)]
+)
+def test_z_order_takes_the_bits_in_turn(dim: int, coarse: bool) -> None:
+    bits = 62 // dim
+    top = 2**bits - 1
+    x = torch.randint(2, (40, dim), generator=seeded(4))  # the lowest bit decides
+    if coarse:
+        x = torch.randint(4, (40, dim), generator=seeded(4)) * (top // 3)
+    x[0], x[1] = 0, top
+    code = [
+        int("".join(f"{v:0{bits}b}"[i] for i in range(bits) for v in row), 2)
+        for row in x.tolist()
+    ]
+    wanted = sorted(range(40), key=code.__getitem__)
+    assert z_order(x.double() / top).tolist() == wanted

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from doors import check_function_doors
 from genbook.models.density.kmeans import k_means, kmeans_plusplus
 from seeding import seeded
 
@@ -80,3 +81,13 @@ def test_k_means_separates_what_is_apart() -> None:
         found = k_means(x, 3, generator=seeded(seed)).view(3, 40)
         assert (found == found[:, :1]).all()
         assert len(found[:, 0].unique()) == 3
+
+
+def test_k_means_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(k_means, x=x, k=2, iterations=2, generator=seeded(1))
+
+
+def test_kmeans_plusplus_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(kmeans_plusplus, x=x, k=2, generator=seeded(1))

@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture as Sklearn
 from torch import Tensor
 
+from doors import check_doors, check_function_doors, check_limits
 from genbook.data.toy import TwoMoons
 from genbook.data.toy_mixtures import Pinwheel
 from genbook.models.density._em import initialise
@@ -322,3 +323,30 @@ def test_bad_observations_are_refused(x: Tensor, error: type[Exception]) -> None
     with pytest.raises(error, match="x must be"):
         model.fit(x)
     assert torch.equal(model.means, before)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: GaussianMixture(2, 2).fit(x, iterations=1), x)
+
+
+def test_fit_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        GaussianMixture(2, 2).fit,
+        x=x,
+        iterations=2,
+        tolerance=0.1,
+        restarts=1,
+        min_variance=0.1,
+        warm_start=False,
+        generator=seeded(1),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: GaussianMixture(**{"dim": 2, "components": 2} | n),
+        dim=1,
+        components=1,
+    )

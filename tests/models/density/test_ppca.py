@@ -12,6 +12,7 @@ from scipy import stats
 from sklearn.decomposition import PCA as Sklearn
 from torch import Tensor
 
+from doors import check_doors, check_function_doors
 from genbook.models.density.ppca import ProbabilisticPCA
 from seeding import seeded
 
@@ -171,3 +172,13 @@ def test_bad_sizes_are_refused(
 def test_data_without_variety_are_refused() -> None:
     with pytest.raises(ValueError, match="x must not be constant, got 5 times"):
         ProbabilisticPCA((3,), 1).fit(torch.ones(5, 3))
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: ProbabilisticPCA((2,), 1).fit(x), x, z=torch.zeros(6, 1))
+
+
+def test_fit_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(ProbabilisticPCA((2,), 1).fit, x=x, min_variance=0.1)

@@ -11,9 +11,10 @@ import torch
 from sklearn.mixture import GaussianMixture as Sklearn
 from torch import Tensor
 
+from doors import check_doors, check_function_doors, check_limits
 from genbook.data.tins import sample_tins
 from genbook.models.density.ppca import ProbabilisticPCA
-from genbook.models.density.ppca_mixture import PPCAMixture
+from genbook.models.density.ppca_mixture import RARE, Plane, PPCAMixture, _m_step
 from seeding import seeded
 
 
@@ -153,3 +154,41 @@ def test_data_without_variety_are_refused() -> None:
         PPCAMixture((3,), 2, 1).fit(torch.ones(5, 3))
     with pytest.raises(ValueError, match="at least one point for each of the 2 planes"):
         PPCAMixture((3,), 2, 1).fit(torch.ones(1, 3))
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(
+        lambda: PPCAMixture((2,), 2, 1).fit(x, iterations=1), x, z=torch.zeros(6, 1)
+    )
+
+
+def test_weights_are_the_shares_and_an_empty_plane_keeps_its_place() -> None:
+    rows, planes = data(), [Plane(*p) for p in random_mixture(3, 6)._planes()]
+    r = torch.zeros(300, 3).double()
+    r[:90, 0], r[90:, 1] = 1, 1
+    found, log_pi = _m_step(rows, r, planes, 1e-6)
+    wanted = torch.tensor([0.3, 0.7, RARE], dtype=torch.float64).log()
+    assert torch.allclose(log_pi, wanted, rtol=0, atol=1e-9)
+    assert all(map(torch.equal, found[2], planes[2]))
+    assert torch.allclose(found[0].mu, rows[:90].mean(0))
+
+
+def test_fit_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        PPCAMixture((2,), 2, 1).fit,
+        x=x,
+        iterations=2,
+        tolerance=0.1,
+        min_variance=0.1,
+        generator=seeded(1),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: PPCAMixture((2,), **{"clusters": 1, "components": 1} | n),
+        clusters=1,
+        components=0,
+    )

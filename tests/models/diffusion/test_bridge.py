@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
+from doors import check_function_doors
 from genbook.course.recipes.bridges import diffusion_1d, exact_diffusion
 from genbook.models.diffusion.bridge import (
     cycle_error,
@@ -216,3 +217,30 @@ def test_a_second_order_cycle_needs_a_fortieth_of_the_evaluations(
     first = cycle_error(source, target, x, steps=4000, method="euler")
     second = cycle_error(source, target, x, steps=100, method="adams")
     assert second <= first
+
+
+def test_bridges_name_what_they_refuse() -> None:
+    x = torch.zeros(3, 2)
+    model = Diffusion((2,), width=8, depth=1, steps=2)
+    both = {"source": model, "target": model, "x": x}
+    check_function_doors(translate, **both)
+    check_function_doors(translation_path, **both, steps=1)
+    check_function_doors(ddim, model=model, x=x, times=model.time_grid(2))
+    check_function_doors(cycle_error, source=model, target=model, x=x + 1)
+    for call in (
+        lambda x: translation_path(model, model, x, steps=1),
+        lambda x: ddim(model, x, model.time_grid(2)),
+    ):
+        assert call(x[:0]).shape[-2:] == (0, 2)
+        for bad, error in (
+            (torch.zeros(3, 1), ValueError),
+            (x / 0, ValueError),
+            (x.double(), TypeError),
+        ):
+            with pytest.raises(error, match=r"^x must be"):
+                call(bad)
+    with pytest.raises(TypeError, match="steps must be an integer"):
+        translation_path(model, model, x, steps=None)  # type: ignore[arg-type]
+    for times in (torch.tensor([0.0, 1.5]), torch.zeros(1), torch.zeros(2)):
+        with pytest.raises(ValueError, match=r"^times must"):
+            ddim(model, x, times)

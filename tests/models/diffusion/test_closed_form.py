@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from doors import check_function_doors
 from genbook.models.density.mixture import GaussianMixture
 from genbook.models.diffusion.closed_form import (
     GaussianMixtureVelocity,
@@ -110,3 +111,9 @@ def test_bad_mixtures_are_refused() -> None:
     for bad_x, bad_t in ((x[:, 1:], t), (x, t + 1), (x / 0, t)):
         with pytest.raises(ValueError, match="must"):
             mixture_velocity(mixture, bad_x, bad_t)
+
+
+def test_mixture_velocity_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    mixture = GaussianMixture(2, 2)
+    check_function_doors(mixture_velocity, mixture=mixture, x=x, t=torch.tensor(0.5))

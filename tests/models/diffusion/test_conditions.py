@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from doors import check_function_doors
 from genbook.models.diffusion.bridge import translate
+from genbook.models.diffusion.conditions import (
+    MOST_CLASSES,
+    check_condition,
+    describe,
+    null_condition,
+)
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -255,3 +262,24 @@ def test_bad_conditions_are_refused(
     ):
         with pytest.raises(error, match=message):
             ask()
+
+
+def test_conditions_name_what_they_refuse() -> None:
+    check_function_doors(describe, network=nn.Identity())
+    check_function_doors(null_condition, network=nn.Identity(), classes=2)
+    null = torch.zeros(2)
+    for n, error in ((-1, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match="n must be"):
+            check_condition(torch.ones(3, 2), null, n)
+        with pytest.raises(error, match="classes must be"):
+            check_condition(torch.ones(3, 2), null, 3, n)
+    with pytest.raises(TypeError, match="null must be"):
+        check_condition(torch.ones(3, 2), [0.0, 0.0], 3)
+    with pytest.raises(ValueError, match="classes must be at most"):
+        null_condition(nn.Identity(), MOST_CLASSES + 1)
+    with pytest.raises(ValueError, match="null must be finite"):
+        check_condition(torch.ones(3, 2), null / 0, 3)
+    with pytest.raises(ValueError, match="y must be finite"):
+        check_condition(torch.ones(3, 2) / 0, null, 3)
+    assert check_condition(torch.ones(0, 2), null, 0).shape == (0, 2)
+    assert check_condition(torch.ones(3, 0), torch.zeros(0), 3).shape == (3, 0)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 
+from doors import check_doors
 from genbook.data.toy_mixtures import GaussianMixture2D
 from genbook.models.diffusion.diffusion import Diffusion
-from genbook.models.diffusion.schedules import Cosine, Schedule
+from genbook.models.diffusion.schedules import Cosine, LinearBeta, Schedule
 from genbook.training import fit
 from seeding import seeded
 
@@ -165,3 +167,42 @@ def test_a_trained_score_is_near_that_of_a_mixture() -> None:
         wrong += (b**2 * (got - wanted).square().sum(1)).mean().item()
         size += (b**2 * wanted.square().sum(1)).mean().item()
     assert wrong / size < 0.1
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: Diffusion((2,), width=8, depth=1, steps=2, classes=classes),
+        x,
+        y=y,
+        z=torch.zeros(6, 2),
+        t=torch.tensor(0.5),
+        s=torch.tensor(0.25),
+    )
+
+
+def test_the_bound_counts_the_end_and_the_last_step() -> None:
+    """Of a network that knows the data, and a path that ends far from the noise."""
+    x = torch.tensor([[0.3, -0.8]]).double().expand(40_000, 2)
+    model = Diffusion((2,), prediction="x0", sigma_data=0.0, network=Known(x))
+    model = model.double()
+    model.schedule = LinearBeta(beta_max=0.2)
+    first, last = (torch.tensor(t).double() for t in (0.01, 1.0))
+    alpha, sigma = model.schedule.alpha, model.schedule.sigma
+    likelihood = Normal(0, sigma(first) / alpha(first)).entropy() * 2
+    end = kl_divergence(Normal(alpha(last) * x[0], sigma(last)), Normal(0.0, 1.0)).sum()
+    bound = model.elbo(x, steps=1, generator=seeded(0)).mean()
+    assert bound == pytest.approx(-(likelihood + end).item(), abs=0.03)
+
+
+class Known(nn.Module):
+    """Says what the data are, whatever it sees."""
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("x", x)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.x

@@ -12,6 +12,13 @@ from torch import Tensor
 
 from genbook.models.density.mixture import GaussianMixture
 from genbook.models.diffusion import prediction as convert
+from genbook.models.diffusion._doors import (
+    MOST_GUIDANCE,
+    check_eta,
+    check_guidance,
+    check_order,
+    check_times,
+)
 from genbook.models.diffusion.bridge import ddim, translate, translation_path
 from genbook.models.diffusion.closed_form import (
     GaussianMixtureVelocity,
@@ -410,3 +417,37 @@ def test_tokens_are_integers_of_any_type(dtype: torch.dtype) -> None:
     got = check_condition(words.to(dtype), torch.tensor([0, 9]), 2)
     assert torch.equal(got, words)
     assert got.dtype == torch.int64
+
+
+def test_no_times_are_times() -> None:
+    none = torch.zeros(0)
+    assert check_times(none, n=0) is none
+    assert check_times(none, n=...) is none
+    with pytest.raises(ValueError, match=r"t must be \(\), got \(0,\)"):
+        check_times(none)
+
+
+@pytest.mark.parametrize(
+    ("t", "fits"), [(-2e-6, False), (0, True), (1, True), (1 + 2e-6, False)]
+)
+def test_times_end_where_they_should(t: float, fits: bool) -> None:
+    time = torch.tensor(t, dtype=torch.float64)
+    if fits:
+        assert check_times(time) is time
+    else:
+        with pytest.raises(ValueError, match="t must lie from 0 to 1"):
+            check_times(time)
+
+
+def test_the_ends_of_weights() -> None:
+    assert check_guidance(MOST_GUIDANCE, Y) == 1000
+    assert check_guidance(0.0, Y) == 0
+    with pytest.raises(ValueError, match="guidance must be at most 1000"):
+        check_guidance(1000.1, Y)
+    assert check_eta(1) == 1
+    assert check_eta(0) == 0
+    check_order(HALF, HALF)
+    with pytest.raises(ValueError, match="s must be at most t"):
+        check_order(HALF, HALF - 1e-6)
+    with pytest.raises(ValueError, match="t must be above 0"):
+        check_order(0 * HALF, 0 * HALF)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_function_doors
 from genbook.models.density.mixture import GaussianMixture
 from genbook.models.diffusion.closed_form import mixture_velocity
 from genbook.models.diffusion.flow_matching import (
@@ -227,3 +228,16 @@ def test_the_target_is_the_slope_of_the_path() -> None:
     later, earlier = (model.add_noise(x0, eps, t + s) for s in (step, -step))
     slope = (later - earlier) / (2 * step)
     assert torch.allclose(model.target(x0, eps, t), slope, atol=1e-8)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(
+        lambda: FlowMatching((2,), width=8, depth=1, steps=2), x, z=torch.zeros(6, 2)
+    )
+
+
+def test_trajectory_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    model = FlowMatching((2,), width=8, depth=1, steps=2)
+    check_function_doors(trajectory, model=model, z=x)

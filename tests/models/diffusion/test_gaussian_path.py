@@ -12,6 +12,7 @@ import torch
 from scipy import integrate, special, stats
 from torch import nn
 
+from doors import check_doors, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -245,3 +246,23 @@ def test_where_the_network_says_the_data_samples_are_finite() -> None:
     x = model.sample(20, steps=10, generator=seeded(22))
     assert x.isfinite().all()
     assert x.abs().max() < 1  # an untrained network says 0
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: Diffusion((2,), width=8, depth=1, steps=2, classes=classes),
+        x,
+        y=y,
+        z=torch.zeros(6, 2),
+        t=torch.tensor(0.5),
+        s=torch.tensor(0.25),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: Diffusion((2,), **n), {"steps": 100000}, steps=1, classes=0
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -60,3 +62,59 @@ def test_the_answer_for_gaussian_data_is_the_regression_on_the_point() -> None:
     assert close(x0, width * scales[0] / norm * x)
     assert close(eps, scales[1] / norm * x)
     assert close(alpha * x0 + sigma * eps, x)
+
+
+ONE, X = torch.tensor(0.6), torch.zeros(3, 2)
+#: Each with its points, then its scales.
+CONVERSIONS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
+    "x0_from_eps": (convert.x0_from_eps, ("x", "eps"), ("alpha", "sigma")),
+    "eps_from_x0": (convert.eps_from_x0, ("x", "x0"), ("alpha", "sigma")),
+    "x0_eps_from_v": (
+        convert.x0_eps_from_v,
+        ("x", "v"),
+        ("alpha", "sigma", "d_alpha", "d_sigma"),
+    ),
+    "v_from_x0_eps": (convert.v_from_x0_eps, ("x0", "eps"), ("d_alpha", "d_sigma")),
+    "gaussian_x0_eps": (convert.gaussian_x0_eps, ("x",), ("alpha", "sigma")),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_each_conversion_looks_at_types_and_shapes_alone(name: str) -> None:
+    call, points, scales = CONVERSIONS[name]
+    good = dict.fromkeys(points, X) | dict.fromkeys(scales, ONE)
+    good |= {"d_sigma": -ONE} if "d_sigma" in good else {}
+    good |= {"sigma_data": 1.0} if name.startswith("gaussian") else {}
+    for p in points:
+        with pytest.raises(TypeError, match=f"^{p} must be a torch.Tensor"):
+            call(**good | {p: [0.0]})
+        with pytest.raises(TypeError, match=f"^{p} must be floating point"):
+            call(**good | {p: X.long()})
+        spoilt = torch.tensor([[torch.nan, torch.inf]]).expand(3, 2)
+        call(**good | {p: spoilt})
+        empty = call(**good | dict.fromkeys(points, X[:0]))
+        pair = empty if isinstance(empty, tuple) else (empty,)
+        assert {t.shape for t in pair} == {(0, 2)}
+    for p in points[1:]:
+        with pytest.raises(
+            ValueError, match=f"^{p} must be of the shape of {points[0]}"
+        ):
+            call(**good | {p: X[:1]})
+    for scale in scales:
+        with pytest.raises(ValueError, match=f"^{scale} must broadcast against"):
+            call(**good | {scale: torch.ones(2, 2)})
+        with pytest.raises(TypeError, match=f"^{scale} must be"):
+            call(**good | {scale: "abc"})
+        call(**good | {scale: torch.tensor(torch.nan)})
+        call(**good | {scale: torch.ones(3, 1)})
+
+
+@pytest.mark.parametrize(("value", "least"), [(1e6, 0), (0.0, 0), (-1e6, -1e6)])
+def test_scales_end_at_a_million(value: float, least: float) -> None:
+    if value >= 0:
+        convert.eps_from_x0(X, X, value, 1.0)
+    convert.v_from_x0_eps(X, X, value, value)
+    with pytest.raises(ValueError, match="d_alpha must be from -1e"):
+        convert.v_from_x0_eps(X, X, 1.000001e6 if value > 0 else -1.000001e6, 1.0)
+    with pytest.raises(ValueError, match="alpha must be from 0 to 1e"):
+        convert.eps_from_x0(X, X, 1.000001e6 if value > 0 else -1e-9, 1.0)

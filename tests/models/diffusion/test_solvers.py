@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.models.diffusion.solvers import (
     EVALUATIONS,
     odeint,
@@ -79,3 +80,15 @@ def test_hutchinson_s_estimate_is_right_in_the_mean() -> None:
     for signs in (torch.ones(1, 4, 3), -torch.ones(1, 4, 3)):
         _, got = velocity_and_divergence(lambda x: x**3, x, signs.double())
         assert torch.allclose(got, 3 * x.square().sum(1), rtol=0, atol=1e-12)
+
+
+def test_odeint_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        odeint,
+        velocity=lambda x, t: x,
+        x=x,
+        times=torch.linspace(0, 1, 3),
+        method="euler",
+        return_intermediates=False,
+    )

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.metrics import energy_test
 from genbook.models.energy._walls import redraw
 from genbook.models.energy.mcmc import (
@@ -251,3 +252,42 @@ def test_a_wall_that_is_infinitely_high_is_an_energy() -> None:
     x = walk_from(X, walled, steps=50, step_size=0.8, generator=seeded(15))
     assert (x.abs() <= 1).all()
     assert not torch.equal(x, X)
+
+
+def test_langevin_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        langevin,
+        energy=lambda x: x.square().sum(1),
+        x=x,
+        steps=1,
+        step_size=0.1,
+        adjusted=True,
+        generator=seeded(1),
+    )
+
+
+def test_independence_metropolis_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        independence_metropolis,
+        energy=lambda x: x.square().sum(1),
+        x=x,
+        low=[-9.0, -9.0],
+        high=[9.0, 9.0],
+        generator=seeded(1),
+    )
+
+
+def test_annealed_importance_sampling_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(
+        annealed_importance_sampling,
+        energy=lambda x: x.square().sum(1),
+        x=x,
+        base_log_prob=lambda x: x.square().sum(1),
+        anneal_steps=1,
+        step_size=0.1,
+        langevin_steps=1,
+        generator=seeded(1),
+    )

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.energy.network import EnergyNetwork
 from genbook.training import fit
 from seeding import seeded
@@ -243,3 +244,32 @@ def test_annealing_walks_in_steps_of_twice_the_chains(
     monkeypatch.setattr(name, anneal)
     network(step_size=0.03).sample(4, generator=seeded(0))
     assert steps == [0.06]
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(
+        lambda: EnergyNetwork([-1.0, -1.0], [1.0, 1.0], hidden=(4,), chains=4),
+        x,
+        anneal_steps=1,
+    )
+
+
+def test_samples_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anneal(model: object, n: int, *rest: object) -> object:
+        return torch.zeros(1, 2).expand(n, 2), torch.zeros(1).expand(n)
+
+    monkeypatch.setattr(EnergyNetwork, "_anneal", anneal)
+    with pytest.raises(ValueError, match="n must be at most 10,000,000"):
+        network().sample(10_000_001)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: EnergyNetwork([-1.0, -1.0], [1.0, 1.0], **n),
+        {"frequencies": 24, "chains": 1000000},
+        frequencies=0,
+        langevin_steps=1,
+        independence_steps=0,
+        chains=1,
+    )

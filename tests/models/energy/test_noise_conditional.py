@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from doors import check_doors, check_limits
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.training import fit
 from seeding import seeded
@@ -148,3 +149,18 @@ def test_the_energy_is_the_gaussian_s_less_the_correction() -> None:
     wanted = (z**2 / (2 * total)).sum(1) - s / sigma * (v * seen[0]).sum(1)
     assert torch.allclose(found, wanted)
     assert (s / sigma * (v * seen[0]).sum(1)).abs().max() > 0.1
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: NoiseConditionalEnergy((2,), width=8, depth=1), x)
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: NoiseConditionalEnergy((2,), **n),
+        {"depth": 1000, "num_scales": 10000},
+        width=1,
+        depth=1,
+        num_scales=2,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from doors import check_function_doors
 from genbook.models.flows.couplings import AffineCoupling, Coupling, SplineCoupling
 from genbook.models.flows.splines import knots
 
@@ -75,3 +76,50 @@ def test_one_number_for_each_coordinate_is_enough() -> None:
     assert not log_det.any()
     with pytest.raises(ValueError, match="params_per_dim must be at least 1, got 0"):
         Shift(0)
+
+
+def test_couplings_name_what_they_refuse() -> None:
+    check_function_doors(SplineCoupling, dim=3, swap=True, linear_tails=True, bound=2.0)
+    check_function_doors(AffineCoupling, dim=3, swap=True)
+    for bins in (1, 1000, -1):
+        with pytest.raises(ValueError, match="bins must be at"):
+            SplineCoupling(3, False, bins=bins)
+    for cls, p in ((AffineCoupling, 2), (SplineCoupling, 23)):
+        piece, theta = cls(3, False), torch.zeros(4, 2, p)
+        x, part = torch.zeros(4, 3), torch.zeros(4, 2)
+        for call, whole, name in (
+            (piece.forward, (x,), "x"),
+            (piece.inverse, (x,), "z"),
+            (piece.univariate, (part, theta), "x"),
+            (piece.univariate_inverse, (part, theta), "z"),
+        ):
+            call(*whole)
+            for bad, error in (
+                (whole[0].tolist(), TypeError),
+                (whole[0].long(), TypeError),
+                (whole[0].double(), (TypeError, ValueError)),
+                (torch.zeros(4, 5), ValueError),
+                (whole[0][0], ValueError),
+            ):
+                if (
+                    len(whole) == 2
+                    and isinstance(bad, torch.Tensor)
+                    and bad.dtype == torch.float64
+                    and cls is AffineCoupling
+                ):
+                    continue  # two types are no error there
+                with pytest.raises(
+                    error, match=f"{name} must be|theta must be|for {name} of"
+                ):
+                    call(bad, *whole[1:])
+
+
+def test_what_a_coupling_may_be_told_has_limits() -> None:
+    class Plain(AffineCoupling):
+        def __init__(self, params: int, swap: bool = True) -> None:
+            Coupling.__init__(self, 2, swap, params)
+
+    assert Plain(1).params_per_dim == 1
+    for params in (0, 3 * 999 + 1):
+        with pytest.raises(ValueError, match="params_per_dim must be at"):
+            Plain(params)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_function_doors
 from genbook.models.density.histogram import Histogram
 from genbook.models.density.kernel import KernelDensity
 from genbook.models.flows.dequantisation import (
@@ -170,3 +171,8 @@ def test_bad_arguments_are_named(
 
 def test_no_mass_costs_infinitely_many_bits() -> None:
     assert bits_per_dimension(torch.tensor([-torch.inf]), 10).tolist() == [math.inf]
+
+
+def test_dequantise_names_what_it_refuses() -> None:
+    x = torch.randint(4, (3, 2), generator=seeded(0)).float() / 3
+    check_function_doors(dequantise, x=x, levels=4, generator=seeded(1))

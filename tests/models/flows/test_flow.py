@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.flows.flow import Flow
 from genbook.training import fit
 from seeding import seeded
@@ -205,3 +206,26 @@ def test_codes_never_leave_the_base() -> None:
 def test_too_many_draws_are_refused() -> None:
     with pytest.raises(ValueError, match="n must be at most 16,777,216, got 10"):
         Flow(2).sample(10**12)
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: Flow(2, transforms=2, hidden=(4,), classes=classes),
+        x,
+        y=y,
+        z=torch.zeros(6, 2),
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: Flow(**{"dim": 2} | n),
+        {"dim": 16384, "transforms": 1000, "classes": 1048576, "bins": 999},
+        dim=2,
+        transforms=1,
+        classes=0,
+        bins=2,
+    )

@@ -162,3 +162,15 @@ def test_splines_refuse_what_is_none(
     for form in forms:
         with pytest.raises(error, match=message):
             form(*good.values())
+
+
+def test_the_fast_form_looks_at_no_values() -> None:
+    g = torch.Generator().manual_seed(15)
+    theta = torch.randn(4, 11, generator=g, dtype=torch.float64)
+    x = torch.tensor([-0.5, 0.0, 1.0, 3.0], dtype=torch.float64)
+    z, log_slope = RQSpline.apply(x, theta, 4, True)
+    assert torch.allclose(z, x.clamp(0, 1), atol=1e-12)
+    assert log_slope.isfinite().all()
+    theta[0] = torch.nan
+    z, _ = RQSpline.apply(x, theta, 4, True)
+    assert z.isnan().tolist() == [True, False, False, False]

@@ -218,3 +218,12 @@ def test_parameters_of_single_numbers_are_checked(cls: type) -> None:
 def test_no_rows_with_features_that_change_nothing(transform: Transform) -> None:
     none, h = torch.zeros(0, 2), torch.zeros(0, 3)
     assert transform(none, h)[0].shape == transform.inverse(none, h).shape == (0, 2)
+
+
+def test_the_way_back_looks_at_unused_conditions_too() -> None:
+    x = torch.zeros(3, 2)
+    for piece in (ActNorm(2), PLULinear(2)):
+        for call in (piece.forward, piece.inverse):
+            for bad, error in (([1.0], TypeError), (torch.zeros(2, 1), ValueError)):
+                with pytest.raises(error, match="h must be"):
+                    call(x, bad)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from doors import check_function_doors
 from genbook.models.networks.augmentation import random_affine
 from seeding import seeded
 
@@ -59,3 +60,10 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(error, match=message):
         call(torch.zeros(2, 1, 4, 4))
+
+
+def test_random_affine_names_what_it_refuses() -> None:
+    x = torch.rand(2, 1, 4, 4, generator=seeded(0))
+    check_function_doors(
+        random_affine, x=x, strength=0.1, padding="zeros", generator=seeded(1)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from doors import check_function_doors, check_limits
 from genbook.models.networks.mlp import fourier_features
 from genbook.models.networks.time import TimeConditionedMLP
 from seeding import seeded
@@ -101,3 +102,34 @@ def test_a_new_network_says_nothing() -> None:
     x, t = torch.randn(4, 2, 3, generator=seeded(1)), torch.full((4,), 0.3)
     assert not net(x, t, torch.arange(4)).any()
     assert net.output.weight.requires_grad
+
+
+def test_no_points_have_no_answers() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1, classes=2)
+    for n in (0, 1):
+        x, t, y = torch.zeros(0, 2), torch.zeros(n), torch.zeros(n).long()
+        assert net(x, t, y).shape == (0, 2)
+
+
+def test_what_is_no_number_gives_none() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=1)
+    x, t = torch.zeros(2, 2), torch.zeros(2)
+    x[0, 0] = t[1] = torch.nan
+    assert net(x, 0 * x[1, :1]).isnan().any(1).tolist() == [True, False]
+    assert net(0 * x[1].expand(2, 2), t).isnan().any(1).tolist() == [False, True]
+
+
+def test_fourier_features_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_function_doors(fourier_features, x=x, frequencies=2, rate=1.0, noise=x[:, 0])
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: TimeConditionedMLP((2,), **n),
+        {"width": 65536, "depth": 1000, "frequencies": 30, "classes": 1000000},
+        width=1,
+        depth=0,
+        frequencies=0,
+        classes=0,
+    )

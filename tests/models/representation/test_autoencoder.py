@@ -8,6 +8,7 @@ import torch
 from sklearn.decomposition import PCA as SklearnPCA
 from torch import Tensor, nn
 
+from doors import check_doors, check_limits
 from genbook.data.tins import sample_tins
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.pca import PCA
@@ -259,3 +260,12 @@ def test_bad_input(do, words: str) -> None:
 
 def test_a_linear_output_takes_any_range() -> None:
     assert network(output="linear").loss(torch.full((3, 1, 4, 4), -5.0)).isfinite()
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: Autoencoder((2,), hidden=(4,)), x, z=torch.zeros(6, 2))
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: Autoencoder((2,), **n), latent_dim=1)

@@ -12,6 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.metrics import clustering_accuracy
 from genbook.models.base import GenerativeModel
 from genbook.models.networks.augmentation import random_affine
@@ -292,3 +293,22 @@ def test_labels_bare_seeds_and_bad_codes_are_refused() -> None:
     for door in (model.decode, model.draw):
         with pytest.raises(ValueError, match="z must be"):
             door(torch.zeros(4, 2).double())
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(
+        lambda: MixtureOfAutoencoders((2,), clusters=2, hidden=4),
+        x,
+        z=torch.zeros(6, 2),
+        rows=["terms"],
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(
+        lambda **n: MixtureOfAutoencoders((2,), **{"clusters": 2} | n),
+        clusters=1,
+        latent_dim=1,
+        hidden=1,
+    )

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors
 from genbook.models.representation.pca import PCA
+from seeding import seeded
 
 SPOILED = torch.ones(4, 2)
 SPOILED[0, 0] = torch.nan
@@ -43,3 +45,8 @@ def test_codes_decode_and_others_are_refused() -> None:
     ):
         with pytest.raises(error, match="z must be"):
             model.decode(bad)
+
+
+def test_every_method_names_what_it_refuses() -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(lambda: PCA((2,), 1).fit(x), x, z=torch.zeros(6, 1))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
 from seeding import seeded
@@ -238,3 +239,20 @@ def test_weights_are_the_joint_over_the_guess(x: Tensor) -> None:
     found = model.log_weights(x[:5], generator=seeded(17))
     assert found.shape == (1, 5)
     assert torch.allclose(found[0], joint - guess, atol=1e-10)
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_method_names_what_it_refuses(classes: int) -> None:
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    y = torch.arange(6) % 2 if classes else None
+    check_doors(
+        lambda: VAE((2,), hidden=(4,), classes=classes),
+        x,
+        y=y,
+        z=torch.zeros(6, 2),
+        skip=["likelihood_params", "log_likelihood"],
+    )
+
+
+def test_counts_have_limits() -> None:
+    check_limits(lambda **n: VAE((2,), **n), latent_dim=1, frequencies=0, classes=0)
