@@ -27,7 +27,7 @@ def grey_share(x: torch.Tensor) -> float:
 def main() -> None:
     """Train, draw, and measure."""
     parser = example_parser(__doc__)
-    parser.add_argument("--guidance", type=float, default=1.5, help="its weight")
+    parser.add_argument("--guidance", type=float, default=1.6, help="its weight")
     args = parser.parse_args()
     train, test = load_digits("train"), load_digits("test")
     short = {"steps": 10} if args.fast else {}

@@ -65,7 +65,7 @@ def flow_matching_digits(
 
 
 def flow_matching_images(
-    x: Tensor, y: Tensor, *, steps: int = 1800, seed: int = 0
+    x: Tensor, y: Tensor, *, steps: int = 1450, seed: int = 0
 ) -> tuple[FlowMatching, History]:
     """Train flow matching with a U-Net on images of digits.
 
