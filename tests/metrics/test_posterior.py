@@ -66,3 +66,21 @@ def test_information_is_that_of_a_mixture_of_separate_codes() -> None:
 def test_one_observation_has_no_aggregate() -> None:
     with pytest.raises(ValueError, match="two observations or more, got 1"):
         aggregated_posterior(VAE((2,)), torch.zeros(1, 2))
+
+
+def test_information_of_codes_that_overlap_and_differ_in_width() -> None:
+    model = VAE((1,), latent_dim=1, hidden=()).double()
+    with torch.no_grad():
+        for p in model.encoder.parameters():
+            p.zero_()
+        model.encoder[0].weight[0] = 1.0  # the mean
+        model.encoder[0].weight[1] = 0.5  # the logarithm of the width
+        model.encoder[0].bias[1] = 1.0
+    x = torch.linspace(-2, 2, 400).double()[:, None]
+    found = aggregated_posterior(model, x, generator=seeded(3))
+    mu, log_scale = model.posterior(x)
+    codes = torch.distributions.Normal(mu[:, 0], log_scale[:, 0].exp())
+    z = codes.sample((200,))  # (200, n)
+    mixture = codes.log_prob(z[..., None]).logsumexp(-1) - math.log(400)
+    information = (codes.log_prob(z) - mixture).mean().item()
+    assert found.mutual_information == pytest.approx(information, abs=0.08)

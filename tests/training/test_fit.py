@@ -328,3 +328,13 @@ def test_labels_to_validate_with_are_checked_before_the_first_step(
     with pytest.raises(error, match=message):
         fit(model, points(4), y, steps=1, x_val=points(2), y_val=y_val)
     assert torch.equal(weights(model), before)
+
+
+def test_after_one_step_the_average_is_near_the_last_weights() -> None:
+    x = points(50)
+    first, plain, averaged = Line(), Line(), Line()
+    fit(plain, x, steps=1, lr=0.1, schedule="constant")
+    fit(averaged, x, steps=1, lr=0.1, schedule="constant", ema=0.999)
+    expected = 0.1 * weights(first) + 0.9 * weights(plain)  # min(0.999, 1 / (1 + 9))
+    assert torch.allclose(weights(averaged), expected)
+    assert not torch.allclose(weights(averaged), weights(plain))

@@ -216,3 +216,9 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
 
 def test_counts_have_limits() -> None:
     check_limits(lambda **n: GAN((2,), **n), latent_dim=1, frequencies=0, classes=0)
+
+
+def test_the_judge_names_what_was_made_badly() -> None:
+    game = GAN((2,), latent_dim=2)
+    with pytest.raises(ValueError, match="fake must"):
+        game.discriminator_loss(torch.zeros(4, 2), torch.zeros(4, 3))

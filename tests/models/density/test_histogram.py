@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kstest
 from torch import Tensor
 
 from doors import check_doors, check_limits
@@ -155,3 +156,14 @@ def test_every_method_names_what_it_refuses() -> None:
 
 def test_counts_have_limits() -> None:
     check_limits(lambda **n: Histogram([-1.0, -1.0], [1.0, 1.0], **n), bins=1)
+
+
+def test_within_a_cell_samples_are_even() -> None:
+    corners = torch.tensor([1.0, -3.0]).double(), torch.tensor([2.0, 5.0]).double()
+    u = torch.rand(40, 2, generator=seeded(3)).double()
+    data = corners[0] + (corners[1] - corners[0]) * u**2
+    model = Histogram(*corners, (2, 4)).fit(data)
+    x = model.sample(20_000, generator=seeded(4))
+    within = ((x - corners[0]) / model.width).frac()
+    assert kstest(within[:, 0].numpy(), "uniform").pvalue > 0.01
+    assert kstest(within[:, 1].numpy(), "uniform").pvalue > 0.01

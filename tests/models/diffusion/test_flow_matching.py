@@ -241,3 +241,9 @@ def test_trajectory_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     model = FlowMatching((2,), width=8, depth=1, steps=2)
     check_function_doors(trajectory, model=model, z=x)
+
+
+def test_a_path_has_a_point_for_each_time_and_observation() -> None:
+    t = torch.linspace(0, 1, 5)
+    with pytest.raises(ValueError, match=r"path must be \(5, n, ...\)"):
+        straightness(t, t)

@@ -273,3 +273,15 @@ def test_counts_have_limits() -> None:
         independence_steps=0,
         chains=1,
     )
+
+
+def test_both_partition_functions_agree_on_a_wide_region() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = EnergyNetwork([0.0, -2.0], [6.0, 8.0], hidden=(16,)).double()
+    grid = model.log_partition()
+    assert grid > 3  # the logarithm of an area of 60 is 4.1
+    chains = model.log_partition(
+        method="annealed", points=1000, anneal_steps=40, generator=seeded(5)
+    )
+    assert chains == pytest.approx(grid, abs=0.1)

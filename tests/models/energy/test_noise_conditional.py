@@ -164,3 +164,15 @@ def test_counts_have_limits() -> None:
         depth=1,
         num_scales=2,
     )
+
+
+def test_the_network_sees_the_place_of_a_noise_between_the_first_and_the_last() -> None:
+    x = torch.randn(50, 2, generator=seeded(0))
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1)
+    seen: list[torch.Tensor] = []
+    model.network.register_forward_hook(lambda net, given, out: seen.append(*given))
+    middle = (model.sigmas[0] * model.sigmas[-1]).sqrt()
+    sigma = torch.stack([model.sigmas[0], middle, model.sigmas[-1]])
+    model.energy(x[:3], sigma)
+    place = seen[0][:, 2]  # after the two coordinates
+    assert torch.allclose(place, torch.tensor([1.0, 0.5, 0.0]), atol=1e-5)
