@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genbook.models.base import Model
+from seeding import seeded
 
 WANT_ROWS = ("loss", "fit")  # a mean of nothing is not a number
 
@@ -175,3 +176,21 @@ def check_limits(
     for name, value in (most or {}).items():
         with pytest.raises(ValueError, match=f"^{name} must be at most {value:,}, got"):
             call(**{name: value + 1})
+
+
+def check_path_doors(kind: Callable[..., Model], classes: int) -> None:
+    """Ask a model of a path in the plane, with labels or without, for its doors.
+
+    Args:
+        kind: The class of the model.
+        classes: How many labels there are; 0 for none.
+    """
+    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
+    check_doors(
+        lambda: kind((2,), width=8, depth=1, steps=2, classes=classes),
+        x,
+        y=torch.arange(6) % 2 if classes else None,
+        z=torch.zeros(6, 2),
+        t=torch.tensor(0.5),
+        s=torch.tensor(0.25),
+    )

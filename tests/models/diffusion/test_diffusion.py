@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from doors import check_doors
+from doors import check_path_doors
 from genbook.data.toy_mixtures import GaussianMixture2D
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.schedules import Cosine, LinearBeta, Schedule
@@ -171,16 +171,7 @@ def test_a_trained_score_is_near_that_of_a_mixture() -> None:
 
 @pytest.mark.parametrize("classes", [0, 2])
 def test_every_method_names_what_it_refuses(classes: int) -> None:
-    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
-    y = torch.arange(6) % 2 if classes else None
-    check_doors(
-        lambda: Diffusion((2,), width=8, depth=1, steps=2, classes=classes),
-        x,
-        y=y,
-        z=torch.zeros(6, 2),
-        t=torch.tensor(0.5),
-        s=torch.tensor(0.25),
-    )
+    check_path_doors(Diffusion, classes)
 
 
 def test_the_bound_counts_the_end_and_the_last_step() -> None:

@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, special, stats
 from torch import nn
 
-from doors import check_doors, check_limits
+from doors import check_limits, check_path_doors
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -250,16 +250,7 @@ def test_where_the_network_says_the_data_samples_are_finite() -> None:
 
 @pytest.mark.parametrize("classes", [0, 2])
 def test_every_method_names_what_it_refuses(classes: int) -> None:
-    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
-    y = torch.arange(6) % 2 if classes else None
-    check_doors(
-        lambda: Diffusion((2,), width=8, depth=1, steps=2, classes=classes),
-        x,
-        y=y,
-        z=torch.zeros(6, 2),
-        t=torch.tensor(0.5),
-        s=torch.tensor(0.25),
-    )
+    check_path_doors(Diffusion, classes)
 
 
 def test_counts_have_limits() -> None:

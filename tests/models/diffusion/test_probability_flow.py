@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from doors import check_doors
+from doors import check_path_doors
 from genbook.models.diffusion.closed_form import GaussianMixtureVelocity
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
@@ -322,13 +322,4 @@ def test_a_grid_of_times_has_a_step_at_least(small: Any) -> None:
 
 @pytest.mark.parametrize("classes", [0, 2])
 def test_every_method_names_what_it_refuses(classes: int) -> None:
-    x = torch.rand(6, 2, generator=seeded(0)) - 0.5
-    y = torch.arange(6) % 2 if classes else None
-    check_doors(
-        lambda: Diffusion((2,), width=8, depth=1, steps=2, classes=classes),
-        x,
-        y=y,
-        z=torch.zeros(6, 2),
-        t=torch.tensor(0.5),
-        s=torch.tensor(0.25),
-    )
+    check_path_doors(Diffusion, classes)
