@@ -1,1 +1,1 @@
-"""Still lifes."""
+"""Still lifes: captions from a grammar, and pictures from what they say."""
