@@ -109,7 +109,13 @@ class SceneReader(Model):
             raise ValueError("y must be the scenes, (n, 11), got None")
         y = y.long()
         things = y[:, : 3 * PLACES].unflatten(1, (PLACES, 3))
-        wanted = [things[..., 0] + 1, things[..., 1], things[..., 2], y[:, -2], y[:, -1]]
+        wanted = [
+            things[..., 0] + 1,
+            things[..., 1],
+            things[..., 2],
+            y[:, -2],
+            y[:, -1],
+        ]
         total = x.new_zeros(())
         for said, right in zip(self.logits(x), wanted, strict=True):
             total = total + cross_entropy(

@@ -34,7 +34,9 @@ class Layer(NamedTuple):
 Drawn = tuple[Tensor, list[Layer]]
 
 
-def segment(u: Tensor, v: Tensor, a: tuple[float, float], b: tuple[float, float]) -> Tensor:
+def segment(
+    u: Tensor, v: Tensor, a: tuple[float, float], b: tuple[float, float]
+) -> Tensor:
     """Return the distance to the segment from ``a`` to ``b``."""
     du, dv = b[0] - a[0], b[1] - a[1]
     t = (((u - a[0]) * du + (v - a[1]) * dv) / (du * du + dv * dv)).clamp(0, 1)

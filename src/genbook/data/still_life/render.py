@@ -137,9 +137,10 @@ def _render(scenes: Tensor, generator: torch.Generator | None) -> Tensor:
         for k in range(len(SHAPES)):
             rows = (there[:, j] & (kind[:, j] == k)).nonzero()[:, 0]
             if len(rows):
-                where = (t[rows, j, None, None] for t in (at, foot, scale, turn))
+                where = [t[rows, j, None, None] for t in (at, foot, scale, turn)]
                 old = image[rows][..., window]
-                new = _thing(old, k, x[:, window], y, *where, tint[rows, j], lamp[rows])
+                spot = tint[rows, j], lamp[rows]
+                new = _thing(old, k, x[:, window], y, where, *spot)
                 image[rows, :, :, window] = new
     return image.clamp(0, 1)
 
@@ -160,15 +161,13 @@ def _thing(
     kind: int,
     x: Tensor,
     y: Tensor,
-    at: Tensor,
-    foot: Tensor,
-    scale: Tensor,
-    turn: Tensor,
+    where: list[Tensor],
     tint: Tensor,
     lamp: Tensor,
 ) -> Tensor:
     """Return images with things of one kind in front, ``(m, 3, h, w)``."""
     wide, high = HALF[kind]
+    at, foot, scale, turn = where
     dx, dy = (x - at) / scale, (y - foot - scale * high) / scale
     u = dx * turn.cos() + dy * turn.sin()
     v = dy * turn.cos() - dx * turn.sin()
@@ -190,6 +189,8 @@ def _thing(
     image = torch.lerp(image, paint * lamp, cover(body))
     for layer in layers:
         own = tint * 0.45
-        colour = own if layer.colour is None else own.new_tensor(layer.colour)[:, None, None]
+        colour = (
+            own if layer.colour is None else own.new_tensor(layer.colour)[:, None, None]
+        )
         image = torch.lerp(image, colour * lamp, cover(layer.inside))
     return image

@@ -1,8 +1,8 @@
 """A transformer over the tokens of a code that reads a caption: a small DiT.
 
-Its tokens are the places of a picture. They look at one another (self-attention) and at
-the words of a caption (cross-attention); the time, and what the whole caption says, stretch
-and shift every layer.
+Its tokens are the places of a picture. They look at one another (self-attention) and
+at the words of a caption (cross-attention); the time, and what the whole caption says,
+stretch and shift every layer.
 """
 
 from __future__ import annotations
@@ -156,9 +156,7 @@ class _Block(nn.Module):
             self.down.weight *= 0.5
         self.look = _Look(width, heads, words) if words else None
 
-    def forward(
-        self, h: Tensor, known: Tensor, words: Tensor, there: Tensor
-    ) -> Tensor:
+    def forward(self, h: Tensor, known: Tensor, words: Tensor, there: Tensor) -> Tensor:
         scale1, shift1, scale2, shift2 = self.modulation(known).chunk(4, 2)
         g = self.norm(h) * (1 + scale1) + shift1
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(g).chunk(3, 2))

@@ -70,7 +70,7 @@ class WordEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the words' vectors, ``(n, T, width)``, and which are there, ``(n, T)``.
+        """Return a vector a word, ``(n, T, width)``, and which are there, ``(n, T)``.
 
         Args:
             y: Captions, ``(n, T)``, padded with 0 at their ends; no longer than
@@ -104,7 +104,9 @@ class _Block(nn.Module):
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor, there: Tensor) -> Tensor:
-        q, k, v = (split_heads(t, self.heads) for t in self.qkv(self.norm1(x)).chunk(3, 2))
+        q, k, v = (
+            split_heads(t, self.heads) for t in self.qkv(self.norm1(x)).chunk(3, 2)
+        )
         seen = scaled_dot_product_attention(q, k, v, attn_mask=there[:, None, None])
         x = x + self.out(seen.transpose(1, 2).flatten(2))
         return cast(Tensor, x + self.down(gelu(self.up(self.norm2(x)))))

@@ -8,6 +8,7 @@ them. Beside it runs a linear road, so that training begins at principal compone
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ class PlaceAutoencoder(RepresentationModel):
         values, vectors = torch.linalg.eigh(torch.cov(rows.T, correction=0))
         self.V.copy_(vectors[:, -k:].flip(1))
         variance = values[-k:].flip(0).clamp(min=1e-9)
-        self.scale.copy_(variance ** 0.25)
+        self.scale.copy_(variance**0.25)
         spread = variance.sqrt() / self.scale  # of a component after its scale
         for layer in (self.to_code, self.from_code):
             nn.init.zeros_(layer.weight)
@@ -115,8 +116,10 @@ class PlaceAutoencoder(RepresentationModel):
         self.to_code.weight[range(d), range(d)] = 1 / spread[:d]
         self.from_code.weight[range(d), range(d)] = spread[:d]
         for network in (self.encoder, self.decoder):
-            network[-1].weight.mul_(0.1)
-        self.encoder[-1].bias[d:] = -3.0
+            last = cast(nn.Linear, network[-1])
+            last.weight.mul_(0.1)
+            if network is self.encoder:
+                last.bias[d:] = -3.0
         return self
 
     def _cut(self, x: Tensor) -> Tensor:
@@ -167,7 +170,9 @@ class PlaceAutoencoder(RepresentationModel):
         Args:
             z: Codes, ``(n, places, latent_dim)``.
         """
-        check_tensor(z, "z", ("n", *self.latent_shape), dtype=self.dtype, allow_empty=True)
+        check_tensor(
+            z, "z", ("n", *self.latent_shape), dtype=self.dtype, allow_empty=True
+        )
         found = []
         for part in z.split(_AT_ONCE):
             rows = (self._decode(part.flatten(0, 1)) * self.scale) @ self.V.T + self.mu
