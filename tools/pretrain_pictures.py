@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -127,23 +128,29 @@ def new_model(seed: int) -> TextToImage:
         return TextToImage(len(caption_words()), LENGTH, **MODEL)
 
 
-def shard(seed: int, n: int = SHARD) -> tuple[Tensor, Tensor]:
-    """Return pictures, as bytes, and captions of one seed."""
+def shard(seed: int, n: int = SHARD) -> tuple[np.ndarray, np.ndarray]:
+    """Return pictures, as bytes, and captions of one seed.
+
+    As arrays, since tensors would go from process to process by shared memory, of which
+    a container may have little.
+    """
     torch.set_num_threads(1)
     data = sample_still_lifes(n, generator=seeded(seed))
-    return (data.x * 255).round().byte(), data.y
+    return (data.x * 255).round().byte().numpy(), data.y.numpy()
 
 
 def all_pictures(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return pictures, as bytes, and captions, drawn by several processes."""
     first = 100_000 * (seed + 1)
     if n <= SHARD:
-        return shard(first, n)
+        x, y = shard(first, n)
+        return torch.from_numpy(x), torch.from_numpy(y)
     numbers = range(first, first + -(-n // SHARD))
     workers = min(len(numbers), os.cpu_count() or 1, PROCESSES)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        x, y = zip(*pool.map(shard, numbers), strict=True)
-    return torch.cat(x), torch.cat(y)
+        parts = [*pool.map(shard, numbers)]
+    x, y = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def train_judge(n: int, device: str, steps: int | None, seed: int) -> SceneReader:
