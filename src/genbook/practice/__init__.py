@@ -1,0 +1,1 @@
+"""Models at work: adapted, aligned, looked up for, served and watched."""
