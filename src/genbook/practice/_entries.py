@@ -67,13 +67,12 @@ def read_entries(package: str) -> tuple[Entry, ...]:
         ModuleNotFoundError: If it is not installed.
 
     Example:
-        >>> momentum = [
+        >>> [
         ...     e.default
         ...     for e in read_entries("PyTorch")
-        ...     if (e.function, e.parameter) == ("SGD", "momentum")
+        ...     if (e.function, e.parameter) == ("DataLoader", "batch_size")
         ... ]
-        >>> momentum
-        ['0']
+        ['1']
     """
     check_choice(package, "package", LIBRARIES)
     spec = find_spec(PACKAGES[package])
@@ -160,7 +159,7 @@ _GOOGLE_HEAD = re.compile(r"\s*(\w+)\s*(?:\(([^)]*(?:\([^)]*\))?[^)]*)\))?\s*:\s
 def _numpy_style(doc: str) -> Iterator[tuple[str, str, str]]:
     """Yield name, kind and text of the parameters of a NumPy docstring."""
     section = _NUMPY.search(doc)
-    head, text = None, []
+    head, text = None, list[str]()
     for line in section[1].splitlines() if section else []:
         found = _NUMPY_HEAD.match(line)
         if found or (line.strip() and not line.startswith(" ")):
@@ -176,7 +175,7 @@ def _numpy_style(doc: str) -> Iterator[tuple[str, str, str]]:
 def _google_style(doc: str) -> Iterator[tuple[str, str, str]]:
     """Yield name, kind and text of the parameters of a Google docstring."""
     section = _GOOGLE.search(doc)
-    head, text, margin = None, [], -1
+    head, text, margin = None, list[str](), -1
     for line in section[1].splitlines() if section else []:
         if not line.strip():
             continue

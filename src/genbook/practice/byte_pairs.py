@@ -7,6 +7,7 @@ word the pairs are merged in the order in which they were learned. The vocabular
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ class BytePairs:
         while len(merges) < vocab_size - least:
             pairs: Counter[tuple[str, str]] = Counter()
             for word, n in words.items():
-                for pair in zip(word, word[1:], strict=False):
+                for pair in itertools.pairwise(word):
                     pairs[pair] += n
             if not pairs:
                 break
@@ -136,7 +137,7 @@ class BytePairs:
         """Return the tokens of one word, which is looked up from the second time on."""
         if word not in self._words:
             parts = tuple(word)
-            while pairs := [p for p in zip(parts, parts[1:], strict=False)]:
+            while pairs := [p for p in itertools.pairwise(parts)]:
                 first = min(pairs, key=lambda p: self._rank.get(p, len(self._rank)))
                 if first not in self._rank:
                     break

@@ -1,8 +1,8 @@
 """The documentation desk: questions whose answers the installed packages know.
 
-"What is the default of ``momentum`` in SGD?" A passage of the documentation goes with
-the question. Where it states the default, that is the answer; where it does not, the
-honest answer is a question mark. The truth is the signature's, so nobody has to label
+"What is the default of ``num_workers`` in DataLoader?" A passage of the documentation
+goes with the question. Where it states the default, that is the answer; where it does
+not, the honest answer is a question mark. The truth is the signature's, so nobody has to label
 anything. scikit-learn writes ``default=5``, PyTorch writes ``Default: 5``: two ways of
 speaking, and so a model that reads one has to be adapted to the other.
 """
@@ -134,7 +134,7 @@ def question_of(entry: Entry) -> Question:
     """Return the question that an entry answers.
 
     Example:
-        >>> entry = Entry("PyTorch", "SGD", "lr", "float", "Rate. Default: 1e-3", "0.001")
+        >>> entry = Entry("PyTorch", "SGD", "lr", "", "Rate. Default: 1e-3", "0.001")
         >>> question_of(entry).answer
         '1e-3'
     """
@@ -178,8 +178,8 @@ def load_desk(package: str) -> Splits:
             parts[part].append(question_of(entry))
     seen: set[str] = set()
     kept = []
-    for part in parts:
-        fresh = {q.passage: q for q in part if q.passage not in seen}
+    for questions in parts:
+        fresh = {q.passage: q for q in questions if q.passage not in seen}
         seen |= fresh.keys()
         kept.append(_balanced(list(fresh.values())))
     return Splits(*kept)
@@ -236,7 +236,8 @@ def counterfactuals(
 def _with_answer(q: Question, value: str) -> Question:
     """Return a question with another value wherever its answer stands."""
     head, said = q.passage.split(" : ", 1)
-    pattern = rf"(?<![\w.]){re.escape(q.answer)}(?![\w.]*\w)"
+    spaced = re.escape(q.answer).replace(",", r",\s*")
+    pattern = rf"(?<![\w.]){spaced}(?![\w.]*\w)"
     said = re.sub(pattern, lambda _: value, said)
     return q._replace(
         passage=f"{head} : {said}", answer=value, default=normalise(value)

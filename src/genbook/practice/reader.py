@@ -6,27 +6,19 @@ from a fixed place on the answer. What is asked stands at the passage's head.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from genbook._numbers import (
-    check_count,
-    check_each,
-    check_flag,
-    check_kind,
-    check_positive,
-    check_text,
-)
+from genbook._numbers import check_count, check_each, check_kind, check_positive
 from genbook._validate import check_generator
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.practice.byte_pairs import ASK, END, PAD, BytePairs
-from genbook.practice.desk import UNKNOWN, Question, normalise
+from genbook.practice.desk import Question
 
-__all__ = ["ANSWER_TOKENS", "CONTEXT", "Reader", "exact_match", "pack", "prompts"]
+__all__ = ["ANSWER_TOKENS", "CONTEXT", "Reader", "pack", "prompts"]
 
 #: The tokens of a row, and those of them that are for the answer and its end.
 CONTEXT, ANSWER_TOKENS = 72, 8
@@ -76,7 +68,8 @@ class Reader(Transformer):
         self.passage_weight = check_positive(
             passage_weight, "passage_weight", zero=True
         )
-        self.config["passage_weight"] = self.passage_weight
+        config: dict[str, object] = {**self.config}
+        self.config = {**config, "passage_weight": self.passage_weight}
 
     def answer_log_probs(self, x: Tensor) -> Tensor:
         """Return the log-probability of each answer given its passage, ``(n,)``.
@@ -181,6 +174,7 @@ def pack(
         [1, 19, 2, 0, 0, 0, 0, 0, 0]
     """
     check_each(questions, "questions", Question)
+    check_kind(tokens, "tokens", BytePairs)
     answers = [[*tokens.encode(q.answer), END] for q in questions]
     short = [i for i, a in enumerate(answers) if len(a) <= ANSWER_TOKENS]
     x = torch.full((len(short), context), PAD)
@@ -203,98 +197,10 @@ def prompts(
         [28, 19, 1]
     """
     check_each(passages, "passages", str)
-    room = context - ANSWER_TOKENS - 1
+    check_kind(tokens, "tokens", BytePairs)
+    room = check_count(context, "context", ANSWER_TOKENS + 2, 2**16) - ANSWER_TOKENS - 1
     x = torch.full((len(passages), room + 1), PAD)
     for row, passage in enumerate(passages):
         ids = [*tokens.encode(passage)[:room], ASK]
         x[row, -len(ids) :] = torch.tensor(ids)
     return x
-
-
-def read(
-    model: Reader,
-    tokens: BytePairs,
-    passages: Sequence[str],
-    *,
-    guarded: bool = False,
-    batch_size: int = 128,
-) -> list[str]:
-    """Return what a model answers to passages, ``"?"`` where it does not know.
-
-    Args:
-        model: The model.
-        tokens: Its tokeniser.
-        passages: The passages; the parameter that is asked for opens each.
-        guarded: Whether an answer that does not stand in its passage is withheld.
-        batch_size: How many are read at once, at most 65,536.
-
-    Raises:
-        TypeError: If an argument is of the wrong type.
-        ValueError: If the tokeniser is not the model's.
-
-    Example:
-        >>> read(Reader(97, width=8, depth=1), BytePairs(), [])
-        []
-    """
-    check_kind(model, "model", Reader)
-    check_kind(tokens, "tokens", BytePairs)
-    check_flag(guarded, "guarded")
-    check_each(passages, "passages", str)
-    check_count(batch_size, "batch_size", 1, 2**16)
-    if len(tokens) != model.vocab_size:
-        raise ValueError(
-            f"tokens must be the {model.vocab_size} of the model, got {len(tokens)}"
-        )
-    answers: list[str] = []
-    rows = prompts(passages, tokens, context=model.context_length).to(model.device)
-    for batch in rows.split(batch_size):
-        for row in model.complete(batch).tolist() if len(batch) else ():
-            ended = row[: row.index(END)] if END in row else row
-            answers.append(tokens.decode(ended))
-    if guarded:
-        pairs = zip(answers, passages, strict=True)
-        answers = [a if grounded(a, p) else UNKNOWN for a, p in pairs]
-    return answers
-
-
-def grounded(answer: str, passage: str) -> bool:
-    """Return whether an answer stands in its passage, the guardrail's question.
-
-    The parameter's name and the spaces do not count.
-
-    Example:
-        >>> grounded("1e-3", "lr : float. Rate (default: 1e-3)"), grounded("2", "lr : .")
-        (True, False)
-    """
-    said = check_text(passage, "passage").partition(" : ")[2].replace(" ", "")
-    pattern = rf"(?<![\w.]){re.escape(check_text(answer, 'answer'))}(?![\w.]*\w)"
-    return bool(answer) and re.search(pattern, said) is not None
-
-
-def exact_match(answers: Sequence[str], questions: Sequence[Question]) -> float:
-    """Return the share of answers that are right, ``"?"`` where it has to be.
-
-    Args:
-        answers: One for each question.
-        questions: The questions.
-
-    Raises:
-        ValueError: If there are not as many answers as questions, or none.
-
-    Example:
-        >>> q = Question("PyTorch", "SGD", "lr", "lr : . Default: 1e-3", "1e-3", "0.001")
-        >>> exact_match(["0.001"], [q])
-        1.0
-    """
-    check_each(answers, "answers", str)
-    check_each(questions, "questions", Question)
-    if len(answers) != len(questions) or not answers:
-        raise ValueError(
-            f"answers must be {len(questions) or '1 or more'}, one for each question, "
-            f"got {len(answers)}"
-        )
-    right = sum(
-        normalise(a) == normalise(q.answer)
-        for a, q in zip(answers, questions, strict=True)
-    )
-    return right / len(answers)
