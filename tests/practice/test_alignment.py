@@ -14,7 +14,6 @@ from genbook.practice.alignment import (
     honesty_pairs,
     reference_log_probs,
 )
-from genbook.practice.answering import read
 from genbook.practice.byte_pairs import BytePairs
 from genbook.practice.desk import Question
 from genbook.practice.reader import Reader, pack
@@ -82,6 +81,14 @@ def test_the_model_adds_the_likelihood_of_the_chosen() -> None:
     torch.testing.assert_close(mended, plain - 0.3 * said.mean())
 
 
+@pytest.fixture
+def inventing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers answer 9, whatever is asked."""
+    module = "genbook.practice.alignment.read"
+    monkeypatch.setattr(module, lambda model, tokens, passages: ["9"] * len(passages))
+
+
+@pytest.mark.usefixtures("inventing")
 def test_training_widens_the_margin() -> None:
     questions = [question(a) for a in ("1", "2", "?")]
     policy = reader()
@@ -92,25 +99,20 @@ def test_training_widens_the_margin() -> None:
     assert (gain[:, 0] > gain[:, 1]).all()
 
 
+@pytest.mark.usefixtures("inventing")
 def test_pairs_prefer_the_honest_answer_to_what_the_model_says() -> None:
-    model = reader()
-    questions = [question("1"), question("?")]
-    said = read(model, TOKENS, [q.passage for q in questions])
-    x = honesty_pairs(model, TOKENS, questions)
-    chosen = pack(questions, TOKENS, context=24)
-    assert torch.equal(x[:, 0], chosen)
+    questions = [question("1"), question("?"), question("9")]
+    x = honesty_pairs(reader(), TOKENS, questions)
+    assert torch.equal(x[:, 0], pack(questions, TOKENS, context=24))
+    said = ("9", "9", "?")  # who is right may still not refuse
     worse = [q._replace(answer=a) for q, a in zip(questions, said, strict=True)]
     assert torch.equal(x[:, 1], pack(worse, TOKENS, context=24))
 
 
-def test_who_is_right_may_still_not_refuse(monkeypatch) -> None:
-    questions = [question("1"), question("?")]
-    monkeypatch.setattr(
-        "genbook.practice.alignment.read", lambda *_: [q.answer for q in questions]
-    )
-    (pair,) = honesty_pairs(reader(), TOKENS, questions)  # the second is honest
-    refused = [questions[0], questions[0]._replace(answer="?")]
-    assert torch.equal(pair, pack(refused, TOKENS, context=24))
+def test_an_honest_refusal_leaves_nothing_to_learn(monkeypatch) -> None:
+    monkeypatch.setattr("genbook.practice.alignment.read", lambda *_: ["?"])
+    with pytest.raises(ValueError, match="must leave a pair to learn from, got none"):
+        honesty_pairs(reader(), TOKENS, [question("?")])
 
 
 def test_what_has_no_reference_is_refused() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from ast import literal_eval
+from contextlib import suppress
 
 import pytest
 import torch
@@ -83,13 +85,16 @@ def test_the_defaults_are_those_of_the_imported_classes(package, module) -> None
     compared = 0
     for entry in read_entries(package):
         owner = getattr(module, entry.function, None)
-        if inspect.isclass(owner) and "." not in entry.function:
+        if inspect.isclass(owner):
             parameter = inspect.signature(owner).parameters[entry.parameter]
-            assert str(parameter.default) == str(eval(entry.default)), entry
-            compared += 1
+            with suppress(ValueError):  # what is no literal
+                assert parameter.default == literal_eval(entry.default), entry
+                compared += 1
     assert compared > 30
 
 
 def test_an_unknown_package_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"package must be one of .*, got 'NumPy'"):
+    with pytest.raises(
+        ValueError, match="package must be scikit-learn or PyTorch, got 'NumPy'"
+    ):
         read_entries("NumPy")

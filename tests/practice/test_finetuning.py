@@ -65,7 +65,7 @@ def test_the_difference_has_its_rank_and_full_rank_reaches_every_update() -> Non
         layer = LowRankLinear(copy.deepcopy(base), rank)
         optimiser = torch.optim.LBFGS(
             [layer.A, layer.B], max_iter=600, line_search_fn="strong_wolfe"
-        )  # noqa: E501
+        )
 
         def off(layer=layer, optimiser=optimiser):
             optimiser.zero_grad()

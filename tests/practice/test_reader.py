@@ -20,7 +20,6 @@ def question(value: str, text: str = "Default: ") -> Question:
 def reader(weight: float = 1.0, context: int = 24) -> Reader:
     with isolated_rng(0):
         model = Reader(97, context, width=16, depth=2, passage_weight=weight)
-        torch.nn.init.normal_(model.token_embedding.weight)
     return model
 
 
@@ -79,11 +78,11 @@ def test_completing_takes_the_likeliest_token_each_time() -> None:
             line = torch.cat([line, token.view(1, 1)], 1)
 
 
-def test_it_learns_to_copy_one_digit() -> None:
+def test_it_learns_ten_digits() -> None:
     digits = [question(str(d), "Default = ") for d in range(10)]
     model = reader(0.0)
     x = pack(digits, TOKENS, context=24)
-    fit(model, x, steps=60, lr=1e-2)
+    fit(model, x, steps=150, lr=1e-2)
     said = model.complete(x)[:, 0]
     assert (said == x[:, 16]).float().mean() >= 0.9
 

@@ -2,9 +2,9 @@
 
 "What is the default of ``num_workers`` in DataLoader?" A passage of the documentation
 goes with the question. Where it states the default, that is the answer; where it does
-not, the honest answer is a question mark. The truth is the signature's, so nobody has to label
-anything. scikit-learn writes ``default=5``, PyTorch writes ``Default: 5``: two ways of
-speaking, and so a model that reads one has to be adapted to the other.
+not, the honest answer is a question mark. The truth is the signature's, so nobody has
+to label anything. scikit-learn writes ``default=5``, PyTorch writes ``Default: 5``: two
+ways of speaking, and so a model that reads one has to be adapted to the other.
 """
 
 from __future__ import annotations
