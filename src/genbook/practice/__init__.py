@@ -1,1 +1,1 @@
-"""Models at work: adapted, aligned, looked up for, served and watched."""
+"""Models at work: tuning, serving, audits, and the way to other machines."""
