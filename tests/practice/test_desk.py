@@ -6,7 +6,6 @@ from ast import literal_eval
 
 import pytest
 
-from genbook.practice._entries import Entry
 from genbook.practice.desk import (
     LIBRARIES,
     Question,
@@ -16,6 +15,7 @@ from genbook.practice.desk import (
     question_of,
     rule,
 )
+from genbook.practice.entries import Entry
 
 
 def entry(text: str, default: str, kind: str = "int") -> Entry:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn import linear_model
 
-from genbook.practice._entries import entries_of, read_entries
+from genbook.practice.entries import entries_of, read_entries
 
 NUMPY = '''
 class Model:

@@ -40,6 +40,14 @@ def test_a_long_passage_loses_its_end_and_a_long_answer_its_row() -> None:
     assert len(pack([question("12345678"), question("1")], TOKENS)) == 1
 
 
+def test_examples_stand_before_the_passage_with_their_answers() -> None:
+    (row,) = prompts(["b : ."], TOKENS, shots=[question("5", "")], context=26).tolist()
+    shown = [*TOKENS.encode("a : . 5"), ASK, *TOKENS.encode("5"), END]
+    assert row == [PAD] * 4 + shown + [*TOKENS.encode("b : ."), ASK]
+    with pytest.raises(ValueError, match="shots must leave room for a passage"):
+        prompts(["b : ."], TOKENS, shots=[question("5")] * 3, context=24)
+
+
 def test_the_loss_is_that_of_the_answer_and_of_the_passage_token_by_token() -> None:
     x = pack([question("5"), question("1234", "Long: ")], TOKENS, context=24)
     nats = -reader().token_log_probs(x)

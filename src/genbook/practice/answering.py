@@ -37,6 +37,7 @@ def read(
     passages: Sequence[str],
     *,
     guarded: bool = False,
+    shots: Sequence[Question] = (),
     batch_size: int = 128,
 ) -> list[str]:
     """Return what a model answers to passages, ``"?"`` where it does not know.
@@ -46,6 +47,7 @@ def read(
         tokens: Its tokeniser.
         passages: The passages; the parameter that is asked for opens each.
         guarded: Whether an answer that does not stand in its passage is withheld.
+        shots: Questions with answers that stand before each passage as examples.
         batch_size: How many are read at once, at most 65,536.
 
     Raises:
@@ -66,7 +68,8 @@ def read(
             f"tokens must be the {model.vocab_size} of the model, got {len(tokens)}"
         )
     answers: list[str] = []
-    rows = prompts(passages, tokens, context=model.context_length).to(model.device)
+    length = model.context_length
+    rows = prompts(passages, tokens, shots=shots, context=length).to(model.device)
     for batch in rows.split(batch_size):
         for row in model.complete(batch).tolist() if len(batch) else ():
             ended = row[: row.index(END)] if END in row else row

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from genbook._numbers import check_count, check_each, check_seed, check_text
-from genbook.practice._entries import LIBRARIES, Entry, read_entries
+from genbook.practice.entries import LIBRARIES, Entry, read_entries
 
 __all__ = [
     "LIBRARIES",

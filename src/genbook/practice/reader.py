@@ -65,11 +65,18 @@ class Reader(Transformer):
                 f"context_length must be more than {ANSWER_TOKENS + 1}, "
                 f"got {context_length}"
             )
-        self.passage_weight = check_positive(
-            passage_weight, "passage_weight", zero=True
-        )
+        self.passage_weight = passage_weight
+
+    @property
+    def passage_weight(self) -> float:
+        """The weight of the passage's tokens in the loss."""
+        return self._passage_weight
+
+    @passage_weight.setter
+    def passage_weight(self, value: float) -> None:
+        self._passage_weight = check_positive(value, "passage_weight", zero=True)
         config: dict[str, object] = {**self.config}
-        self.config = {**config, "passage_weight": self.passage_weight}
+        self.config = {**config, "passage_weight": self._passage_weight}
 
     def answer_log_probs(self, x: Tensor) -> Tensor:
         """Return the log-probability of each answer given its passage, ``(n,)``.
@@ -188,9 +195,23 @@ def pack(
 
 
 def prompts(
-    passages: Sequence[str], tokens: BytePairs, *, context: int = CONTEXT
+    passages: Sequence[str],
+    tokens: BytePairs,
+    *,
+    shots: Sequence[Question] = (),
+    context: int = CONTEXT,
 ) -> Tensor:
     """Return passages as rows of tokens that end by asking, ``(n, context - 8)``.
+
+    Args:
+        passages: The passages; one that is too long loses its end.
+        tokens: The tokeniser.
+        shots: Questions with their answers that stand before each passage as examples.
+        context: The tokens of a row, those of an answer included.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If the examples leave no room for a passage.
 
     Example:
         >>> prompts(["lr : . Default: 1"], BytePairs())[0, -3:].tolist()
@@ -198,9 +219,18 @@ def prompts(
     """
     check_each(passages, "passages", str)
     check_kind(tokens, "tokens", BytePairs)
-    room = check_count(context, "context", ANSWER_TOKENS + 2, 2**16) - ANSWER_TOKENS - 1
-    x = torch.full((len(passages), room + 1), PAD)
+    check_each(shots, "shots", Question)
+    length = check_count(context, "context", ANSWER_TOKENS + 2, 2**16) - ANSWER_TOKENS
+    before: list[int] = []
+    for q in shots:
+        before += [*tokens.encode(q.passage), ASK, *tokens.encode(q.answer), END]
+    room = length - 1 - len(before)
+    if room < 1:
+        raise ValueError(
+            f"shots must leave room for a passage in {length} tokens, got {len(before)}"
+        )
+    x = torch.full((len(passages), length), PAD)
     for row, passage in enumerate(passages):
-        ids = [*tokens.encode(passage)[:room], ASK]
+        ids = [*before, *tokens.encode(passage)[:room], ASK]
         x[row, -len(ids) :] = torch.tensor(ids)
     return x

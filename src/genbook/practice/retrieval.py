@@ -31,7 +31,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
 from genbook._numbers import check_count, check_each, check_positive, check_text
-from genbook.practice._entries import Entry
+from genbook.practice.entries import Entry
 
 __all__ = [
     "EmbeddingIndex",

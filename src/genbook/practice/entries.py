@@ -18,6 +18,8 @@ from typing import NamedTuple
 from genbook._validate import check_choice
 from genbook.data._markup import PACKAGES
 
+__all__ = ["LIBRARIES", "Entry", "entries_of", "read_entries"]
+
 # Their versions belong to the key of every chapter that reaches this module.
 READS_PACKAGES = ("scikit-learn", "torch")
 
