@@ -14,6 +14,7 @@ from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.data.still_life.captions import StillLife, still_life
 from genbook.data.tokenisers import Tokeniser, Words, pack
 from genbook.models.autoregressive.transformer import Transformer
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.training import History
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "caption_scores",
     "judge_captions",
     "still_life_language",
+    "still_life_masked",
     "still_life_words",
 ]
 
@@ -99,6 +101,47 @@ def still_life_language(
         x,
         steps=steps,
         batch_size=16,
+        lr=lr,
+        seed=seed,
+        betas=(0.9, 0.98),
+        weight_decay=0.05,
+        grad_clip=1.0,
+    )
+    return model, history
+
+
+def still_life_masked(
+    x: Tensor,
+    *,
+    vocab_size: int,
+    width: int = 64,
+    depth: int = 2,
+    steps: int = 1000,
+    lr: float = 1e-2,
+    seed: int = 0,
+) -> tuple[MaskedDiffusion, History]:
+    """Train a masked diffusion on captions of still lifes.
+
+    Args:
+        x: Rows of tokens, one caption a row, ``(n, context_length)``.
+        vocab_size: How many different tokens there are.
+        width: The length of each token's vector, a multiple of 4.
+        depth: How many blocks.
+        steps: How many steps.
+        lr: The highest learning rate.
+        seed: Decides the first weights, the batches and what is hidden.
+
+    Returns:
+        The model and the history of its training.
+    """
+    x = _check_rows(x)
+    with seeded_init(seed):
+        model = MaskedDiffusion(vocab_size, x.shape[1], width=width, depth=depth)
+    history = cached_fit(
+        model,
+        x,
+        steps=steps,
+        batch_size=32,
         lr=lr,
         seed=seed,
         betas=(0.9, 0.98),
