@@ -237,7 +237,7 @@ def pack(
     check_count(rows, "rows", 1, 1000)
     done: list[list[int]] = []
     open_: list[list[int]] = []
-    for text in check_each(texts, "texts", Sequence):  # type: ignore[type-abstract]
+    for text in check_each(texts, "texts", Sequence):
         if not text or 0 in text or len(text) + 2 > context_length:
             raise ValueError(
                 f"texts must hold 1 to {context_length - 2} tokens each, none of them "
