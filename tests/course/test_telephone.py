@@ -8,7 +8,7 @@ import re
 import pytest
 from matplotlib import pyplot as plt
 
-from genbook.course import plotting
+from genbook.course import _upright, diagrams, plotting
 from genbook.course._telephone import second_drawing, with_second
 from genbook.publishing.content.svg import svg_size, tidy_svg
 from genbook.publishing.website.panels import panels, whole
@@ -164,3 +164,38 @@ def test_a_notebook_shows_both(subplots, monkeypatch):
     plt.close(fig)
     assert second_drawing(shown["image/svg+xml"]) is not None
     assert "application/pdf" in shown
+
+
+def test_a_process_stands_upright(subplots):
+    rows = {
+        "train": [("observation", "data"), "network", ("squared error", "fixed")],
+        "sample": [("noise", "fixed"), "network", ("new observation", "model")],
+        "judge": ["a reader of digits"],
+    }
+    ax = diagrams.process_diagram(rows, back={"train": (2, 1, "gradient")})
+    figures = plt.get_fignums()
+    again = second(ax.figure)
+    assert again is not None
+    assert letters(again) >= 9
+    assert whole(again).width <= 0.75 * PHONE * 1.1
+    assert set(plt.get_fignums()) < set(figures)  # no figure is left open
+    words = {
+        text.get_text().replace("\n", " ")
+        for text in _upright.upright(
+            {
+                k: [(b, "model") if isinstance(b, str) else b for b in v]
+                for k, v in rows.items()
+            },
+            {"train": (2, 1, "gradient")},
+        )
+        .axes[0]
+        .texts
+    }
+    wide = {text.get_text().replace("\n", " ") for text in ax.texts}
+    assert words == wide
+    plt.close("all")
+
+
+def test_a_word_that_is_too_long_keeps_a_process_as_it_is(subplots):
+    rows = {"a": ["electroencephalography"], "b": ["x"]}
+    assert second(diagrams.process_diagram(rows).figure) is None

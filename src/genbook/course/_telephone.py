@@ -13,13 +13,26 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from weakref import WeakKeyDictionary
 
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 3.75  # inches, 360 CSS pixels
 _HIGH = 2.6  # inches, where the height is free
 _HELD = re.compile(r"<metadata>telephone:([A-Za-z0-9+/=]+)</metadata>")
+
+
+#: Figures that a telephone shows in another arrangement, and how to draw that.
+_INSTEAD: WeakKeyDictionary[Figure, Callable[[], Figure]] = WeakKeyDictionary()
+
+
+def draw_instead(ax: Axes, again: Callable[[], Figure]) -> None:
+    """Say what telephones show instead of the figure of some axes."""
+    figure = ax.get_figure(root=True)
+    if figure is not None:
+        _INSTEAD[figure] = again
 
 
 def with_second(draw: Callable[[Figure], str | None], fig: Figure) -> str | None:
@@ -33,9 +46,14 @@ def with_second(draw: Callable[[Figure], str | None], fig: Figure) -> str | None
     if first is None:
         return None
     with ExitStack() as stack:
-        if not _prepare(fig, stack):
+        if fig in _INSTEAD:
+            other = _INSTEAD[fig]()
+            stack.callback(plt.close, other)
+            second = draw(other)
+        elif _prepare(fig, stack):
+            second = draw(fig)
+        else:
             return first
-        second = draw(fig)
     assert second is not None
     held = base64.b64encode(zlib.compress(second.encode(), 9)).decode()
     end = first.rindex("</svg>")
