@@ -13,6 +13,9 @@ takes, is the gradient of the whole batch: every process makes the step that one
 would make, up to rounding. Batches and weights are the same everywhere, and rank 0
 writes the checkpoint for all.
 
+The first step every process takes on the whole batch, since a model may set itself up by
+the first rows that it sees; that is one step more than its share, and no more.
+
 Two things differ. Noise that a loss draws is drawn by each process for its own rows, so
 such a run is as good as one of a single process and not the same. And a batch norm sees
 the rows of its process only.
@@ -179,7 +182,7 @@ def descend_shared(model: Model, state: TrainState) -> None:
     """Lower the loss as :func:`.descend` does, with each batch shared out."""
     here = team()
     same_step(state.history.steps, here)
-    descend(_Shared(model, here), state)
+    descend(_Shared(model, here, whole=state.history.steps == 0), state)
     dist.barrier()  # until rank 0 has written the last of the run
 
 
@@ -199,10 +202,10 @@ class _Loss(nn.Module):
 class _Shared(Model):
     """A model whose loss is that of this process's rows, and shown as that of all."""
 
-    def __init__(self, model: Model, here: Team) -> None:
+    def __init__(self, model: Model, here: Team, whole: bool) -> None:
         super().__init__()
-        self.here = here
-        self.ddp = nn.parallel.DistributedDataParallel(_Loss(model))
+        self.model, self.here, self.whole = model, here, whole
+        self.ddp: nn.Module | None = None
 
     def loss(
         self,
@@ -212,6 +215,11 @@ class _Shared(Model):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return a loss with this process's gradient and the value of the whole."""
+        if self.whole:  # as one alone would, to the same bits in every process
+            self.whole = False
+            return self.model.loss(x, y, generator=generator)
+        if self.ddp is None:
+            self.ddp = nn.parallel.DistributedDataParallel(_Loss(self.model))
         x, y = self.here.share(x), None if y is None else self.here.share(y)
         # One seed a process, all drawn by every process: the common dice stay common.
         seeds = torch.randint(2**62, (self.here.size,), generator=generator)
