@@ -42,7 +42,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, simulated():
         archive = Path(folder, "model.tar.gz")
         save(model, archive.with_name("weights.safetensors"))
-        print(f"archive: {pack(archive.with_name('weights.safetensors'), archive)} bytes")
+        print(
+            f"archive: {pack(archive.with_name('weights.safetensors'), archive)} bytes"
+        )
         here = Deployment("map-mixture")
 
         def step(name: str, call, *values) -> None:

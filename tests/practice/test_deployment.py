@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +97,6 @@ def test_what_is_stored_is_whole_encrypted_and_closed(
     found = s3.get_object(**where, Key="model.tar.gz")
     data = found["Body"].read()
     assert data == archive.read_bytes()
-    assert tarfile.open(fileobj=io.BytesIO(data)).getnames() == ["model.safetensors"]
     assert found["ServerSideEncryption"] == "aws:kms"
     assert s3.get_bucket_versioning(**where)["Status"] == "Enabled"
     closed = s3.get_public_access_block(**where)["PublicAccessBlockConfiguration"]
@@ -197,7 +195,9 @@ def test_every_version_of_a_file_goes(desk: Deployment, archive: Path) -> None:
     assert client("s3").list_buckets()["Buckets"] == []
 
 
-@pytest.mark.parametrize("name", ["", "a", "Desk", "desk_1", "desk--1", "-desk", "desk\n"])
+@pytest.mark.parametrize(
+    "name", ["", "a", "Desk", "desk_1", "desk--1", "-desk", "desk\n"]
+)
 def test_a_name_that_a_service_would_refuse_is_refused_at_the_door(name: str) -> None:
     with pytest.raises(ValueError, match="name must be 3 to 41"):
         Deployment(name)

@@ -17,7 +17,7 @@ from genbook.training.distributed import Team, together
 from tiny_models import RUN, Line, Noisy, points, weights
 
 HERE = Path(__file__).parents[1] / "support"
-WORKER = '''
+WORKER = """
 import sys
 from pathlib import Path
 import torch
@@ -92,7 +92,7 @@ with together(seconds=60) as team:
 
     refused("nan", Broken(), points(), **RUN)
     torch.save(said, f"{folder}/said-{team.rank}")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

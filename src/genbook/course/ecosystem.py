@@ -189,6 +189,6 @@ def table_lines(parts: Sequence[Part] = PARTS) -> list[str]:
         '| consumers'
     """
     return [
-        f"| {p.name} | {{doc}}`/book/{p.chapter}`: {p.here} | {p.aws} | {p.elsewhere} |"
+        f"| {p.name} | {{doc}}`../{p.chapter}`: {p.here} | {p.aws} | {p.elsewhere} |"
         for p in check_each(parts, "parts", Part)
     ]

@@ -23,6 +23,12 @@ __all__ = ["Deployment", "simulated"]
 
 _NAME = re.compile(r"[a-z0-9](-?[a-z0-9]){2,40}")
 _NAMESPACE = "genbook"
+_CLOSED = (
+    "BlockPublicAcls",
+    "IgnorePublicAcls",
+    "BlockPublicPolicy",
+    "RestrictPublicBuckets",
+)
 _MOST_VALUES = 1_000  # that CloudWatch takes in a call
 
 
@@ -76,12 +82,10 @@ class Deployment:
         home = {"LocationConstraint": self.region}
         more = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": home}
         _ask(s3.create_bucket, **where, **more)
-        closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy")
-        closed = (*closed, "RestrictPublicBuckets")
         _ask(
             s3.put_public_access_block,
             **where,
-            PublicAccessBlockConfiguration=dict.fromkeys(closed, True),
+            PublicAccessBlockConfiguration=dict.fromkeys(_CLOSED, True),
         )
         on = {"Status": "Enabled"}
         _ask(s3.put_bucket_versioning, **where, VersioningConfiguration=on)

@@ -86,7 +86,12 @@ MISSING: tuple[Call, ...] = (
         {"HubName": "SageMakerPublicHub", "HubContentType": "Model"},
         "list the pretrained models of JumpStart",
     ),
-    Call("cloudtrail", "lookup_events", {"MaxResults": 50}, "read the audit trail"),
+    Call(
+        "cloudtrail",
+        "lookup_events",
+        {"MaxResults": 50},
+        "read the audit trail",
+    ),
     Call("bedrock", "list_foundation_models", {}, "list the models of Bedrock"),
     Call(
         "bedrock",

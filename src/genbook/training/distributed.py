@@ -13,8 +13,8 @@ takes, is the gradient of the whole batch: every process makes the step that one
 would make, up to rounding. Batches and weights are the same everywhere, and rank 0
 writes the checkpoint for all.
 
-The first step every process takes on the whole batch, since a model may set itself up by
-the first rows that it sees; that is one step more than its share, and no more.
+Every process takes the first step on the whole batch, since a model may set itself up
+by the first rows that it sees.
 
 Two things differ. Noise that a loss draws is drawn by each process for its own rows, so
 such a run is as good as one of a single process and not the same. And a batch norm sees
