@@ -20,7 +20,7 @@ _MOST = 100_000
 
 
 def count_words(text: str) -> int:
-    """Count the words of a text: what stands between spaces and holds a letter or digit.
+    """Count the words of a text: what is between spaces and holds a letter or digit.
 
     So "well-known" and "24/7" are a word each, and a dash between spaces is none. The
     page counts by the same rule.
