@@ -75,8 +75,10 @@ class Reader(Transformer):
     @passage_weight.setter
     def passage_weight(self, value: float) -> None:
         self._passage_weight = check_positive(value, "passage_weight", zero=True)
-        config: dict[str, object] = {**self.config}
-        self.config = {**config, "passage_weight": self._passage_weight}
+        self.config = {
+            **self.config,
+            "passage_weight": self._passage_weight,  # type: ignore[dict-item]
+        }
 
     def answer_log_probs(self, x: Tensor) -> Tensor:
         """Return the log-probability of each answer given its passage, ``(n,)``.
