@@ -34,6 +34,7 @@ from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
@@ -92,6 +93,11 @@ MODELS: dict[str, tuple[Callable[[], Model], str]] = {
     ),
     "pixels": (lambda: PixelCNN(IMAGE, channels=4, depth=2, kernel_size=3), "images"),
     "transformer": (lambda: Transformer(5, 8, width=16, depth=1, heads=2), "tokens"),
+    "texts": (
+        lambda: Transformer(5, 8, width=16, depth=1, heads=2, separator=0),
+        "tokens",
+    ),
+    "masked": (lambda: MaskedDiffusion(5, 8, width=16, depth=1, heads=2), "tokens"),
     "autoencoder": (
         lambda: Autoencoder(
             IMAGE, hidden=(16,), standardise_code=True, input_noise=0.1

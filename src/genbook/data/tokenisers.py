@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -155,18 +156,27 @@ class BytePairs(Tokeniser):
     def __init__(self, texts: Sequence[str], merges: int = 200) -> None:
         words = Counter(w for t in check_each(texts, "texts", str) for w in _words(t))
         parts = {word: list(word) for word in words}
+        seen: Counter[tuple[str, str]] = Counter()  # how often each pair stands
+        where: dict[tuple[str, str], set[str]] = defaultdict(set)  # and in which words
+        for word, count in words.items():
+            for pair in pairwise(word):
+                seen[pair] += count
+                where[pair].add(word)
         letters = sorted({c for word in words for c in word})
         self.merges: list[tuple[str, str]] = []
         for _ in range(check_count(merges, "merges", maximum=100_000)):
-            seen: Counter[tuple[str, str]] = Counter()
-            for word, count in words.items():
-                for pair in zip(parts[word], parts[word][1:], strict=False):
-                    seen[pair] += count
             if not seen:
                 break
-            pair = min(seen, key=lambda pair: (-seen[pair], pair))
-            self.merges.append(pair)
-            parts = {word: _merged(part, pair) for word, part in parts.items()}
+            best = min(seen, key=lambda pair: (-seen[pair], pair))
+            self.merges.append(best)
+            for word in where.pop(best):
+                old, parts[word] = parts[word], _merged(parts[word], best)
+                for pair in pairwise(old):
+                    seen[pair] -= words[word]
+                for pair in pairwise(parts[word]):
+                    seen[pair] += words[word]
+                    where[pair].add(word)
+            seen = +seen  # pairs that are gone are dropped
         self._know([*letters, *dict.fromkeys(a + b for a, b in self.merges)])
         self._parts = parts
 
@@ -227,7 +237,7 @@ def pack(
     check_count(rows, "rows", 1, 1000)
     done: list[list[int]] = []
     open_: list[list[int]] = []
-    for text in check_each(texts, "texts", Sequence):  # type: ignore[type-abstract]
+    for text in check_each(texts, "texts", Sequence):
         if not text or 0 in text or len(text) + 2 > context_length:
             raise ValueError(
                 f"texts must hold 1 to {context_length - 2} tokens each, none of them "

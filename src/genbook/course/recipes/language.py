@@ -9,11 +9,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genbook._validate import check_integers, check_kind, check_seed
+from genbook._validate import (
+    check_count,
+    check_each,
+    check_integers,
+    check_kind,
+    check_seed,
+)
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.data.still_life.captions import StillLife, still_life
 from genbook.data.tokenisers import Tokeniser, Words, pack
 from genbook.models.autoregressive.transformer import Transformer
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.training import History
 
 __all__ = [
@@ -22,12 +29,21 @@ __all__ = [
     "caption_rows",
     "caption_scores",
     "judge_captions",
+    "prose_language",
     "still_life_language",
+    "still_life_masked",
     "still_life_words",
 ]
 
 #: The tokens of a row: captions have at most 30 with the ends, so several fit.
 ROW = 64
+
+#: What keeps all of these trainings steady.
+REGULAR: dict[str, Any] = {
+    "betas": (0.9, 0.98),
+    "weight_decay": 0.05,
+    "grad_clip": 1.0,
+}
 
 
 def still_life_words() -> Words:
@@ -70,20 +86,18 @@ def still_life_language(
     *,
     vocab_size: int,
     width: int = 64,
-    depth: int = 1,
-    steps: int = 5000,
-    lr: float = 2e-2,
+    steps: int = 3600,
+    batch_size: int = 16,
     seed: int = 0,
 ) -> tuple[Transformer, History]:
-    """Train a transformer on captions of still lifes.
+    """Train a transformer of one block on captions of still lifes.
 
     Args:
         x: Packed rows of tokens, ``(n, context_length)``.
         vocab_size: How many different tokens there are.
         width: The length of each token's vector, a multiple of 4.
-        depth: How many blocks.
         steps: How many steps.
-        lr: The highest learning rate.
+        batch_size: The rows of a step.
         seed: Decides the first weights and the batches.
 
     Returns:
@@ -91,21 +105,72 @@ def still_life_language(
     """
     x = _check_rows(x)
     with seeded_init(seed):
-        model = Transformer(
-            vocab_size, x.shape[1], width=width, depth=depth, separator=0
-        )
-    history = cached_fit(
-        model,
-        x,
-        steps=steps,
-        batch_size=16,
-        lr=lr,
-        seed=seed,
-        betas=(0.9, 0.98),
-        weight_decay=0.05,
-        grad_clip=1.0,
-    )
-    return model, history
+        model = Transformer(vocab_size, x.shape[1], width=width, depth=1, separator=0)
+    options: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "seed": seed,
+        "lr": 2e-2,
+    }
+    return model, cached_fit(model, x, **options | REGULAR)
+
+
+def prose_language(
+    x: Tensor, *, vocab_size: int, steps: int = 350, seed: int = 0
+) -> tuple[Transformer, History]:
+    """Train a transformer of two blocks on passages of real prose.
+
+    Args:
+        x: Passages of tokens, ``(n, context_length)``.
+        vocab_size: How many different tokens there are.
+        steps: How many steps.
+        seed: Decides the first weights and the batches.
+
+    Returns:
+        The model and the history of its training.
+    """
+    x = _check_rows(x)
+    with seeded_init(seed):
+        model = Transformer(vocab_size, x.shape[1], width=64, depth=2)
+    options: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": 16,
+        "seed": seed,
+        "lr": 1e-2,
+    }
+    return model, cached_fit(model, x, **options | REGULAR)
+
+
+def still_life_masked(
+    x: Tensor,
+    *,
+    vocab_size: int,
+    width: int = 64,
+    steps: int = 600,
+    seed: int = 0,
+) -> tuple[MaskedDiffusion, History]:
+    """Train a masked diffusion on captions of still lifes.
+
+    Args:
+        x: Rows of tokens, one caption a row, ``(n, context_length)``.
+        vocab_size: How many different tokens there are.
+        width: The length of each token's vector, a multiple of 4.
+        steps: How many steps.
+        seed: Decides the first weights, the batches and what is hidden.
+
+    Returns:
+        The model and the history of its training.
+    """
+    x = _check_rows(x)
+    with seeded_init(seed):
+        model = MaskedDiffusion(vocab_size, x.shape[1], width=width, depth=2)
+    options: dict[str, Any] = {
+        "steps": steps,
+        "batch_size": 32,
+        "seed": seed,
+        "lr": 1e-2,
+    }
+    return model, cached_fit(model, x, **options | REGULAR)
 
 
 class Judgement(NamedTuple):
@@ -192,8 +257,13 @@ def caption_batch(texts: Sequence[str], tokeniser: Tokeniser, length: int) -> Te
         tensor([[ 0,  3, 24,  2,  0,  0]])
     """
     check_kind(tokeniser, "tokeniser", Tokeniser)
-    tokens = [tokeniser.encode(text) for text in texts]
-    return torch.cat([pack([row], length) for row in tokens])
+    tokens = [tokeniser.encode(text) for text in check_each(texts, "texts", str)]
+    length = check_count(length, "length", 2, 100_000)
+    most = max(map(len, tokens), default=0)
+    if most > length - 2:
+        raise ValueError(f"length must be at least {most + 2}, got {length}")
+    rows = [[0, *row] + [0] * (length - 1 - len(row)) for row in tokens]
+    return torch.tensor(rows, dtype=torch.long).view(-1, length)
 
 
 def _check_rows(x: Tensor) -> Tensor:

@@ -156,7 +156,8 @@ class Transformer(TractableModel):
 
     def _counts(self, tokens: Tensor) -> Tensor:
         """Return which tokens after the first are predicted, ``(n, T - 1)``."""
-        return (tokens[:, :-1] != self.separator) | (tokens[:, 1:] != self.separator)
+        separator = -1 if self.separator is None else self.separator
+        return (tokens[:, :-1] != separator) | (tokens[:, 1:] != separator)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log-probability of each text given its first token, ``(n,)``.

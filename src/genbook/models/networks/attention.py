@@ -92,14 +92,14 @@ class Attention(nn.Module):
             ValueError: If it has another shape.
         """
         check_rows(x, self.out.weight, "n", "T")
-        check_kind(past, "past", Past | None)
-        check_kind(seen, "seen", Tensor | None)
         q, k, v = (
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
+        if seen is not None:
+            check_kind(seen, "seen", Tensor)
         if past is not None:
-            k, v = past.extend(k, v)
+            k, v = check_kind(past, "past", Past).extend(k, v)
             new, all_ = q.shape[2], k.shape[2]
             seen = q.new_ones((new, all_), dtype=torch.bool).tril(all_ - new)
         causal = seen is None
