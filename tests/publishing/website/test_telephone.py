@@ -59,7 +59,7 @@ def test_panels_stand_below_one_another(open_page, address, site, scheme):
     page = open_page(
         address + "book/families/diffusion.html", color_scheme=scheme, **PHONE
     )
-    group = page.locator(".gb-panels").first
+    group = page.locator(".gb-panels:has(.gb-panel + .gb-panel)").first
     group.scroll_into_view_if_needed()
     assert not page.locator(".gb-whole").first.is_visible()
     shown = group.locator(".gb-panel").evaluate_all(
@@ -77,6 +77,25 @@ def test_panels_stand_below_one_another(open_page, address, site, scheme):
         assert width >= 150
         assert right <= 390
     assert page.trouble == []
+
+
+def test_letters_of_a_single_panel_are_large_enough(open_page, address, site):
+    page = open_page(address + "book/foundations/world-map.html", **PHONE)
+    alone = page.locator(".gb-panels:not(:has(.gb-panel + .gb-panel)) .gb-panel")
+    assert alone.count() >= 3
+    places = alone.evaluate_all(
+        """(panels) => panels.map((panel) =>
+          [panel.querySelector("img").src, panel.getBoundingClientRect().right])"""
+    )
+    for source, right in places:
+        assert "-small" in source
+        assert right <= 390
+    widths = alone.locator("img").evaluate_all(
+        """(all) => all.map((img) => [img.getBoundingClientRect().width,
+          Number(img.getAttribute("width"))])"""
+    )
+    shown = [drawn / natural for drawn, natural in widths if drawn]
+    assert min(shown) >= 9 / 11.4  # letters of 8.5 points are 11.4 pixels high
 
 
 def test_a_wide_screen_shows_the_figure_whole(open_page, address, site):
