@@ -129,7 +129,7 @@ def check_parameters(call: Call) -> None:
         >>> check_parameters(MISSING[0])
         >>> check_parameters(Call("s3", "delete_bucket", {"Name": "desk"}))
         Traceback (most recent call last):
-        ValueError: call must take its parameters, got ... unknown parameter ...
+        ValueError: call must take its parameters, got ... Unknown parameter ...
     """
     check_kind(call, "call", Call)
     errors = library("botocore.exceptions")
