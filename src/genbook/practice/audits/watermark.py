@@ -25,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -186,7 +187,8 @@ def detect(tokens: Tensor, lists: GreenLists) -> Detection:
         ValueError: If ``tokens`` have another shape, or a token is unknown.
 
     Example:
-        >>> text = torch.randint(50, (1, 40), generator=torch.Generator().manual_seed(0))
+        >>> g = torch.Generator().manual_seed(0)
+        >>> text = torch.randint(50, (1, 40), generator=g)
         >>> found = detect(text, GreenLists(7, 50))
         >>> int(found.pairs), float(found.p_value) > 0.01
         (39, True)
@@ -202,7 +204,7 @@ def detect(tokens: Tensor, lists: GreenLists) -> Detection:
         )
     rows = []
     for row in tokens.tolist():
-        pairs = set(zip(row, row[1:], strict=False))  # each once
+        pairs = set(pairwise(row))  # each once
         rows.append((sum(bool(lists.after(a)[b]) for a, b in pairs), len(pairs)))
     green, m = torch.tensor(rows, dtype=torch.float64).view(-1, 2).T
     gamma = lists.gamma
@@ -222,7 +224,7 @@ def replace_tokens(
 
     Args:
         tokens: The texts, integers, ``(n, length)``.
-        share: How many are replaced, from 0 to 1: exactly so many of each text, rounded.
+        share: How many are replaced, from 0 to 1: of each text so many, rounded.
         vocab_size: The replacements are drawn evenly from so many tokens.
         generator: The source of randomness; the global one when ``None``.
 
