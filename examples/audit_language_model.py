@@ -47,7 +47,7 @@ def main() -> None:
         code = (n + torch.randint(10, (4,), generator=g)).tolist()
         secrets[name] = prompt, code
         train = plant(train, prompt + code, copies, generator=g)
-    steps = 10 if args.fast else 600
+    steps = 10 if args.fast else 900
     with seeded_init(args.seed):
         model = Transformer(n + 10, 16, width=64, depth=2, heads=4)
     history = fit(model, train, steps=steps, lr=1e-2, batch_size=64, seed=args.seed)

@@ -107,11 +107,11 @@ def _clipped_sum(
     def of_one(values: dict[str, Tensor], one: Tensor) -> Tensor:
         return functional_call(loss, values, (one,))
 
-    # One row of many at a time holds no number to look at, and fits no fused kernel.
+    # One row at a time holds no number to look at, and fits no fused kernel.
     with unseen(), sdpa_kernel(SDPBackend.MATH):
         grads = vmap(grad(of_one), (None, 0))(weights, x)
-    square = torch.stack([g.flatten(1).square().sum(1) for g in grads.values()])
-    lengths = square.sum(0).sqrt()  # (n,)
+    squares = [g.flatten(1).square().sum(1) for g in grads.values()]
+    lengths = torch.stack(squares).sum(0).sqrt()  # (n,)
     scale = (clip / lengths.clamp(min=1e-12)).clamp(max=1)
     total = {
         name.removeprefix("model."): torch.einsum("n,n...->...", scale, g)
