@@ -223,7 +223,7 @@ def model_card(
     sets = tuple(check_each(data, "data", str))
     terms = dict.fromkeys(FACTS[s].licence for s in sets if s in FACTS)
     terms = {t: None for t in terms if t != "as the code"}
-    check_text(licence, "licence")
+    _check_entry(licence, "licence")
     if isinstance(training, Mapping):
         training = ", ".join(f"{k} {v}" for k, v in training.items())
     config = getattr(model, "config", {})

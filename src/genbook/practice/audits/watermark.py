@@ -62,7 +62,7 @@ class GreenLists:
     Example:
         >>> lists = GreenLists(key=7, vocab_size=1000, gamma=0.25)
         >>> lists.after(3).float().mean()
-        tensor(0.2320)
+        tensor(0.2590)
     """
 
     def __init__(self, key: int, vocab_size: int, *, gamma: float = 0.25) -> None:
