@@ -62,6 +62,14 @@ def _world() -> str:
     return f"{len(rings)} outlines of {corners:,} corners; points without limit"
 
 
+def _still_life() -> str:
+    from genbook.data.still_life.pictures import sample_still_lifes
+
+    one = sample_still_lifes(1, generator=torch.Generator().manual_seed(0))
+    shape = " × ".join(str(s) for s in one.x.shape[1:])
+    return f"as many as asked for, each {shape} and a caption"
+
+
 def _drawn(module: str, function: str) -> Callable[[], str]:
     def size() -> str:
         draw = getattr(importlib.import_module(f"genbook.data.{module}"), function)
@@ -159,6 +167,15 @@ FACTS: dict[str, Facts] = {
         "none: no painting of anybody is copied",
         "Two manners with a known rule, not the work of a painter.",
         _drawn("paintings", "sample_paintings"),
+    ),
+    "still_life": Facts(
+        "still lifes",
+        "Captions from a grammar, and pictures of what they say.",
+        "genbook.data.still_life",
+        OWN,
+        NOBODY,
+        "Six kinds of things on a table, in the words of one grammar.",
+        _still_life,
     ),
     "toy": Facts(
         "toy densities",
