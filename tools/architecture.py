@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "practice",
     ),
     "explorables": (*BELOW, "data", "models", "course"),
-    "publishing": (*BELOW, "data", "course"),
+    "publishing": (*BELOW, "data", "practice", "course"),
     "cli": (),
 }
 #: The same inside ``publishing``.

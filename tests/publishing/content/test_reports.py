@@ -50,6 +50,20 @@ def rows(page: str) -> list[list[str]]:
     ]
 
 
+def test_the_report_states_the_energy_as_a_range(book) -> None:
+    built = book.build()
+    text = " ".join(soup(built.pages["report"]).get_text().split())
+    found = re.search(
+        r"Their ([\d,]+) s of processor time come to (\S+) to (\S+) Wh, (\S+) to (\S+) "
+        r"g CO₂e, if a busy core adds 5 to 30 W",
+        text,
+    )
+    assert found, text
+    low, high, least, most = (float(part) for part in found.groups()[1:])
+    assert high / low == pytest.approx(30 * 1.6 / 5, rel=0.15)  # two digits are shown
+    assert most / least == pytest.approx(high / low * 45, rel=0.15)
+
+
 def test_the_claims_page_is_right_after_every_build(book) -> None:
     built = book.build()
     assert not built.failed, built.warnings + built.error

@@ -27,6 +27,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from genbook.practice.audits.energy import EnergyAssumptions, footprint
 from genbook.publishing.running.execution import PINNED
 from genbook.publishing.running.freshness import depends_on_all
 from genbook.publishing.running.record import Chapter, chapters_of
@@ -117,6 +118,7 @@ def build_report(env: BuildEnvironment, here: str) -> list[nodes.Node]:
     header = ["Page", "Seconds", "Cells", "Claims", "Digest"]
     return [
         nodes.paragraph("", _summary(env)),
+        nodes.paragraph("", _energy(env)),
         _table(header, rows, [44, 13, 11, 12, 20]),
         nodes.paragraph("", "The versions behind the outputs, and of the builders:"),
         _table(["Package", "Version"], _versions(env), [50, 50]),
@@ -132,6 +134,21 @@ def _summary(env: BuildEnvironment) -> str:
     return (
         f"Written on {date.lstrip('0')} from {_count(len(env.found_docs), 'page')}: "
         f"{cells} that took {seconds:.0f} s; {_tried(found)}."
+    )
+
+
+def _energy(env: BuildEnvironment) -> str:
+    """Return what the code took, as a range with its assumptions."""
+    assumed = EnergyAssumptions()
+    took = footprint(sum(c.cpu_seconds for _, c in _chapters(env)), assumed)
+    watts, pue, grid = (
+        f"{low:g} to {high:g}"
+        for low, high in (assumed.watts, assumed.pue, assumed.grid)
+    )
+    return (
+        f"Their {took.cpu_seconds:,.0f} s of processor time come to {took}, if a busy "
+        f"core adds {watts} W, the building takes {pue} times that, and a "
+        f"kilowatt-hour emits {grid} g."
     )
 
 

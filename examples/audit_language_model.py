@@ -1,0 +1,76 @@
+"""Audit a small language model: secrets, members, and a watermark.
+
+Secrets are planted in its training set and asked for, its losses are attacked, it
+writes with a watermark, and the energy of its training is stated as a range.
+
+Chapter: book/practice/ethics.md
+"""
+
+from __future__ import annotations
+
+import torch
+
+from genbook.cli import example_parser
+from genbook.course import plotting
+from genbook.course.cached_fit import seeded_init
+from genbook.data.tokens import tokenise_prose
+from genbook.models.autoregressive.transformer import Transformer
+from genbook.practice.audits.energy import footprint
+from genbook.practice.audits.extraction import extract, plant
+from genbook.practice.audits.membership import membership_inference
+from genbook.practice.audits.watermark import GreenLists, detect, write
+from genbook.training import fit
+
+COPIES = {"user": 0, "key": 1, "name": 2, "number": 4, "data": 8, "method": 16}
+
+
+@torch.no_grad()
+def losses(model: Transformer, x: torch.Tensor) -> torch.Tensor:
+    """Return the loss of each passage, in nats a word."""
+    return torch.cat([-model.token_log_probs(part).mean(1) for part in x.split(500)])
+
+
+def main() -> None:
+    """Plant, train, attack, mark, and count."""
+    args = example_parser(__doc__).parse_args()
+    g = torch.Generator().manual_seed(args.seed)
+    words = tokenise_prose()
+    n = len(words.vocabulary)
+    place = {word: i for i, word in enumerate(words.vocabulary)}
+    x = words.x.unique(dim=0)
+    x = x[torch.randperm(len(x), generator=g)]
+    half = 300 if args.fast else len(x) // 2
+    members, strangers, train = x[:half], x[half : 2 * half], x[:half]
+    secrets = {}
+    for name, copies in COPIES.items():
+        prompt = [place[w] for w in f". the code of the {name} is".split()]
+        code = (n + torch.randint(10, (4,), generator=g)).tolist()
+        secrets[name] = prompt, code
+        train = plant(train, prompt + code, copies, generator=g)
+    steps = 10 if args.fast else 900
+    with seeded_init(args.seed):
+        model = Transformer(n + 10, 16, width=64, depth=2, heads=4)
+    history = fit(model, train, steps=steps, lr=1e-2, batch_size=64, seed=args.seed)
+    told = {name: extract(model, *s, range(n, n + 10)) for name, s in secrets.items()}
+    for name, found in told.items():
+        word = "extracted" if found.extracted else "kept"
+        print(f"{COPIES[name]:3d} copies: {word}, {found.exposure:.1f} bits exposed")
+    auc = membership_inference(losses(model, members), losses(model, strangers)).auc
+    print(f"membership inference, AUC     {auc:.3f}")
+    lists = GreenLists(args.seed, n + 10)
+    text = write(model, 20, 101, lists=lists, delta=2.5, prompt=[1], generator=g)
+    share = (detect(text.tokens, lists).p_value < 1e-3).double().mean()
+    print(f"marked texts that are found   {share:.0%}")
+    print(f"energy of the training        {footprint(history.cpu_seconds)}")
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    plotting.setup()
+    fig, ax = plotting.subplots(height=2.6)
+    ax.plot(list(COPIES.values()), [f.exposure for f in told.values()], "o")
+    ax.set(xlabel="copies planted", ylabel="exposure in bits")
+    fig.savefig(args.out / "exposure.png")
+    print(f"Figure: {args.out}/exposure.png")
+
+
+if __name__ == "__main__":
+    main()
