@@ -1,0 +1,1 @@
+"""Models at work: what lies between a trained model and somebody who uses it."""
