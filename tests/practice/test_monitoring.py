@@ -1,4 +1,4 @@
-"""The alarm for drift: as rare as it says when nothing changed, and awake when it did."""
+"""The alarm for drift: as rare as it says when nothing changed, else awake."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_a_report_is_the_test_in_units_of_the_reference() -> None:
 
 
 def test_too_few_shuffles_could_never_ring() -> None:
-    with pytest.raises(ValueError, match="permutations must be at least .* 99, got 50"):
+    with pytest.raises(
+        ValueError, match=r"permutations must be .* 99, got 50"
+    ):
         DriftAlarm(normal(9, 1, seed=0), alpha=0.01, permutations=50)
 
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_served_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         load_models(tmp_path / "nowhere")
     save(PCA((4,), components=2), tmp_path / "pca.safetensors")
-    with pytest.raises(ValueError, match="can be served, .* holds a PCA; those are"):
+    with pytest.raises(ValueError, match=r"can be served, .* holds a PCA; those are"):
         load_models(tmp_path)
     save(Flow(2, transforms=1), tmp_path / "a b.safetensors")
     (tmp_path / "pca.safetensors").unlink()
