@@ -57,9 +57,7 @@ def test_a_report_is_the_test_in_units_of_the_reference() -> None:
 
 
 def test_too_few_shuffles_could_never_ring() -> None:
-    with pytest.raises(
-        ValueError, match=r"permutations must be .* 99, got 50"
-    ):
+    with pytest.raises(ValueError, match=r"permutations must be .* 99, got 50"):
         DriftAlarm(normal(9, 1, seed=0), alpha=0.01, permutations=50)
 
 

@@ -16,8 +16,8 @@ from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.flows.flow import Flow
 from genbook.models.networks.unet import UNet
+from genbook.practice.serving._audit import audit_log
 from genbook.practice.serving.app import make_app
-from genbook.practice.serving.audit import audit_log
 from genbook.practice.serving.settings import Limits
 from genbook.practice.serving.shelf import Offer, load_models
 from genbook.training import isolated_rng, save

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from genbook.practice.serving.guard import Guard
-from genbook.practice.serving.meters import Meters
+from genbook.practice.serving._guard import Guard
+from genbook.practice.serving._meters import Meters
 from genbook.practice.serving.settings import Limits
 
 

@@ -3,10 +3,11 @@
 - ``settings`` holds what may be asked for, how often and how much of it;
 - ``shelf`` reads the models, ``noise`` and ``batching`` draw for many at once;
 - ``desk`` says what answers questions, ``feedback`` keeps what people thought of it;
-- ``schemas`` and ``app`` are the interface, ``guard`` and ``limits`` stand before it;
-- ``audit`` and ``meters`` write down what happened;
-- ``server`` listens, ``running`` starts all that as a process, ``load`` presses it.
+- ``app`` is the interface, ``limits`` and ``_guard`` stand before it, ``_schemas`` says
+  what may be asked, and ``_service`` computes the answers;
+- ``_audit`` and ``_meters`` write down what happened, ``watching`` looks for drift;
+- ``_server`` listens, ``running`` starts all that as a process, ``load`` presses it.
 
-Everything but ``noise``, ``desk``, ``settings`` and ``feedback`` needs the extra
-``serve``: ``pip install 'genbook[serve]'``.
+``app``, ``running`` and the command need the extra ``serve``:
+``pip install 'genbook[serve]'``.
 """

@@ -114,9 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         import torch
 
+        from genbook.practice.serving._server import listen
         from genbook.practice.serving.app import make_app
         from genbook.practice.serving.feedback import FeedbackStore
-        from genbook.practice.serving.server import listen
         from genbook.practice.serving.shelf import load_models
         from genbook.practice.serving.watching import load_alarms
     except ModuleNotFoundError as missing:

@@ -19,14 +19,14 @@ from torch import Tensor
 from genbook import __version__
 from genbook._validate import check_kind
 from genbook.practice.monitoring import DriftAlarm
-from genbook.practice.serving import schemas as s
-from genbook.practice.serving.audit import audit_log
+from genbook.practice.serving import _schemas as s
+from genbook.practice.serving._audit import audit_log
+from genbook.practice.serving._guard import Guard
+from genbook.practice.serving._meters import Meters
+from genbook.practice.serving._service import Service
 from genbook.practice.serving.desk import Desk
 from genbook.practice.serving.feedback import Feedback, FeedbackStore, Full
-from genbook.practice.serving.guard import Guard
-from genbook.practice.serving.meters import Meters
 from genbook.practice.serving.noise import Draw
-from genbook.practice.serving.service import Service
 from genbook.practice.serving.settings import Limits
 from genbook.practice.serving.shelf import Offer
 

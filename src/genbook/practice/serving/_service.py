@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from torch import Tensor
 
 from genbook.practice.monitoring import DriftAlarm
+from genbook.practice.serving._meters import Meters
 from genbook.practice.serving.batching import Batcher, Busy
 from genbook.practice.serving.desk import Desk
 from genbook.practice.serving.feedback import FeedbackStore
-from genbook.practice.serving.meters import Meters
 from genbook.practice.serving.noise import Draw, draw_together
 from genbook.practice.serving.settings import Limits
 from genbook.practice.serving.shelf import Offer

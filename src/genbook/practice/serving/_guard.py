@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from genbook.practice.serving._meters import Meters
 from genbook.practice.serving.limits import TokenBuckets, whole_seconds
-from genbook.practice.serving.meters import Meters
 from genbook.practice.serving.settings import Limits
 
 __all__ = ["POLICY", "Guard"]
