@@ -81,12 +81,13 @@ class Running:
 
         Args:
             path: Such as ``"/v1/samples"``.
-            ask: What is sent.
+            ask: What is sent; bytes go as they are, whether they are JSON or not.
             headers: More headers, with ``_`` for ``-``.
         """
         named = {k.replace("_", "-"): v for k, v in headers.items()}
         named["content-type"] = "application/json"
-        status, text = self._send(path, json.dumps(ask).encode(), named)
+        body = ask if isinstance(ask, bytes) else json.dumps(ask).encode()
+        status, text = self._send(path, body, named)
         return status, json.loads(text)
 
     def _send(
