@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from torch import Tensor
 
 from genbook import __version__
-from genbook._validate import check_kind
+from genbook._validate import check_kind, check_text
 from genbook.practice.monitoring import DriftAlarm
 from genbook.practice.serving import _schemas as s
 from genbook.practice.serving._audit import audit_log
@@ -88,11 +88,19 @@ def make_app(
         >>> sorted(app.openapi()["paths"])[:2]
         ['/healthz', '/readyz']
     """
-    limits = check_kind(limits or Limits(), "limits", Limits)
+    limits = check_kind(Limits() if limits is None else limits, "limits", Limits)
+    given = {"offers": offers, "keys": keys, "alarms": alarms}
+    for name, value in given.items():
+        if value is not None or name == "offers":
+            check_kind(value, name, Mapping)
+    if store is not None:
+        check_kind(store, "store", FeedbackStore)
+    if log is not None and not hasattr(log, "info"):
+        raise TypeError(f"log must have a method info, got {type(log).__name__}")
     if desk is not None and not isinstance(desk, Desk):
         raise TypeError(f"desk must have a method answer, got {type(desk).__name__}")
     for name, secret in (keys or {}).items():
-        if len(secret) < 16:
+        if len(check_text(secret, f"keys[{name!r}]")) < 16:
             raise ValueError(f"keys must have 16 signs or more, that of {name} has not")
     meters = Meters()
     service = Service(offers, limits, desk, store, alarms or {}, meters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol, runtime_checkable
 
 __all__ = ["Desk"]
@@ -19,6 +20,7 @@ class Desk(Protocol):
         True
     """
 
+    @abstractmethod
     def answer(self, question: str, passage: str | None) -> str | None:
         """Return an answer, or ``None`` where it would be invented.
 

@@ -143,6 +143,7 @@ def serving(place: str | os.PathLike[str], *options: str) -> Iterator[Running]:
 
     Raises:
         TypeError: If an argument is of another type.
+        FileNotFoundError: If there is no such place.
         RuntimeError: If the service does not start; the message is its own.
 
     Example:
@@ -155,6 +156,8 @@ def serving(place: str | os.PathLike[str], *options: str) -> Iterator[Running]:
         (200, '{"ok": true}')
     """
     path = check_path(place, "place")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path} to serve")
     for option in options:
         if not isinstance(option, str):
             got = type(option).__name__

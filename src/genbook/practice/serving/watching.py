@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from genbook._files import check_path, replacing
-from genbook._validate import check_tensor
+from genbook._validate import check_kind, check_tensor, check_text
 from genbook.practice.monitoring import DriftAlarm
-from genbook.practice.serving.shelf import SUFFIX, Offer
+from genbook.practice.serving.shelf import NAME, SUFFIX, Offer
 
 __all__ = ["load_alarms", "save_reference", "summaries"]
 
@@ -74,6 +74,8 @@ def save_reference(
     from safetensors.torch import save as to_bytes
 
     check_tensor(x, "x")
+    if not NAME.fullmatch(check_text(name, "name")):
+        raise ValueError(f"name must be letters, digits, - and _, got {name!r}")
     path = check_path(folder, "folder") / FOLDER / f"{name}{SUFFIX}"
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as partial:
@@ -104,6 +106,7 @@ def load_alarms(
     from safetensors.torch import load_file
 
     folder = check_path(place, "place") / FOLDER
+    check_kind(offers, "offers", Mapping)
     alarms = {}
     for name, offer in offers.items():
         path = folder / f"{name}{SUFFIX}"
