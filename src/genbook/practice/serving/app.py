@@ -86,7 +86,7 @@ def make_app(
     Example:
         >>> app = make_app({})
         >>> sorted(app.openapi()["paths"])[:2]
-        ['/healthz', '/readyz']
+        ['/healthz', '/metrics']
     """
     limits = check_kind(Limits() if limits is None else limits, "limits", Limits)
     given = {"offers": offers, "keys": keys, "alarms": alarms}
