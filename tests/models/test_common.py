@@ -33,6 +33,7 @@ from genbook.models.base import (
 )
 from genbook.models.density.box import UniformBox
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
+from genbook.models.diffusion.masked import MaskedDiffusion
 from seeding import seeded
 
 ALPHA = 5e-4
@@ -79,6 +80,7 @@ def equal_states(a: nn.Module, b: nn.Module) -> bool:
 def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
     there = {type(c.make()) for c in cases.values()}
     there |= {
+        MaskedDiffusion,
         PixelCNN,
         Transformer,
     }  # their observations are discrete: test_common_discrete.py

@@ -12,6 +12,7 @@ import torch
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import Model
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.representation.pca import PCA
@@ -20,6 +21,7 @@ from genbook.training import load, save
 OTHERS: list[Model] = [
     PixelCNN((1, 4, 4), channels=4, depth=1, kernel_size=3),
     Transformer(4, 5, width=8, depth=1, heads=2),
+    MaskedDiffusion(4, 5, width=8, depth=1, heads=2),
     Autoencoder((2,), latent_dim=1),
     MixtureOfAutoencoders((1, 4, 4), clusters=2),
     PCA((2,), components=1),

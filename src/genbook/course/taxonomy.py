@@ -39,6 +39,7 @@ from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
@@ -248,6 +249,13 @@ MEMBERS: tuple[Member, ...] = (
         2015,
         "Sohl-Dickstein et al. 2015; Ho, Jain and Abbeel 2020",
         "noise, taken out step by step",
+    ),
+    Member(
+        MaskedDiffusion,
+        "families/language-models",
+        2021,
+        "Austin et al. 2021; Sahoo et al. 2024",
+        "hidden tokens, guessed in any order",
     ),
     Member(
         FlowMatching,

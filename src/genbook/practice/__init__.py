@@ -1,1 +1,1 @@
-"""Models at work: what lies between a trained model and somebody who uses it."""
+"""Models at work: tuning, serving, audits, and the way to other machines."""

@@ -7,16 +7,22 @@ looks back at every earlier token at once; a mask forbids it to look ahead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from genbook._looking import may_look
-from genbook._validate import check_count, check_generator, check_integers
-from genbook.models._categorical import check_temperature, inverse_cdf
+from genbook._validate import (
+    check_count,
+    check_each,
+    check_generator,
+    check_integers,
+)
+from genbook.models.autoregressive.decoding import generate
 from genbook.models.base import TractableModel
-from genbook.models.networks.attention import Block
+from genbook.models.networks.attention import Block, Past
 
 
 class Transformer(TractableModel):
@@ -33,10 +39,15 @@ class Transformer(TractableModel):
         width: The length of each token's vector.
         depth: How many blocks.
         heads: How many heads of attention; they divide ``width``.
+        separator: The token before and after each text, where an observation holds
+            whole texts. Each then sees itself alone, as if it stood at the beginning,
+            and its end is predicted too. A separator after another one fills the row
+            and costs nothing.
 
     Raises:
         TypeError: If an argument is not an integer.
-        ValueError: If a size is too small, or ``heads`` does not divide ``width``.
+        ValueError: If a size is too small, ``heads`` does not divide ``width``, or
+            ``separator`` is no token.
 
     Reference:
         A. Vaswani et al., "Attention is all you need", 2017, arXiv:1706.03762;
@@ -56,6 +67,7 @@ class Transformer(TractableModel):
         width: int = 64,
         depth: int = 2,
         heads: int = 4,
+        separator: int | None = None,
     ) -> None:
         super().__init__()
         self.vocab_size = check_count(vocab_size, "vocab_size", minimum=2)
@@ -73,6 +85,10 @@ class Transformer(TractableModel):
             "depth": depth,
             "heads": heads,
         }
+        if separator is not None:  # files without one are read as ever
+            separator = check_count(separator, "separator", 0, vocab_size - 1)
+            self.config["separator"] = separator
+        self.separator = separator
         self.event_shape = (context_length,)
         self.token_embedding = nn.Embedding(vocab_size, width)
         positions = 0.02 * torch.randn(context_length, width)
@@ -81,19 +97,46 @@ class Transformer(TractableModel):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.final_norm = nn.LayerNorm(width)
 
-    def logits(self, tokens: Tensor) -> Tensor:
+    def logits(self, tokens: Tensor, past: Sequence[Past] | None = None) -> Tensor:
         """Return the logits of each next token, ``(n, T, vocab_size)``.
 
         Args:
             tokens: Integers, ``(n, T)`` with ``T`` up to ``context_length``; the row of
                 token ``t`` depends on tokens ``0 … t`` alone.
+            past: One for each block, of the tokens before these; these are added.
         """
         tokens = self._check_tokens(tokens, "tokens", full=False)
-        positions = self.position_embedding[: tokens.shape[1]]  # (T, width)
-        h = self.token_embedding(tokens) + positions  # (n, T, width)
-        for block in self.blocks:
-            h = block(h)
+        places, seen = self._places(tokens, past)  # (T,) or (n, T)
+        h = self.token_embedding(tokens) + self.position_embedding[places]
+        pasts = past if past is not None else [None] * len(self.blocks)
+        for block, before in zip(self.blocks, pasts, strict=True):
+            h = block(h, before, seen)  # (n, T, width)
         return self.final_norm(h) @ self.token_embedding.weight.T  # (n, T, vocab_size)
+
+    def _places(
+        self, tokens: Tensor, past: Sequence[Past] | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return where each token stands in its text, and which tokens it sees."""
+        t = torch.arange(tokens.shape[1], device=tokens.device)
+        if past is not None:
+            check_each(past, "past", Past)
+            if len(past) != len(self.blocks):
+                raise ValueError(
+                    f"past must hold {len(self.blocks)}, one a block, got {len(past)}"
+                )
+            end = len(past[0]) + len(t)
+            if end > self.context_length:
+                raise ValueError(
+                    f"past and tokens must hold at most {self.context_length}, got "
+                    f"{end}"
+                )
+            return t + len(past[0]), None
+        if self.separator is None:
+            return t, None
+        begins = tokens == self.separator  # (n, T)
+        start = (t * begins).cummax(1).values  # where the text of each token began
+        same = start[:, :, None] == start[:, None, :]  # (n, T, T)
+        return t - start, (same & (t[:, None] >= t)).unsqueeze(1)
 
     def token_log_probs(self, tokens: Tensor) -> Tensor:
         """Return the log-probability of each token after the first, in nats.
@@ -102,13 +145,19 @@ class Transformer(TractableModel):
             tokens: Integers, ``(n, context_length)``.
 
         Returns:
-            A tensor ``(n, context_length - 1)``.
+            A tensor ``(n, context_length - 1)``; 0 for what fills a row.
         """
         tokens = self._check_tokens(tokens, "tokens")
         out = self.logits(tokens[:, :-1])  # (n, context_length - 1, vocab_size)
         target = tokens[:, 1:]  # (n, context_length - 1)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
-        return -nats.view_as(target)
+        nats = nats.view_as(target)
+        return -nats if self.separator is None else -nats * self._counts(tokens)
+
+    def _counts(self, tokens: Tensor) -> Tensor:
+        """Return which tokens after the first are predicted, ``(n, T - 1)``."""
+        separator = -1 if self.separator is None else self.separator
+        return (tokens[:, :-1] != separator) | (tokens[:, 1:] != separator)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log-probability of each text given its first token, ``(n,)``.
@@ -140,7 +189,12 @@ class Transformer(TractableModel):
         check_generator(generator)
         if not len(self._check_tokens(x, "x")):
             raise ValueError("x must hold at least one observation, got none")
-        return -self.token_log_probs(x).mean()
+        nats = -self.token_log_probs(x)
+        return (
+            nats.mean()
+            if self.separator is None
+            else nats.sum() / (self._counts(x).sum().clamp(min=1))
+        )
 
     @torch.no_grad()
     def sample(
@@ -151,6 +205,7 @@ class Transformer(TractableModel):
         prompt: Sequence[int] = (0,),
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
+        **choice: Any,
     ) -> Tensor:
         """Draw ``n`` continuations of a prompt, ``(n, context_length)``.
 
@@ -161,16 +216,13 @@ class Transformer(TractableModel):
             temperature: Below 1 the likely tokens become likelier, equation
                 :eq:`eq-ar-temperature`.
             generator: The source of randomness; the global one when ``None``.
+            choice: Further arguments of :func:`.generate`.
         """
         self._refuse_condition(y)
-        temperature = check_temperature(temperature)
-        length, n = self.context_length, check_count(n, "n")
-        x = self._tokens_of(prompt).expand(n, -1)  # (n, tokens of the prompt)
-        u = self._uniform(n, length, 1, generator=generator)
-        for t in range(x.shape[1], length):
-            p = (self.logits(x)[:, -1] / temperature).softmax(1)  # (12.3)
-            x = torch.cat([x, inverse_cdf(p, u[:, t])], 1)  # (n, t + 1)
-        return x
+        row = self._tokens_of(prompt)
+        return generate(
+            self, n, row, temperature=temperature, generator=generator, **choice
+        )
 
     def _tokens_of(self, prompt: Sequence[int] | Tensor) -> Tensor:
         """Return a prompt as one row of tokens, ``(1, 1 … context_length)``."""

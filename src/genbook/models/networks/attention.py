@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_kind
 from genbook.models.networks._doors import check_rows
 
 #: No vector may be longer: a layer of such a width has a gigabyte.
 MOST_WIDTH = 2**14
+
+
+class Past:
+    """The keys and values of the tokens so far, so that none is computed twice.
+
+    Attributes:
+        keys: ``(n, heads, T, m)``, or ``None`` at the start.
+        values: Alike.
+
+    Example:
+        >>> import torch
+        >>> layer, past = Attention(8, heads=2), Past()
+        >>> x = torch.randn(1, 3, 8)
+        >>> parts = [layer(x[:, t : t + 1], past) for t in range(3)]
+        >>> torch.allclose(torch.cat(parts, 1), layer(x), atol=1e-6)
+        True
+    """
+
+    keys: Tensor | None = None
+    values: Tensor | None = None
+
+    def __len__(self) -> int:
+        return 0 if self.keys is None else self.keys.shape[2]
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add those of new tokens and return all."""
+        if self.keys is not None and self.values is not None:
+            keys = torch.cat([self.keys, keys], 2)
+            values = torch.cat([self.values, values], 2)
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 class Attention(nn.Module):
@@ -41,11 +73,16 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, past: Past | None = None, seen: Tensor | None = None
+    ) -> Tensor:
         """Return equation :eq:`eq-ar-attention` for all heads.
 
         Args:
             x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
+            past: The tokens before these, to which these are added.
+            seen: Which tokens each looks at, booleans ``(n, 1, T, T)``; all up to
+                itself when ``None``.
 
         Returns:
             A tensor of the shape of ``x``.
@@ -59,8 +96,15 @@ class Attention(nn.Module):
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        seen = scaled_dot_product_attention(q, k, v, is_causal=True)  # (12.5)
-        return self.out(seen.transpose(1, 2).flatten(2))  # (n, T, width)
+        if seen is not None:
+            check_kind(seen, "seen", Tensor)
+        if past is not None:
+            k, v = check_kind(past, "past", Past).extend(k, v)
+            new, all_ = q.shape[2], k.shape[2]
+            seen = q.new_ones((new, all_), dtype=torch.bool).tril(all_ - new)
+        causal = seen is None
+        h = scaled_dot_product_attention(q, k, v, seen, is_causal=causal)  # (12.5)
+        return self.out(h.transpose(1, 2).flatten(2))  # (n, T, width)
 
 
 class Block(nn.Module):
@@ -90,10 +134,18 @@ class Block(nn.Module):
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the shape of ``x``, ``(n, T, width)``."""
+    def forward(
+        self, x: Tensor, past: Past | None = None, seen: Tensor | None = None
+    ) -> Tensor:
+        """Return a tensor of the shape of ``x``, ``(n, T, width)``.
+
+        Args:
+            x: A vector for each token, ``(n, T, width)``.
+            past: The tokens before these, see :class:`Attention`.
+            seen: Which tokens each looks at, see :class:`Attention`.
+        """
         check_rows(x, self.attention.out.weight, "n", "T")
-        x = x + self.attention(self.norm1(x))
+        x = x + self.attention(self.norm1(x), past, seen)
         return x + self.mlp(self.norm2(x))
 
 

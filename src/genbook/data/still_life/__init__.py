@@ -1,0 +1,1 @@
+"""Still lifes: captions from a grammar, and pictures from what they say."""
