@@ -1,4 +1,4 @@
-"""The command ``genbook``: list the example scripts, and run them.
+"""The command ``genbook``: list the example scripts, run them, and serve models.
 
 An example is a file of the folder ``examples``; the first line of its docstring
 describes it. Nothing here imports torch, so that a list or a help text comes at once.
@@ -11,6 +11,7 @@ import ast
 import difflib
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -190,7 +191,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="genbook", description="List and run the examples of the book genbook."
+        prog="genbook",
+        description="List and run the examples of the book genbook, and serve models.",
     )
     parser.add_argument("--version", action="version", version=f"genbook {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -205,7 +207,13 @@ def _main(argv: Sequence[str] | None) -> int:
         metavar="...",
         help="passed on to the example; --help lists what it takes",
     )
-    args = parser.parse_args(argv)
+    commands.add_parser(
+        "serve", help="serve saved models: genbook serve FOLDER_OR_FILE [--help]"
+    )
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["serve"]:
+        return _serve(words[1:])
+    args = parser.parse_args(words)
     if args.command is None:
         parser.print_help()
         return 0
@@ -249,6 +257,16 @@ def _run(folder: Path, examples: dict[str, str], name: str, args: list[str]) -> 
     except KeyboardInterrupt:
         return 130
     return code if code >= 0 else 128 - code  # killed by a signal, as a shell says it
+
+
+def _serve(args: list[str]) -> int:
+    """Serve saved models in this process, which signals then reach."""
+    sys.argv = ["genbook serve", *args]
+    try:
+        runpy.run_module("genbook.practice.serving", run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 if __name__ == "__main__":
