@@ -86,7 +86,7 @@ def still_life_language(
     *,
     vocab_size: int,
     width: int = 64,
-    steps: int = 3600,
+    steps: int = 4400,
     batch_size: int = 16,
     seed: int = 0,
 ) -> tuple[Transformer, History]:
