@@ -59,6 +59,9 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("models.diffusion.closed_form", "models.density.mixture"): (
         "the exact velocity and score are those of a Gaussian mixture"
     ),
+    ("models.diffusion.text_to_image", "models.representation.places"): (
+        "it draws an autoencoder's codes"
+    ),
     ("models.variational.closed_form", "models.density.ppca"): (
         "a linear autoencoder with noise is probabilistic principal components"
     ),

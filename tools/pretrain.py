@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import pretrain_pictures
 from genbook.course.cached_fit import seeded_init
 from genbook.course.pretrained import load_pretrained, save_pretrained
 from genbook.course.recipes.language import (
@@ -57,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
         if name == "language":
             one.add_argument("--captions", type=int, default=4_000_000)
             one.add_argument("--judged", type=int, default=5000, help="to measure on")
+        else:
+            pretrain_pictures.add_arguments(one)
     return parser
 
 
@@ -151,7 +154,7 @@ def measured(model: Transformer, x: Tensor, n: int) -> dict[str, float]:
 
 def pictures(args: argparse.Namespace) -> None:
     """Train the model that draws still lifes."""
-    raise SystemExit("pictures are not here yet")
+    pretrain_pictures.pictures(args, machine(args.device))
 
 
 def machine(device: str) -> str:

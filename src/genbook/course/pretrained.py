@@ -16,14 +16,20 @@ from typing import Any, NamedTuple
 
 from genbook._files import check_path
 from genbook._validate import check_choice
+from genbook.discriminative.scenes import SceneReader
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import Model
+from genbook.models.diffusion.text_to_image import TextToImage
 from genbook.training import _files, load, save
 
 __all__ = ["PRETRAINED", "Pretrained", "load_pretrained", "save_pretrained"]
 
 #: The models, and the class of each.
-PRETRAINED: dict[str, type[Model]] = {"still-life-language": Transformer}
+PRETRAINED: dict[str, type[Model]] = {
+    "still-life-language": Transformer,
+    "still-life-pictures": TextToImage,
+    "still-life-reader": SceneReader,
+}
 
 FOLDER = Path(__file__).with_name("weights")
 
