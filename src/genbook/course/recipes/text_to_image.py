@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import copy
+
+from torch import Tensor, nn
 
 from genbook._validate import check_count, check_flag, check_seed
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.data.still_life.pictures import LENGTH, StillLifes, caption_words
 from genbook.discriminative.scenes import SceneReader
 from genbook.models.diffusion.text_to_image import TextToImage
+from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.places import PlaceAutoencoder
 from genbook.training import History
 
-__all__ = ["draw_from_words", "picture_code", "scene_reader"]
+__all__ = [
+    "draw_from_words",
+    "linear_code",
+    "matching_pair",
+    "picture_code",
+    "scene_reader",
+]
 
 _MOST = 1_000_000
 
@@ -97,13 +106,37 @@ def picture_code(
     return code, history
 
 
+def linear_code(x: Tensor, *, latent_dim: int = 16) -> PlaceAutoencoder:
+    """Return the code of each place that principal components alone make.
+
+    Args:
+        x: Pictures, ``(n, 3, 24, 48)``.
+        latent_dim: The numbers of the code of a place.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If one is out of range.
+
+    Example:
+        >>> import torch
+        >>> code = linear_code(torch.rand(60, 3, 24, 48))
+        >>> code.encode(torch.rand(1, 3, 24, 48)).shape
+        torch.Size([1, 3, 16])
+    """
+    code = PlaceAutoencoder(latent_dim=latent_dim).fit_components(x)
+    for network in (code.encoder, code.decoder):
+        for p in network[-1].parameters():
+            nn.init.zeros_(p)
+    return code
+
+
 def draw_from_words(
     z: Tensor,
     y: Tensor,
     code: PlaceAutoencoder,
     *,
     cross: bool = True,
-    steps: int = 900,
+    steps: int = 850,
     seed: int = 0,
 ) -> tuple[TextToImage, History]:
     """Train flow matching of codes given captions, the reader of captions with it.
@@ -157,6 +190,44 @@ def draw_from_words(
         seed=seed,
     )
     return model.eval(), history
+
+
+def matching_pair(
+    model: TextToImage, z: Tensor, y: Tensor, *, steps: int = 250, seed: int = 0
+) -> ContrastivePair:
+    """Train two encoders to find captions and pictures that belong together.
+
+    The captions' encoder begins as a copy of the one that the model reads with.
+
+    Args:
+        model: A model that reads captions.
+        z: Codes of pictures, ``(n, 3, latent_dim)``.
+        y: Their captions, ``(n, 40)``.
+        steps: How many updates, at most a million.
+        seed: Decides all randomness.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If one is out of range.
+
+    Example:
+        >>> import torch
+        >>> from genbook.data.still_life.pictures import caption_tokens
+        >>> y = caption_tokens(["a cup stands on the table ."] * 4)
+        >>> model = TextToImage(len(caption_words()), LENGTH)
+        >>> pair = matching_pair(model, torch.randn(4, 3, 16), y, steps=1)
+        >>> pair.scores(torch.randn(5, 3, 16), y).shape
+        torch.Size([4, 5])
+    """
+    if not isinstance(model, TextToImage):
+        raise TypeError(f"model must be a TextToImage, got {type(model).__name__}")
+    steps = check_count(steps, "steps", 1, _MOST)
+    words = copy.deepcopy(model.flow.net.words)
+    with seeded_init(check_seed(seed)):
+        pair = ContrastivePair(words, model.code.latent_shape)
+    options = {"batch_size": 128, "lr": 3e-3, "betas": (0.9, 0.99), "seed": seed}
+    cached_fit(pair, z, y, steps=steps, weight_decay=0.01, **options)
+    return pair
 
 
 def _check_data(data: StillLifes) -> None:

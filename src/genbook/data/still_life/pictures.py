@@ -125,6 +125,47 @@ def sample_still_lifes(
                 texts.append(text)
                 meanings.append(meaning)
     texts, meanings = texts[:n], meanings[:n]
-    scenes = complete(meanings, held_out=region == "seen", generator=generator)
+    return _drawn(texts, meanings, region == "seen", generator)
+
+
+def still_lifes_of(
+    texts: Sequence[str], *, generator: torch.Generator | None = None
+) -> StillLifes:
+    """Draw a picture for each of some captions.
+
+    Args:
+        texts: Captions, with a space between words.
+        generator: The source of randomness; the global one when ``None``.
+
+    Returns:
+        The pictures and their truth.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If a text is no caption.
+
+    Example:
+        >>> still_lifes_of(["a red cup stands on the table ."]).meanings[0].cloth
+        'wood'
+    """
+    texts = list(check_each(texts, "texts", str))
+    check_generator(generator)
+    meanings = []
+    for i, text in enumerate(texts):
+        meaning = still_life("all").parse(text.split())
+        if meaning is None:
+            raise ValueError(f"texts must be captions, got {text!r} in texts[{i}]")
+        meanings.append(meaning)
+    return _drawn(texts, meanings, True, generator)
+
+
+def _drawn(
+    texts: list[str],
+    meanings: list[Meaning],
+    held_out: bool,
+    generator: torch.Generator | None,
+) -> StillLifes:
+    """Return captions with a scene and a picture for each."""
+    scenes = complete(meanings, held_out=held_out, generator=generator)
     x = render(scenes, generator=generator)
     return StillLifes(x, caption_tokens(texts), scenes, texts, meanings)

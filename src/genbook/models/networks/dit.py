@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from genbook._validate import check_count, check_flag, check_sizes, check_tensor
+from genbook._validate import (
+    check_count,
+    check_flag,
+    check_integers,
+    check_sizes,
+    check_tensor,
+)
 from genbook.models.networks.words import MOST_WIDTH, WordEncoder, split_heads
 
 BEGIN = 1  #: The token that every caption begins with, alone where nothing is asked.
@@ -122,6 +128,44 @@ class DiT(nn.Module):
         check_tensor(x, "x", shape, dtype=dtype, finite=False, allow_empty=True)
         if not len(x):
             return x.clone()
+        return self._answer(x, t, y)
+
+    @torch.no_grad()
+    def looks(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Return how much each token looks at each word, a mean over blocks and heads.
+
+        Args:
+            x: Codes, ``(n, tokens, features)``.
+            t: Times, ``(n,)``, or one for all, ``(1,)``.
+            y: Captions, ``(n, length)``, one for each code.
+
+        Returns:
+            Shares that sum to 1 over the words, ``(n, tokens, T)``, with ``T`` the
+            length of the longest caption.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, or the network looks at no words.
+        """
+        if not self.cross:
+            raise ValueError("looks wants a network with cross=True, got one without")
+        shape: list[int | str] = ["n", *self.event_shape]
+        check_tensor(x, "x", shape, dtype=self.output.weight.dtype)
+        check_tensor(t, "t", dtype=x.dtype)
+        check_integers(y, "y")
+        if len(y) != len(x) or len(t) not in (1, len(x)):
+            raise ValueError(
+                f"y must be {len(x)} captions and t {len(x)} times or 1, got {len(y)} "
+                f"and {len(t)}"
+            )
+        seen: list[Tensor] = []
+        self._answer(x, t, y, seen)
+        return torch.stack(seen).mean(0)
+
+    def _answer(
+        self, x: Tensor, t: Tensor, y: Tensor, seen: list[Tensor] | None = None
+    ) -> Tensor:
+        """Answer, and write down where each block looked if there is a list for it."""
         if not y.stride(0):  # one caption for all: it is read once
             y = y[:1]
         if not y.is_cuda:  # a GPU would have to be asked how long they are
@@ -129,13 +173,12 @@ class DiT(nn.Module):
         words, there = self.words(y)  # (m, T, known), (m, T)
         share = there / there.sum(1, keepdim=True)
         pooled = (words * share[..., None]).sum(1)  # (m, known)
-        times = _time_features(t)
-        pooled = pooled.repeat(len(x) // len(pooled), 1)
-        known = torch.cat([pooled, times.expand(len(x), -1)], 1)
-        known = gelu(self.known(known))[:, None]  # (n, 1, width)
-        h = self.input(x) + self.place
+        pooled = pooled.repeat(len(x) // len(pooled), 1)  # (n, known)
+        times = _time_features(t).expand(len(x), -1)
+        known = gelu(self.known(torch.cat([pooled, times], 1)))[:, None]  # (n, 1, w)
+        h = self.input(x) + self.place  # (n, tokens, width)
         for block in self.blocks:
-            h = block(h, known, words, there)
+            h = block(h, known, words, there, seen)
         return self.output(self.norm(h))
 
 
@@ -156,13 +199,22 @@ class _Block(nn.Module):
             self.down.weight *= 0.5
         self.look = _Look(width, heads, words) if words else None
 
-    def forward(self, h: Tensor, known: Tensor, words: Tensor, there: Tensor) -> Tensor:
+    def forward(
+        self,
+        h: Tensor,
+        known: Tensor,
+        words: Tensor,
+        there: Tensor,
+        record: list[Tensor] | None = None,
+    ) -> Tensor:
         scale1, shift1, scale2, shift2 = self.modulation(known).chunk(4, 2)
         g = self.norm(h) * (1 + scale1) + shift1
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(g).chunk(3, 2))
         seen = scaled_dot_product_attention(q, k, v)
         h = h + self.out(seen.transpose(1, 2).flatten(2))
         if self.look is not None:
+            if record is not None:
+                record.append(self.look.shares(g, words, there))
             h = h + self.look(g, words, there)
         g = self.norm(h) * (1 + scale2) + shift2
         h = h + self.down(gelu(self.up(g)))
@@ -186,6 +238,14 @@ class _Look(nn.Module):
         seen = scaled_dot_product_attention(q, k, v, attn_mask=there[:, None, None])
         seen = seen.transpose(1, 2).flatten(2).unflatten(1, (n // m, -1))
         return self.out(seen.transpose(0, 1).flatten(0, 1))
+
+    def shares(self, g: Tensor, words: Tensor, there: Tensor) -> Tensor:
+        """Return how much each token looks at each word, ``(n, tokens, T)``."""
+        q = split_heads(self.q(g), self.heads)
+        k = split_heads(self.kv(words).chunk(2, 2)[0], self.heads)
+        score = q @ k.transpose(2, 3) / math.sqrt(q.shape[3])
+        score = score.masked_fill(~there[:, None, None], -math.inf)
+        return score.softmax(3).mean(1)
 
 
 def _time_features(t: Tensor) -> Tensor:

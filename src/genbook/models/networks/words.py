@@ -86,7 +86,8 @@ class WordEncoder(nn.Module):
                 f"y must be (n, at most {len(self.place)}), got {tuple(y.shape)}"
             )
         there = y > 0
-        h = self.token(y) * there[..., None] + self.place[: y.shape[1]]
+        h = self.token(y) + self.place[: y.shape[1]]
+        h = h * there[..., None]  # or a neighbour would hear of the padding
         h = h + gelu(self.near(h.transpose(1, 2)).transpose(1, 2))
         for block in self.blocks:
             h = block(h, there)

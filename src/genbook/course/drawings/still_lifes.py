@@ -1,0 +1,58 @@
+"""Still lifes with their captions below, and captions with looks above their words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from genbook._validate import check_count, check_each, check_tensor
+from genbook.course import plotting
+
+_LINES = 3  # of a caption
+
+
+def captioned_pictures(
+    x: Tensor, texts: Sequence[str], *, columns: int = 4, letters: int = 30
+) -> list[Axes]:
+    """Draw pictures in rows, what was asked for below each.
+
+    Args:
+        x: Pictures, ``(n, 3, height, width)``, with values in [0, 1].
+        texts: What stands below each.
+        columns: Pictures in a row, at most 20.
+        letters: The longest line of a text.
+
+    Returns:
+        The axes of the pictures.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If there is not one text a picture, or a size is out of range.
+
+    Example:
+        >>> import torch
+        >>> len(captioned_pictures(torch.rand(2, 3, 24, 48), ["a cup", "a pear"]))
+        2
+    """
+    check_tensor(x, "x", ("n", 3, "height", "width"))
+    texts = check_each(texts, "texts", str)
+    columns = check_count(columns, "columns", 1, 20)
+    letters = check_count(letters, "letters", 1, 1000)
+    if len(texts) != len(x):
+        raise ValueError(f"texts must be {len(x)}, one a picture, got {len(texts)}")
+    rows = -(-len(x) // columns)
+    fig, grid = plotting.subplots(rows, columns, height=1.05 * rows)
+    axes = [ax for row in grid for ax in row] if rows > 1 else [*grid]
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, picture, text in zip(axes, x, texts, strict=False):
+        ax.imshow(picture.clamp(0, 1).permute(1, 2, 0).numpy())
+        lines = textwrap.wrap(text.removesuffix(" ."), letters)[:_LINES]
+        ax.text(
+            0, 1.03 * x.shape[2], "\n".join(lines), fontsize=6, va="top", linespacing=1
+        )
+    fig.subplots_adjust(0.01, 0.08, 0.99, 0.99, 0.06, 0.35)
+    return axes[: len(x)]

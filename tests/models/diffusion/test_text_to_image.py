@@ -1,0 +1,95 @@
+"""Flow matching of codes given captions."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
+from genbook.models.networks.dit import DiT
+from genbook.models.networks.words import WordEncoder
+from genbook.training import fit, isolated_rng, load, save
+from seeding import seeded
+
+Y = torch.tensor([[1, 4, 2, 0], [1, 3, 0, 0]])
+
+
+def flow(draws: int = 3, dropout: float = 0.1) -> CaptionedFlow:
+    with isolated_rng(0):
+        net = DiT((3, 4), WordEncoder(9, 4, width=8), width=16, depth=1)
+        return CaptionedFlow(net, draws=draws, label_dropout=dropout)
+
+
+def picture_model() -> TextToImage:
+    with isolated_rng(0):
+        model = TextToImage(
+            9, 4, components=20, code_width=16, words_width=8, width=8, depth=1
+        )
+    return model.eval()
+
+
+def test_the_loss_is_that_of_flow_matching_on_repeated_rows() -> None:
+    model = flow(dropout=0.0)
+    x = torch.randn(2, 3, 4, generator=seeded(1))
+    got = model.loss(x, Y, generator=seeded(2))
+    g = seeded(2)
+    torch.rand(2, generator=g)  # who is left without a caption
+    t = model.sample_times(6, generator=g)
+    eps = torch.randn(6, 3, 4, generator=g)
+    rows, y = x.repeat(3, 1, 1), Y.repeat(3, 1)
+    noisy = (1 - t[:, None, None]) * rows + t[:, None, None] * eps
+    v = torch.stack(
+        [model.velocity(noisy[i][None], t[i], y[i][None])[0] for i in range(6)]
+    )
+    assert got.item() == pytest.approx(
+        (v - eps + rows).square().mean().item(), rel=1e-5
+    )
+
+
+def test_it_learns_what_words_say() -> None:
+    y = Y.repeat(200, 1)
+    x = torch.where(y[:, 1:2] == 4, 1.5, -1.5)[..., None].expand(400, 3, 4)
+    x = x + 0.1 * torch.randn(x.shape, generator=seeded(3))
+    model = flow()
+    fit(model, x, y, steps=150, batch_size=50, lr=1e-2)
+    drawn = model.sample(100, Y.repeat(50, 1), generator=seeded(4))
+    assert (
+        (drawn.mean((1, 2)) > 0) == (Y[:, 1] == 4).repeat(50)
+    ).double().mean() > 0.95
+
+
+def test_an_edit_keeps_more_the_less_noise_there_is() -> None:
+    model, x = picture_model(), torch.rand(4, 3, 24, 48, generator=seeded(5))
+    model.code.fit_components(torch.rand(30, 3, 24, 48, generator=seeded(6)))
+    coded, y = model.code.decode(model.code.encode(x)), Y.repeat(2, 1)
+    far = [
+        (model.edit(x, y, strength=s, generator=seeded(7)) - coded).abs().mean().item()
+        for s in (0.05, 0.3, 0.9)
+    ]
+    assert far[0] < far[1] < far[2]
+
+
+def test_a_bridge_to_the_same_caption_leads_home() -> None:
+    model, x = picture_model(), torch.rand(4, 3, 24, 48, generator=seeded(5))
+    model.code.fit_components(torch.rand(30, 3, 24, 48, generator=seeded(6)))
+    y, coded = Y.repeat(2, 1), model.code.decode(model.code.encode(x))
+    back = model.bridge(x, y, y, guidance=1.0, steps=60)
+    assert torch.allclose(back, coded, atol=2e-3)
+
+
+def test_a_file_holds_all_of_it(tmp_path) -> None:
+    model = picture_model()
+    save(model, tmp_path / "m.safetensors")
+    twin = load(TextToImage(**model.config), tmp_path / "m.safetensors").eval()
+    a, b = (m.sample(2, Y, generator=seeded(8)) for m in (model, twin))
+    assert torch.equal(a, b)
+
+
+def test_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="y must be captions"):
+        flow().loss(torch.zeros(2, 3, 4))
+    with pytest.raises(TypeError, match="network must be a DiT"):
+        CaptionedFlow(torch.nn.Linear(2, 2))
+    x = torch.rand(2, 3, 24, 48)
+    with pytest.raises(ValueError, match="strength"):
+        picture_model().edit(x, Y, strength=1.0)
