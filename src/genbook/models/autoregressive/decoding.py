@@ -119,7 +119,7 @@ def generate(
         model: The model.
         n: How many.
         prompt: Tokens, ``(1, T)`` for all, or ``(n, T)``.
-        temperature: See :func:`heat`.
+        temperature: See :func:`heat` and equation :eq:`eq-ar-temperature`.
         k: See :func:`top_k`; all tokens when ``None``.
         p: See :func:`top_p`, which comes after the others.
         cached: Whether the keys and values of the tokens so far are kept.
@@ -149,7 +149,8 @@ def generate(
     past = [Past() for _ in model.blocks] if cached else None
     new, over = x, torch.zeros(n, dtype=torch.bool, device=x.device)
     while x.shape[1] < length and not (n and over.all()):
-        out = model.logits(new if cached else x, past)[:, -1] / temperature  # (12.3)
+        last = model.logits(new if cached else x, past)[:, -1]
+        out = last / temperature  # (12.3)
         out = out if k is None else top_k(out, k)
         out = out if p == 1 else top_p(out, p)
         new = inverse_cdf(out.softmax(1), u[:, x.shape[1]])  # (n, 1)
