@@ -25,7 +25,7 @@ def main() -> None:
     parser = example_parser(__doc__)
     parser.add_argument("--rank", type=int, default=2, help="of low-rank adaptation")
     args = parser.parse_args()
-    few, many = (2, 2) if args.fast else (60, 100)
+    few, many = (2, 2) if args.fast else (45, 80)
     base, tokens, trained = load_pretrained()
     desks = {package: load_desk(package) for package in ("PyTorch", "scikit-learn")}
     print(f"Base: {trained}")

@@ -43,7 +43,7 @@ def test_a_long_passage_loses_its_end_and_a_long_answer_its_row() -> None:
 def test_examples_stand_before_the_passage_with_their_answers() -> None:
     (row,) = prompts(["b : ."], TOKENS, shots=[question("5", "")], context=26).tolist()
     shown = [*TOKENS.encode("a : . 5"), ASK, *TOKENS.encode("5"), END]
-    assert row == [PAD] * 4 + shown + [*TOKENS.encode("b : ."), ASK]
+    assert row == [PAD] * 7 + shown + [*TOKENS.encode("b : ."), ASK]
     with pytest.raises(ValueError, match="shots must leave room for a passage"):
         prompts(["b : ."], TOKENS, shots=[question("5")] * 3, context=24)
 

@@ -157,7 +157,8 @@ def honesty_pairs(
 
     Where the passage does not state the default, ``"?"`` is chosen and the model's
     invention rejected. Where it does, the stated one is chosen, and rejected is what
-    the model says if that is wrong, or else ``"?"``, so that refusing is no way out.
+    the model says if that is wrong and fits, or else ``"?"``, so that refusing is no
+    way out.
 
     Args:
         model: The model whose answers are judged.
@@ -181,13 +182,13 @@ def honesty_pairs(
     said = read(model, tokens, [q.passage for q in questions])
     pairs = []
     for q, answer in zip(questions, said, strict=True):
-        wrong = answer if normalise(answer) != normalise(q.answer) else UNKNOWN
-        if wrong == q.answer:  # it refused, and rightly
-            continue
-        both = [q, q._replace(answer=wrong)]
-        rows = pack(both, tokens, context=model.context_length)
-        if len(rows) == 2:
-            pairs.append(rows)
+        wrong = [a for a in (answer, UNKNOWN) if normalise(a) != normalise(q.answer)]
+        for other in wrong:
+            both = [q, q._replace(answer=other)]
+            rows = pack(both, tokens, context=model.context_length)
+            if len(rows) == 2:  # both fit
+                pairs.append(rows)
+                break
     if not pairs:
         raise ValueError("questions must leave a pair to learn from, got none")
     return torch.stack(pairs)

@@ -75,8 +75,10 @@ class Reader(Transformer):
     @passage_weight.setter
     def passage_weight(self, value: float) -> None:
         self._passage_weight = check_positive(value, "passage_weight", zero=True)
-        config: dict[str, object] = {**self.config}
-        self.config = {**config, "passage_weight": self._passage_weight}
+        self.config = {
+            **self.config,
+            "passage_weight": self._passage_weight,  # type: ignore[dict-item]
+        }
 
     def answer_log_probs(self, x: Tensor) -> Tensor:
         """Return the log-probability of each answer given its passage, ``(n,)``.
@@ -173,7 +175,11 @@ def pack(
     Args:
         questions: The questions; those whose answers do not fit are left out.
         tokens: The tokeniser.
-        context: The tokens of a row.
+        context: The tokens of a row, at most 65,536.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If ``context`` is out of range.
 
     Example:
         >>> q = Question("PyTorch", "SGD", "lr", "lr : . Default: 1", "1", "1")
@@ -182,6 +188,7 @@ def pack(
     """
     check_each(questions, "questions", Question)
     check_kind(tokens, "tokens", BytePairs)
+    context = check_count(context, "context", ANSWER_TOKENS + 2, 2**16)
     answers = [[*tokens.encode(q.answer), END] for q in questions]
     short = [i for i, a in enumerate(answers) if len(a) <= ANSWER_TOKENS]
     x = torch.full((len(short), context), PAD)
@@ -207,7 +214,7 @@ def prompts(
         passages: The passages; one that is too long loses its end.
         tokens: The tokeniser.
         shots: Questions with their answers that stand before each passage as examples.
-        context: The tokens of a row, those of an answer included.
+        context: The tokens of a row, those of an answer included, at most 65,536.
 
     Raises:
         TypeError: If an argument is of the wrong type.

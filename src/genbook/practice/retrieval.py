@@ -60,9 +60,9 @@ def words_of(text: str) -> list[str]:
     """
     text = check_text(text, "text")
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[._]", " ", text)
-    whole = [w for w in re.findall(r"\w+", text) if w not in apart.split()]
-    words = [w.lower() for w in re.findall(r"\w+", f"{apart} {' '.join(whole)}")]
-    return [w for w in words if w not in _STOP]
+    parts = re.findall(r"\w+", apart)
+    whole = [w for w in re.findall(r"\w+", text) if w not in parts]
+    return [w for w in (w.lower() for w in parts + whole) if w not in _STOP]
 
 
 def names_of(entry: Entry) -> str:

@@ -54,7 +54,7 @@ def adapt(
     x: Tensor,
     *,
     rank: int = 0,
-    steps: int = 80,
+    steps: int = 60,
     lr: float | None = None,
     seed: int = 0,
 ) -> tuple[Reader, History]:
@@ -103,7 +103,7 @@ def align(
     beta: float = 0.5,
     likelihood: float = 0.3,
     rank: int = 2,
-    steps: int = 60,
+    steps: int = 45,
     lr: float = 3e-3,
     seed: int = 0,
 ) -> tuple[Reader, History]:
