@@ -16,10 +16,13 @@ from genbook import training
 from genbook.course import diagrams, plotting, scoreboard, style, tables, timeline
 from genbook.course.drawings import faces, family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
-from genbook.course.recipes import adversarial, autoregressive, bridges
+from genbook.course.pretrained import load_pretrained, save_pretrained
+from genbook.course.recipes import adversarial, autoregressive, bridges, language
 from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
+from genbook.data.still_life.captions import still_life
+from genbook.data.still_life.grammar import Grammar
 from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.convolutional import ConvolutionalClassifier
 from genbook.discriminative.image_classifier import ImageClassifier
@@ -41,10 +44,12 @@ from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.diffusion.schedules import Cosine, LinearBeta, Straight
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.networks.attention import Past
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.representation.pca import PCA
@@ -307,6 +312,37 @@ def loop() -> None:
     constant(1, 2, 0.1)
 
 
+def texts() -> None:
+    """A language whose truth is known, its tokens, and models of them."""
+    grammar = still_life()
+    words = ["a", "cup", "stands", "on", "the", "table", "."]
+    grammar.log_prob(words)
+    grammar.next_words(words[:2])
+    grammar.parse(words)
+    grammar.facts(words)
+    grammar.sample(2, generator=seeded())
+    grammar.captions(2, generator=seeded())
+    next(Grammar(grammar.rules, "count=2").sentences(most=10))
+    model = Transformer(5, 4, width=8, depth=1, heads=2, separator=0)
+    save_pretrained(model, {}, "still-life-language", FOLDER.name)
+    load_pretrained("still-life-language", FOLDER.name)
+    rows = torch.arange(12).reshape(3, 4) % 5
+    language.still_life_language(rows, vocab_size=5, width=8, steps=1, seed=0)
+    language.prose_language(rows, vocab_size=5, steps=1, seed=0)
+    language.still_life_masked(rows, vocab_size=5, width=8, steps=1, seed=0)
+    known = language.still_life_words()
+    model = Transformer(88, 40, width=8, depth=1, heads=2, separator=0)
+    language.caption_scores(model, known, 2, seed=2, region="seen")
+    known.encode("a cup .")
+    known.decode([1, 2])
+    model.logits(rows, [Past()])
+    masked = MaskedDiffusion(5, 4, width=8, depth=1, heads=2)
+    masked.logits(rows)
+    masked.elbo(rows, generator=seeded())
+    masked.loss(rows, generator=seeded())
+    masked.sample(2, steps=2, temperature=1.0, generator=seeded())
+
+
 def recipes() -> None:
     """The shortest runs of the recipes."""
     adversarial.gan_world(X, steps=1, seed=0)
@@ -366,5 +402,5 @@ def figures() -> None:
 
 ALL: list[Callable[[], object]] = [
     *(closed_forms, networks, codes, paths, energies, known_densities),
-    *(folders, labels, loop, recipes, figures),
+    *(folders, labels, loop, texts, recipes, figures),
 ]

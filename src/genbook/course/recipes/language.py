@@ -86,7 +86,7 @@ def still_life_language(
     *,
     vocab_size: int,
     width: int = 64,
-    steps: int = 3600,
+    steps: int = 4400,
     batch_size: int = 16,
     seed: int = 0,
 ) -> tuple[Transformer, History]:
@@ -116,9 +116,9 @@ def still_life_language(
 
 
 def prose_language(
-    x: Tensor, *, vocab_size: int, steps: int = 350, seed: int = 0
+    x: Tensor, *, vocab_size: int, steps: int = 1000, seed: int = 0
 ) -> tuple[Transformer, History]:
-    """Train a transformer of two blocks on passages of real prose.
+    """Train a transformer of one block on passages of real prose.
 
     Args:
         x: Passages of tokens, ``(n, context_length)``.
@@ -131,12 +131,12 @@ def prose_language(
     """
     x = _check_rows(x)
     with seeded_init(seed):
-        model = Transformer(vocab_size, x.shape[1], width=64, depth=2)
+        model = Transformer(vocab_size, x.shape[1], width=64, depth=1)
     options: dict[str, Any] = {
         "steps": steps,
         "batch_size": 16,
         "seed": seed,
-        "lr": 1e-2,
+        "lr": 2e-2,
     }
     return model, cached_fit(model, x, **options | REGULAR)
 

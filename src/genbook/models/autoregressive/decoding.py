@@ -12,10 +12,11 @@ Reference:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genbook._validate import (
     check_count,
@@ -27,10 +28,24 @@ from genbook._validate import (
 from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.networks.attention import Past
 
-if TYPE_CHECKING:
-    from genbook.models.autoregressive.transformer import Transformer
-
 __all__ = ["generate", "heat", "top_k", "top_p"]
+
+
+class _Writer(Protocol):
+    """What :func:`generate` asks of a model: a transformer has it."""
+
+    context_length: int
+    separator: int | None
+    blocks: nn.ModuleList
+
+    def logits(self, tokens: Tensor, past: Sequence[Past] | None = None) -> Tensor:
+        """Return the logits of each next token."""
+
+    def _check_tokens(self, x: Tensor, name: str, *, full: bool = True) -> Tensor:
+        """Return tokens that are checked."""
+
+    def _uniform(self, *shape: int, generator: torch.Generator | None) -> Tensor:
+        """Draw numbers between 0 and 1."""
 
 
 def heat(logits: Tensor, temperature: float) -> Tensor:
@@ -100,7 +115,7 @@ def top_p(logits: Tensor, p: float) -> Tensor:
 
 @torch.no_grad()
 def generate(
-    model: Transformer,
+    model: _Writer,
     n: int,
     prompt: Tensor,
     *,
@@ -116,10 +131,10 @@ def generate(
     fill the rest of its row.
 
     Args:
-        model: The model.
+        model: A :class:`~genbook.models.autoregressive.transformer.Transformer`.
         n: How many.
         prompt: Tokens, ``(1, T)`` for all, or ``(n, T)``.
-        temperature: See :func:`heat`.
+        temperature: See :func:`heat` and equation :eq:`eq-ar-temperature`.
         k: See :func:`top_k`; all tokens when ``None``.
         p: See :func:`top_p`, which comes after the others.
         cached: Whether the keys and values of the tokens so far are kept.
@@ -139,6 +154,8 @@ def generate(
         >>> torch.equal(a, b), a[:, :2].tolist()
         (True, [[3, 4], [3, 4]])
     """
+    if not all(hasattr(model, part) for part in ("logits", "context_length")):
+        raise TypeError(f"model must be a Transformer, got {type(model).__name__}")
     n, temperature = check_count(n, "n"), check_temperature(temperature)
     k = k if k is None else check_count(k, "k", 1)
     p = check_positive(p, "p", maximum=1.0)
@@ -149,7 +166,8 @@ def generate(
     past = [Past() for _ in model.blocks] if cached else None
     new, over = x, torch.zeros(n, dtype=torch.bool, device=x.device)
     while x.shape[1] < length and not (n and over.all()):
-        out = model.logits(new if cached else x, past)[:, -1] / temperature  # (12.3)
+        last = model.logits(new if cached else x, past)[:, -1]
+        out = last / temperature  # (12.3)
         out = out if k is None else top_k(out, k)
         out = out if p == 1 else top_p(out, p)
         new = inverse_cdf(out.softmax(1), u[:, x.shape[1]])  # (n, 1)

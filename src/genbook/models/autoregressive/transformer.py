@@ -213,8 +213,7 @@ class Transformer(TractableModel):
             n: How many.
             y: Must be ``None``.
             prompt: The tokens that each begins with; token 0 by default.
-            temperature: Below 1 the likely tokens become likelier, equation
-                :eq:`eq-ar-temperature`.
+            temperature: Below 1 the likely tokens become likelier.
             generator: The source of randomness; the global one when ``None``.
             choice: Further arguments of :func:`.generate`.
         """
