@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle
 
 from genbook._validate import check_choice, check_count, check_sizes
-from genbook.course import _boxes, plotting
+from genbook.course import _boxes, _telephone, _upright, plotting
 from genbook.course._boxes import LINE, LOOKS, PAD, Box, Kind, draw_arrow, draw_text
 
 _GAP = 0.24  # between boxes in inches, room for an arrow
@@ -137,6 +137,8 @@ def process_diagram(
             _boxes.draw_bent(ax, corners)
             draw_text(ax, ((x + u) / 2, edge - 0.28), word)
         top -= heights[name]
+    if _upright.fits(chains):
+        _telephone.draw_instead(ax, lambda: _upright.upright(chains, loops))
     return ax
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
 from genbook._numbers import check_count, check_positive
+from genbook.course._telephone import with_second
 
 INK = "#1b1f24"
 MUTED = "#59626e"
@@ -108,9 +110,13 @@ def setup() -> None:
     _add_face()
     mpl.rcParams.update(style)
     if _in_notebook():
+        from IPython.core.interactiveshell import InteractiveShell
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg", "pdf")
+        shell: Any = InteractiveShell.instance()
+        svg = shell.display_formatter.formatters["image/svg+xml"]
+        svg.for_type(Figure, partial(with_second, svg.lookup_by_type(Figure)))
     else:  # a file of its own lies on white paper
         mpl.rcParams.update({"figure.facecolor": PAPER, "savefig.facecolor": PAPER})
 

@@ -33,14 +33,14 @@ class Watch:
         data: Data,
         validate_every: int,
         kept: Checkpoint | None,
-        average: Average | None,
+        ema: float | None,
         progress: bool | None,
     ) -> None:
         if progress is not None:
             check_flag(progress, "progress")
         self.model, self.state, self.data = model, state, data
         self.validate_every, self.kept, self.progress = validate_every, kept, progress
-        self.average = average
+        self.average = None if ema is None else Average(model, ema)
         self.seed = state.generator.initial_seed()
 
     def __enter__(self) -> None:
@@ -99,7 +99,7 @@ class Watch:
         self.state.history.cpu_seconds = time.process_time() - self.cpu_start
         with self._averaged() as own:
             _check_weights(self.model, done)
-            if self.kept is not None:
+            if self.kept is not None and self.kept.writes:
                 save_checkpoint(self.model, self.state, self.kept, own)
 
     def finish(self) -> None:

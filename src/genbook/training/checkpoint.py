@@ -104,11 +104,15 @@ def load(model: M, path: str | os.PathLike[str]) -> M:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run is kept, after how many steps each time, and which run it is."""
+    """Where a run is kept, after how many steps each time, and which run it is.
+
+    Of several processes one ``writes``, and all read.
+    """
 
     path: Path
     every: int
     identity: dict[str, Any]
+    writes: bool = True
 
     @classmethod
     def of(
@@ -117,12 +121,13 @@ class Checkpoint:
         checkpoint: str | os.PathLike[str],
         every: int,
         run: dict[str, Any],
+        writes: bool = True,
     ) -> Checkpoint:
         """Return where a run is kept; refuse now what could not be written later."""
         path = check_path(checkpoint, "checkpoint")
         check_place(path)
         _files.model_tensors(model)
-        return cls(path, every, _files.identity(model) | run)
+        return cls(path, every, _files.identity(model) | run, writes)
 
 
 def save_checkpoint(

@@ -56,10 +56,10 @@ from genbook._validate import check_count, check_flag
 from genbook.models.base import Model
 from genbook.training import _files
 from genbook.training._arguments import Data, Settings, check_data
-from genbook.training._average import Average
 from genbook.training._capture import descend_captured
 from genbook.training._watch import Watch
 from genbook.training.checkpoint import Checkpoint, load_checkpoint
+from genbook.training.distributed import Team, descend_shared, start_alike, team
 from genbook.training.loop import Batches, History, TrainState, descend
 from genbook.training.randomness import exact_cudnn, isolated_rng
 from genbook.training.schedules import SCHEDULES
@@ -89,6 +89,7 @@ def fit(
     resume: bool = True,
     progress: bool | None = None,
     capture: bool = False,
+    shared: bool = False,
 ) -> History:
     """Train a model by gradient descent on its own loss, with Adam.
 
@@ -109,8 +110,7 @@ def fit(
         betas: Adam's decay rates of the gradient's mean and square.
         weight_decay: Shrinks the weights by this share of the rate at each step.
         grad_clip: The largest norm of a gradient; none when ``None``.
-        ema: The decay of an average of the weights, say 0.999: the model comes back
-            with it, see :mod:`genbook.training.fit`. No average when ``None``.
+        ema: The decay of an average that the model comes back with, see the module.
         x_val: Observations to validate on, never trained on.
         y_val: Their conditions.
         validate_every: Steps between validations; a tenth of ``steps`` when ``None``.
@@ -120,6 +120,7 @@ def fit(
         progress: Whether a bar is shown; on a terminal only when ``None``.
         capture: Whether a CUDA device records a step and replays it, which is faster
             where networks are small and rounds otherwise; the CPU does as ever.
+        shared: Whether processes share a batch; see :mod:`.training.distributed`.
 
     Returns:
         The :class:`~genbook.training.loop.History` of the whole run.
@@ -138,14 +139,13 @@ def fit(
     )
     captured = check_flag(capture, "capture") and data.x.is_cuda
     validations, writings = _how_often(validate_every, checkpoint_every, settings.steps)
-    check_flag(resume, "resume")
-    average = None if settings.ema is None else Average(model, settings.ema)
-    state, kept = _set_up(model, data, settings, captured), None
-    if checkpoint is not None:
-        run = _what_decides(data, settings, validations, captured)
-        kept = Checkpoint.of(model, checkpoint, writings, run)
-    watch = Watch(model, state, data, validations, kept, average, progress)
-    _run(watch, resume, descend_captured if captured else descend)
+    here = team() if check_flag(shared, "shared") else Team()
+    state = _set_up(model, data, settings, captured)
+    run = _agreed(model, data, settings, validations, captured, here)
+    kept = _kept(model, checkpoint, writings, run, here)
+    watch = Watch(model, state, data, validations, kept, settings.ema, progress)
+    go = descend_captured if captured else descend if here.size == 1 else descend_shared
+    _run(watch, check_flag(resume, "resume"), go)
     return state.history
 
 
@@ -172,6 +172,19 @@ def _run(watch: Watch, resume: bool, go_down: Callable[..., None]) -> None:
         with watch:
             go_down(model, state)
             watch.finish()
+
+
+def _kept(
+    model: Model,
+    checkpoint: str | os.PathLike[str] | None,
+    writings: int,
+    run: dict[str, Any],
+    here: Team,
+) -> Checkpoint | None:
+    """Return where the run is kept, if anywhere; one of several processes writes."""
+    if checkpoint is None:
+        return None
+    return Checkpoint.of(model, checkpoint, writings, run, here.leads)
 
 
 def _set_up(model: Model, data: Data, settings: Settings, captured: bool) -> TrainState:
@@ -206,11 +219,19 @@ def _adam(model: Model, settings: Settings, captured: bool) -> torch.optim.Optim
         return torch.optim.AdamW(weights, **options)
 
 
-def _what_decides(
-    data: Data, settings: Settings, validate_every: int, captured: bool
+def _agreed(
+    model: Model,
+    data: Data,
+    settings: Settings,
+    validate_every: int,
+    captured: bool,
+    here: Team,
 ) -> dict[str, Any]:
-    """Return what tells a run from every other, beside the model."""
-    return {
+    """Return what tells a run from every other, beside the model.
+
+    Processes that share it must agree on it, and all begin with the weights of rank 0.
+    """
+    run = {
         **({"capture": True} if captured else {}),  # its rates are rounded otherwise
         **{name: _files.digest(t) for name, t in data._asdict().items()},
         "validate_every": None if data.x_val is None else validate_every,
@@ -218,3 +239,9 @@ def _what_decides(
         **{k: v for k, v in asdict(settings).items() if (k, v) != ("ema", None)},
         "betas": list(settings.betas),
     }
+    if here.size == 1:
+        return run
+    if captured:
+        raise ValueError("capture must be False where processes share a batch")
+    start_alike(model, run, min(settings.batch_size, len(data.x)), here)
+    return run | {"processes": here.size}  # sums are rounded otherwise

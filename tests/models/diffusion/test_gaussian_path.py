@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, special, stats
 from torch import nn
 
-from doors import check_limits, check_path_doors
+from doors import check_event_shape, check_limits, check_path_doors
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -257,3 +257,31 @@ def test_counts_have_limits() -> None:
     check_limits(
         lambda **n: Diffusion((2,), **n), {"steps": 100000}, steps=1, classes=0
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("label_dropout", [0.0, 0.99], [-0.01, 1.0, float("nan")]),
+        ("sigma_data", [0.0, 1.5], [-0.1, 1e30, float("inf")]),
+    ],
+)
+def test_shares_and_widths_have_limits(
+    name: str, taken: list[float], refused: list[float]
+) -> None:
+    for good in taken:
+        assert getattr(Diffusion((2,), width=8, **{name: good}), name) == good
+    for bad in refused:
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            Diffusion((2,), width=8, **{name: bad})
+
+
+@pytest.mark.parametrize("name", ["schedule", "prediction", "times"])
+def test_what_is_chosen_is_named(name: str) -> None:
+    for bad in ("none", 3):
+        with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
+            Diffusion((2,), width=8, **{name: bad})
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: Diffusion(shape, width=8))

@@ -64,6 +64,29 @@ def test_what_stays(text: str) -> None:
     assert shortened(text.splitlines()) == text.splitlines()
 
 
+def test_checks_are_left_out() -> None:
+    text = """\
+def area(self, x):
+    self._check_x(x)
+    check_count(
+        x,
+    )
+    if x:
+        check_alone(x)
+    y = check_kept(x)
+    self._refuse_condition(y)
+    return checked(y)
+"""
+    wanted = """\
+def area(self, x):
+    if x:
+        check_alone(x)
+    y = check_kept(x)
+    return checked(y)
+"""
+    assert shortened(text.splitlines()) == wanted.splitlines()
+
+
 def test_a_body_that_is_a_docstring_alone_stays() -> None:
     text = 'class Error(Exception):\n    """It failed."""'
     assert shortened(text.splitlines(), "none") == text.splitlines()

@@ -5,15 +5,25 @@ from __future__ import annotations
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from matplotlib import pyplot as plt
 from PIL import Image
 
 from genbook.course import plotting
+from genbook.course._telephone import with_second
 from genbook.publishing.content.svg import svg_size, tidy_svg
-from genbook.publishing.website.dark_figures import dark_pixels, dark_svg
+from genbook.publishing.website.dark_figures import (
+    DarkTwins,
+    dark_pixels,
+    dark_svg,
+    themed_image,
+    visit_themed_image,
+)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -129,3 +139,55 @@ def test_contrast_in_the_dark():
         assert contrast(colour, plotting.PAPER) >= wanted
         dark = plotting.DARK
         assert contrast(dark[colour], dark[plotting.PAPER]) >= wanted
+
+
+class _Page:
+    """As much of Sphinx as the figures of a page want."""
+
+    def __init__(self, folder):
+        self.srcdir, self.doctreedir = folder, folder / "doctrees"
+        self.builder = SimpleNamespace(images={}, imgpath="_images", name="html")
+        self.body: list[str] = []
+
+    def emptytag(self, node, tag, end, CLASS="", **rest):
+        return f'<{tag} class="{CLASS}" src="{rest["src"]}" />'
+
+
+def written(folder, svg: str) -> str:
+    """What a page says where it holds a figure."""
+    page = _Page(folder)
+    (folder / "a.svg").write_text(svg, encoding="utf-8")
+    document = new_document("page")
+    document.settings.env = SimpleNamespace(app=page)
+    image = nodes.image(uri="a.svg", alt="A line.")
+    document += image
+    DarkTwins(document).replace(image, folder / "a.svg")
+    (themed,) = document.findall(themed_image)
+    with pytest.raises(nodes.SkipNode):
+        visit_themed_image(page, themed)
+    named = set(re.findall(r'src="_images/([^"]+)"', "".join(page.body)))
+    assert named == set(page.builder.images.values())
+    return "".join(page.body)
+
+
+def test_a_telephone_gets_its_own_drawing(tmp_path):
+    plotting.setup()
+
+    def draw(fig):
+        stream = io.StringIO()
+        fig.savefig(stream, format="svg", bbox_inches="tight")
+        return stream.getvalue()
+
+    fig, ax = plotting.subplots()
+    ax.plot([0, 1], [0, 1])
+    alone, both = draw(fig), with_second(draw, fig)
+    plt.close(fig)
+    assert "gb-panels" not in written(tmp_path, alone)
+    html = written(tmp_path, both)
+    wide, small = html.split('<span class="gb-panels">')
+    assert set(re.findall(r'src="_images/([^"]+)"', wide)) == {"a.svg", "a-dark.svg"}
+    names = re.findall(r'src="_images/([^"]+)"', small)
+    assert names == ["a-small.svg", "a-small-dark.svg"]
+    assert "gb-whole" in wide
+    assert (width := re.search(r"width:(\d+)px", small))
+    assert 300 <= int(width[1]) <= 380

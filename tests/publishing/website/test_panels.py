@@ -62,6 +62,16 @@ def test_pixels_and_pictures_count(subplots):
     assert len(panels(drawn(fig))) == 2
 
 
+def test_panels_without_axes_are_seen_by_where_they_are_cut(subplots):
+    fig, axes = subplots(1, 2)
+    axes[0].plot([0, 1], [0, 1])
+    axes[1].plot([0, 1], [0, 1])
+    axes[1].set_axis_off()
+    (start, middle), (again, end) = shares(drawn(fig))
+    assert (start, end) == (0.0, 1.0)
+    assert middle == again == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_colour_bar_stays_with_its_panel(subplots):
     fig, axes = subplots(1, 2, width="wide")
     for ax in axes:

@@ -397,7 +397,39 @@
     host.classList.add("gb-live");
   }
 
-  const kinds = { box, latent, guess };
+  /* A sheet to write on. A word stands between spaces and holds a letter or a digit. */
+  const counted = (text) => text.split(/[\s\x1c-\x1f\x85]+/).filter((w) => /[\p{L}\p{N}]/u.test(w)).length;
+  function words(host, data) {
+    const id = `gb-words-${++count}`;
+    const sheet = make("textarea", { id, rows: 10, "aria-describedby": `${id}-limit` });
+    const n = make("dd"), left = make("dd", { class: "gb-value" });
+    const said = make("p", { class: "gb-said", role: "status" });
+    const button = (name, text) => {
+      const element = make("button", { type: "button" }, name);
+      element.addEventListener("click", () => { sheet.value = text; update(); sheet.focus(); });
+      return element;
+    };
+    host.querySelector(".gb-still").remove();
+    host.append(make("label", { for: id }, "Your note"), sheet,
+      make("p", { id: `${id}-limit`, class: "gb-still" }, `Fewer than ${data.below} words. What you write stays in this page.`),
+      make("dl", { class: "gb-readout" }, make("div", {}, make("dt", {}, "words"), n), make("div", {}, make("dt", {}, "still to spare"), left)),
+      make("div", { class: "gb-buttons" }, ...(data.example ? [button("Start from the example", data.example)] : []), button("Clear", "")), said);
+    let speaking;
+    function update() {
+      const so = counted(sheet.value), spare = data.below - 1 - so;
+      n.textContent = so;
+      left.textContent = spare < 0 ? `none: ${-spare} too many` : spare;
+      host.classList.toggle("gb-over", spare < 0);
+      sheet.setAttribute("aria-invalid", spare < 0);
+      clearTimeout(speaking);
+      speaking = setTimeout(() => { said.textContent = `${so} words, ${spare < 0 ? `${-spare} too many` : `${spare} to spare`}.`; }, 800);
+    }
+    sheet.addEventListener("input", update);
+    update();
+    host.classList.add("gb-live");
+  }
+
+  const kinds = { box, latent, guess, words };
   const start = (host, data) => kinds[host.dataset.explorable](host, data);
 
   /* The data of an explorable stand in it, or in a script that comes when it is near. */

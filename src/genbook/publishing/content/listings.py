@@ -2,12 +2,14 @@
 
 A listing says what the prose around it says, so a docstring of more than ``LONG`` lines
 shrinks to its first one. ``:docstring: none`` leaves out the docstrings of a listing
-altogether, ``:docstring: all`` keeps them.
+altogether, ``:docstring: all`` keeps them. Checks of arguments are left out too: no
+page tells of them.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from typing import Any
 
@@ -19,6 +21,7 @@ from sphinx.directives.code import LiteralInclude
 from genbook.publishing.content.page import Directive, Page
 
 LONG = 3
+_DOOR = re.compile(r"_?(check|refuse)_")  # names of functions that return nothing
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -61,7 +64,7 @@ def listing(page: Page, d: Directive) -> list[str]:
 
 
 def shortened(lines: list[str], docstring: str = "") -> list[str]:
-    """Return a listing without what its docstrings explain at length.
+    """Return a listing without checks, and without what docstrings say at length.
 
     Args:
         lines: Lines of Python; they stay as they are if they are no whole statements.
@@ -77,6 +80,9 @@ def shortened(lines: list[str], docstring: str = "") -> list[str]:
     except SyntaxError:
         return lines
     lines = list(lines)
+    for door in sorted(_doors(tree), key=lambda node: -node.lineno):
+        del lines[door.lineno - 1 : door.end_lineno]
+    tree = ast.parse(textwrap.dedent("\n".join(lines)))
     found = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
     for node in sorted(found, key=lambda node: -node.lineno):
         text = node.body[0]
@@ -90,6 +96,27 @@ def shortened(lines: list[str], docstring: str = "") -> list[str]:
         elif last - first > LONG:
             lines[first:last] = [lines[first].rstrip() + lines[last - 1].strip()[-3:]]
     return lines
+
+
+def _doors(tree: ast.Module) -> list[ast.stmt]:
+    """Return the calls that refuse wrong arguments, but for what stands alone."""
+    found: list[ast.stmt] = []
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        doors = [line for line in body if _is_door(line)]
+        if len(doors) < len(body):
+            found += doors
+    return found
+
+
+def _is_door(line: ast.stmt) -> bool:
+    if not isinstance(line, ast.Expr) or not isinstance(line.value, ast.Call):
+        return False
+    called = line.value.func
+    name = getattr(called, "attr", getattr(called, "id", ""))
+    return _DOOR.match(name) is not None
 
 
 class Listing(LiteralInclude):

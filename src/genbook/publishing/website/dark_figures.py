@@ -21,6 +21,7 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from genbook.course._telephone import second_drawing
 from genbook.course.plotting import (
     ACCENT,
     BAD,
@@ -38,7 +39,7 @@ from genbook.publishing.website.linked_figures import (
     linked_figure,
     visit_linked_figure,
 )
-from genbook.publishing.website.panels import panels, windows
+from genbook.publishing.website.panels import panels, whole, windows
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
 _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -128,11 +129,15 @@ class themed_image(nodes.General, nodes.Inline, nodes.Element):
 def visit_themed_image(self: Any, node: nodes.Element) -> None:
     """Write the figure, and its twin when there is one; the style sheet shows one."""
     width, height = node["size"]
-    looks = {"only-light": node["light"], "only-dark": node["dark"]}
-    if node["light"] == node["dark"]:
-        looks = {"": node["light"]}
-    looks = {name: f"{self.builder.imgpath}/{file}" for name, file in looks.items()}
-    whole = " gb-whole" if node["panels"] else ""
+
+    def addresses(light: str, dark: str) -> dict[str, str]:
+        looks = {"": light}
+        if light != dark:
+            looks = {"only-light": light, "only-dark": dark}
+        return {name: f"{self.builder.imgpath}/{file}" for name, file in looks.items()}
+
+    looks = addresses(node["light"], node["dark"])
+    mark = " gb-whole" if node["panels"] else ""
     for name, file in looks.items():
         attributes = {
             "src": file,
@@ -143,11 +148,16 @@ def visit_themed_image(self: Any, node: nodes.Element) -> None:
             "decoding": "async",
         }
         self.body.append(
-            self.emptytag(node, "img", "\n", CLASS=name + whole, **attributes)
+            self.emptytag(node, "img", "\n", CLASS=name + mark, **attributes)
         )
-    if whole:
+    if mark:
         self.body.append(
-            windows(node["panels"], looks, node["size"], node.get("alt", ""))
+            windows(
+                node["panels"],
+                addresses(node["small-light"], node["small-dark"]),
+                node["small-size"],
+                node.get("alt", ""),
+            )
         )
     raise nodes.SkipNode
 
@@ -173,19 +183,31 @@ class DarkTwins(SphinxPostTransform):
         size = svg_size(svg)
         if size is None or "width" in image or "height" in image:
             return
-        ours = any(code.lower() in DARK for code in _HEX.findall(svg))
-        pieces = panels(svg)
+        pieces, second = panels(svg), second_drawing(svg)
         svg = light_shapes(tidy_svg(svg))
         if has_links(svg):
             looks = {"light": svg, "dark": dark_svg(svg), "name": path.stem}
             image.replace_self(linked_figure("", **image.attributes | looks))
             return
-        light = self.write(f"{path.stem}.svg", light_pixels(svg))
-        dark = light
-        if ours:
-            dark = self.write(f"{path.stem}-dark.svg", light_pixels(dark_svg(svg)))
-        kept = {**image.attributes, "light": light, "dark": dark, "size": size}
-        image.replace_self(themed_image("", **kept, panels=pieces))
+        kept = {**image.attributes, "size": size, "panels": pieces}
+        kept["light"], kept["dark"] = self.looks(svg, path.stem)
+        for part in ("light", "dark", "size"):
+            kept[f"small-{part}"] = kept[part]
+        if second:
+            kept["panels"] = panels(second) or [whole(second)]
+            kept["small-size"] = svg_size(second)
+            second = light_shapes(tidy_svg(second))
+            names = self.looks(second, f"{path.stem}-small")
+            kept["small-light"], kept["small-dark"] = names
+        image.replace_self(themed_image("", **kept))
+
+    def looks(self, svg: str, stem: str) -> tuple[str, str]:
+        """Keep a figure for light pages and one for dark pages; return their names."""
+        ours = any(code.lower() in DARK for code in _HEX.findall(svg))
+        light = self.write(f"{stem}.svg", light_pixels(svg))
+        if not ours:
+            return light, light
+        return light, self.write(f"{stem}-dark.svg", light_pixels(dark_svg(svg)))
 
     def write(self, name: str, svg: str) -> str:
         """Keep a figure and have Sphinx copy it to the site's images."""

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _NUMBERS = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
+_VIEW = re.compile(r'\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
 _STEP = re.compile(r"(translate|scale|rotate)\(([^)]*)\)")
 _GLYPH = 64.0  # the width of a usual letter, in hundredths of the size of its font
 _THIN = 0.15  # of the figure's width: what is narrower goes with its neighbour
@@ -80,25 +81,41 @@ def _image(element: ElementTree.Element) -> Iterator[tuple[float, float]]:
     yield from ((x, y), (x + width, y + height))
 
 
-def _points(element: ElementTree.Element) -> Iterator[tuple[float, float]]:
-    """Yield points around what is drawn and not cut at the edge of its axes."""
+def _points(
+    element: ElementTree.Element, edges: dict[str, Box]
+) -> Iterator[tuple[float, float]]:
+    """Yield points around what is drawn; what is cut ends where its axes do."""
     if element.tag == f"{_SVG}image":
         yield from _image(element)
     elif element.get("clip-path"):
-        for image in element.iter(f"{_SVG}image"):
-            yield from _image(image)
+        edge = edges.get(element.get("clip-path", ""))
+        if edge is not None:
+            yield from ((edge.left, edge.top), (edge.right, edge.bottom))
     elif element.tag == f"{_SVG}path":
         yield from _path(element)
     elif element.get("transform"):
         yield from _text(element)
     elif element.tag != f"{_SVG}defs":
         for child in element:
-            yield from _points(child)
+            yield from _points(child, edges)
 
 
-def _around(axes: ElementTree.Element) -> Box | None:
+def _edges(root: ElementTree.Element) -> dict[str, Box]:
+    """Return the rectangles at which parts of a figure are cut, by reference."""
+    found = {}
+    for clip in root.iter(f"{_SVG}clipPath"):
+        for rect in clip.iter(f"{_SVG}rect"):
+            x, y, width, height = (
+                float(rect.get(name, "0")) for name in ("x", "y", "width", "height")
+            )
+            box = Box(x, y, x + width, y + height)
+            found[f"url(#{clip.get('id')})"] = box
+    return found
+
+
+def _around(axes: ElementTree.Element, edges: dict[str, Box]) -> Box | None:
     """Return the box around all that belongs to some axes."""
-    points = list(_points(axes))
+    points = list(_points(axes, edges))
     if not points:
         return None
     xs, ys = zip(*points, strict=True)
@@ -150,7 +167,8 @@ def panels(svg: str) -> list[Box]:
     groups = [g for g in figure if g.get("id") != "patch_1"]
     if not all(g.get("id", "").startswith("axes_") for g in groups):
         return []  # something stands across the panels
-    boxes = [box for box in map(_around, groups) if box is not None]
+    edges = _edges(root)
+    boxes = [box for group in groups if (box := _around(group, edges)) is not None]
     pieces = []
     for top, bottom in _widest(_parts([(b.top, b.bottom) for b in boxes]), view[3]):
         inside = [b for b in boxes if top <= (b.top + b.bottom) / 2 <= bottom]
@@ -159,6 +177,19 @@ def panels(svg: str) -> list[Box]:
             pieces.append(Box(left, top, right, bottom))
     wide = all(piece.width == view[2] for piece in pieces)
     return [] if wide else pieces
+
+
+def whole(svg: str) -> Box:
+    """Return the box around a figure.
+
+    Example:
+        >>> whole('<svg viewBox="0 0 360 180">').width
+        360.0
+    """
+    found = _VIEW.search(svg)
+    if found is None:
+        raise ValueError("svg must have a viewBox, got none")
+    return Box(0.0, 0.0, float(found[1]), float(found[2]))
 
 
 def _widest(spans: list[Span], end: float) -> list[Span]:

@@ -1,0 +1,1 @@
+"""Models at work: tuning, serving, audits, and the way to other machines."""
