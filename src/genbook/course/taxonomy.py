@@ -40,14 +40,17 @@ from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.masked import MaskedDiffusion
+from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.mixture_of_autoencoders import (
     MixtureOfAutoencoders,
 )
 from genbook.models.representation.pca import PCA
+from genbook.models.representation.places import PlaceAutoencoder
 from genbook.models.variational.vae import VAE
 
 TRACTABLE = "explicit, tractable"
@@ -263,6 +266,34 @@ MEMBERS: tuple[Member, ...] = (
         2023,
         "Lipman et al. 2023",
         "the velocity from noise to data along straight lines",
+    ),
+    Member(
+        PlaceAutoencoder,
+        "families/text-to-image",
+        2022,
+        "Rombach et al. 2022",
+        "a short code for each place of a picture",
+    ),
+    Member(
+        CaptionedFlow,
+        "families/text-to-image",
+        2023,
+        "Lipman et al. 2023; Peebles and Xie 2023",
+        "flow matching that reads a caption",
+    ),
+    Member(
+        TextToImage,
+        "families/text-to-image",
+        2022,
+        "Rombach et al. 2022",
+        "a flow of codes given a caption, and a decoder",
+    ),
+    Member(
+        ContrastivePair,
+        "families/text-to-image",
+        2021,
+        "Radford et al. 2021",
+        "two encoders; what belongs together lies near",
     ),
     Member(
         GAN,

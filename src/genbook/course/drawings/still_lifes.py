@@ -44,8 +44,9 @@ def captioned_pictures(
     if len(texts) != len(x):
         raise ValueError(f"texts must be {len(x)}, one a picture, got {len(texts)}")
     rows = -(-len(x) // columns)
-    fig, grid = plotting.subplots(rows, columns, height=1.05 * rows)
-    axes = [ax for row in grid for ax in row] if rows > 1 else [*grid]
+    fig, grid = plotting.subplots(rows, columns, height=1.05 * rows, squeeze=False)
+    fig.set_layout_engine("none")  # texts below would push the pictures apart
+    axes = [ax for row in grid for ax in row]
     for ax in axes:
         ax.set_axis_off()
     for ax, picture, text in zip(axes, x, texts, strict=False):

@@ -27,7 +27,7 @@ _MOST = 1_000_000
 
 
 def scene_reader(
-    data: StillLifes, *, width: int = 12, steps: int = 350, seed: int = 0
+    data: StillLifes, *, width: int = 12, steps: int = 300, seed: int = 0
 ) -> SceneReader:
     """Train a reader of still lifes on rendered pictures.
 
@@ -66,7 +66,7 @@ def scene_reader(
 
 
 def picture_code(
-    x: Tensor, *, latent_dim: int = 16, steps: int = 1000, seed: int = 0
+    x: Tensor, *, latent_dim: int = 16, steps: int = 800, seed: int = 0
 ) -> tuple[PlaceAutoencoder, History]:
     """Train an autoencoder of pictures, from their principal components on.
 
