@@ -157,6 +157,8 @@ def test_numbers_that_the_model_cannot_draw_are_no_answer(ask, offers) -> None:
 
 class Parrot:
     def answer(self, question: str, passage: str | None) -> str | None:
+        if question == "mute":
+            raise ValueError("passage must be given")
         return passage and f"{question} {passage}"
 
 
@@ -167,6 +169,8 @@ def test_the_desk_answers_and_feedback_becomes_pairs(ask) -> None:
     answer = service.post("/v1/answers", question).json()["answer"]
     assert answer == "who? me"
     assert service.post("/v1/answers", {"question": "who?"}).json() == {"answer": None}
+    mute = service.post("/v1/answers", {"question": "mute"})
+    assert (mute.status_code, mute.json()["error"]) == (422, "passage must be given")
     said = {"model": "desk", "prompt": "who?", "answer": answer, "verdict": "bad"}
     found = service.post("/v1/feedback", said | {"better": "you"})
     assert (found.status_code, found.json()) == (201, {"id": 1})

@@ -69,7 +69,10 @@ class Service:
         what, name = key
         if what == "answers":
             assert self.desk is not None
-            return [self.desk.answer(*item) for item in items]
+            try:
+                return [self.desk.answer(*item) for item in items]
+            except ValueError as error:  # such as a passage that is wanted
+                raise HTTPException(422, str(error)[:300]) from None
         model: Any = self.offers[name].model
         if what == "log_prob":
             return [self._log_prob(name, model, *item) for item in items]
