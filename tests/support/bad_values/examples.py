@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.pretrained import load_pretrained, save_pretrained
 from genbook.course.recipes import adversarial, autoregressive, bridges, language
 from genbook.course.surroundings import file_digest
-from genbook.data import digits, tokens, toy, toy_mixtures, world
+from genbook.data import digits, tokenisers, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
 from genbook.data.still_life.captions import still_life
 from genbook.data.still_life.grammar import Grammar
+from genbook.data.still_life.pictures import sample_still_lifes
 from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.convolutional import ConvolutionalClassifier
 from genbook.discriminative.image_classifier import ImageClassifier
+from genbook.discriminative.scenes import SceneReader
 from genbook.explorables.box import explore_box
 from genbook.explorables.guess import explore_guess
 from genbook.metrics import nats_above_entropy
@@ -46,14 +49,19 @@ from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.diffusion.schedules import Cosine, LinearBeta, Straight
+from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.networks.attention import Past
+from genbook.models.networks.dit import DiT
+from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.representation.pca import PCA
 from genbook.models.variational.vae import VAE
+from genbook.practice.reader import Reader
+from genbook.practice.serving.feedback import FeedbackStore
 from genbook.reinforcement import q_learning
 from genbook.reinforcement.bandit import ClassificationBandit
 from genbook.training.checkpoint import load, save
@@ -341,6 +349,38 @@ def texts() -> None:
     masked.elbo(rows, generator=seeded())
     masked.loss(rows, generator=seeded())
     masked.sample(2, steps=2, temperature=1.0, generator=seeded())
+    pieces = tokenisers.BytePairs(["low lower lowest"], merges=2)
+    pieces.decode([0, 1])
+    tokenisers.Characters(["low lower"]).decode([0, 1])
+    desk = Reader(100, 20, width=8, depth=1, heads=2)
+    rows = torch.arange(40).reshape(2, 20)
+    desk.log_prob(rows)
+    desk.logits(rows, [Past()])
+    desk.sample(2, prompt=[0, 1], temperature=1.0, generator=seeded())
+    desk.token_log_probs(rows)
+
+
+def pictures() -> None:
+    """Pictures of still lifes, and models that draw them from captions."""
+    seen = sample_still_lifes(2, generator=seeded())
+    SceneReader(2).eval().accuracy(seen.x, seen.scenes)
+    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
+    net = DiT((3, 4), WordEncoder(9, 6, width=8), width=16, depth=1)
+    z, t = torch.randn(2, 3, 4, generator=seeded()), torch.tensor([0.5, 0.7])
+    net.looks(z, t, y)
+    flow = CaptionedFlow(net, draws=1, steps=2)
+    flow.encode(z, y, steps=2, method="heun")
+    how: dict[str, Any] = {"divergence": "hutchinson", "probes": 1}
+    flow.log_prob(z, y, steps=2, method="rk4", **how, generator=seeded())
+    flow.predict_x0_eps(z, z, t)
+    flow.velocity(z, t, y, guidance=1.0)
+    model = TextToImage(9, 6, components=20, words_width=8, width=8, depth=1)
+    model.loss(seen.x, y, generator=seeded())
+    back: dict[str, Any] = {"guidance": 2.0, "steps": 2}
+    model.edit(seen.x, y, strength=0.5, **back, generator=seeded())
+    model.bridge(seen.x, y, y, **back)
+    store = FeedbackStore(":memory:")
+    store.forget(3, date(2026, 1, 1))
 
 
 def recipes() -> None:
@@ -402,5 +442,5 @@ def figures() -> None:
 
 ALL: list[Callable[[], object]] = [
     *(closed_forms, networks, codes, paths, energies, known_densities),
-    *(folders, labels, loop, texts, recipes, figures),
+    *(folders, labels, loop, texts, pictures, recipes, figures),
 ]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
+from genbook._looking import may_look
 from genbook._validate import check_count, check_integers
 
 #: No layer may be wider.
@@ -48,7 +49,7 @@ class WordEncoder(nn.Module):
         heads: int = 4,
     ) -> None:
         super().__init__()
-        vocabulary = check_count(vocabulary, "vocabulary", 2, 1_000_000)
+        self.vocabulary = check_count(vocabulary, "vocabulary", 2, 1_000_000)
         length = check_count(length, "length", 1, 65_536)
         width = check_count(width, "width", 1, MOST_WIDTH)
         blocks = check_count(blocks, "blocks", 0, 100)
@@ -56,13 +57,13 @@ class WordEncoder(nn.Module):
         if width % self.heads:
             raise ValueError(f"heads must divide width {width}, got {heads}")
         self.config = {
-            "vocabulary": vocabulary,
+            "vocabulary": self.vocabulary,
             "length": length,
             "width": width,
             "blocks": blocks,
             "heads": self.heads,
         }
-        self.token = nn.Embedding(vocabulary, width)
+        self.token = nn.Embedding(self.vocabulary, width)
         nn.init.normal_(self.token.weight, std=0.5)
         self.place = nn.Parameter(0.3 * torch.randn(length, width))
         self.near = nn.Conv1d(width, width, 5, padding=2)
@@ -78,13 +79,9 @@ class WordEncoder(nn.Module):
 
         Raises:
             TypeError: If ``y`` is not a tensor of whole numbers.
-            ValueError: If its shape is another.
+            ValueError: If its shape is another, or a token out of range.
         """
-        check_integers(y, "y")
-        if y.ndim != 2 or y.shape[1] > len(self.place):
-            raise ValueError(
-                f"y must be (n, at most {len(self.place)}), got {tuple(y.shape)}"
-            )
+        y = self.check_captions(y)
         there = y > 0
         h = self.token(y) + self.place[: y.shape[1]]
         h = h * there[..., None]  # or a neighbour would hear of the padding
@@ -92,6 +89,33 @@ class WordEncoder(nn.Module):
         for block in self.blocks:
             h = block(h, there)
         return self.norm(h), there
+
+    def check_captions(self, y: Tensor, name: str = "y") -> Tensor:
+        """Return captions in ``torch.int64``, if they are captions.
+
+        Args:
+            y: Captions, ``(n, T)``, of at most ``length`` tokens.
+            name: The argument's name, for the message.
+
+        Raises:
+            TypeError: If it is not a tensor of whole numbers.
+            ValueError: If its shape is another, or a token out of range.
+
+        Example:
+            >>> WordEncoder(9, 6, width=8).check_captions(torch.tensor([[1, 2, 0]]))
+            tensor([[1, 2, 0]])
+        """
+        y, most = check_integers(y, name, "tokens"), len(self.place)
+        if y.ndim != 2 or y.shape[1] > most:
+            raise ValueError(
+                f"{name} must be (n, at most {most}), got {tuple(y.shape)}"
+            )
+        if y.numel() and may_look() and not 0 <= y.min() <= y.max() < self.vocabulary:
+            raise ValueError(
+                f"{name} must hold tokens 0 to {self.vocabulary - 1}, got "
+                f"{int(y.min())} to {int(y.max())}"
+            )
+        return y
 
 
 class _Block(nn.Module):

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from genbook._validate import check_count, check_sizes, check_tensor
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_positive,
+    check_sizes,
+    check_tensor,
+)
 from genbook.models.base import Model
 from genbook.models.networks.mlp import mlp
 from genbook.models.networks.words import WordEncoder
@@ -33,7 +39,8 @@ class ContrastivePair(Model):
         event_shape: The shape of a picture, or of its code.
         width: The width of the hidden layers, at most 65,536.
         dim: The length of the points, at most 65,536.
-        noise: The standard deviation of noise that is added to pictures in training.
+        noise: The standard deviation of noise that is added to pictures in training, at
+            most 1,000.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -65,7 +72,7 @@ class ContrastivePair(Model):
         self.event_shape = check_sizes(event_shape, "event_shape")
         width = check_count(width, "width", 1, _MOST)
         dim = check_count(dim, "dim", 1, _MOST)
-        self.noise = float(noise)
+        self.noise = check_positive(noise, "noise", zero=True, maximum=1000)
         self.config = {
             "words": words.config,
             "event_shape": list(self.event_shape),
@@ -84,7 +91,12 @@ class ContrastivePair(Model):
 
         Args:
             y: Captions, ``(m, length)``.
+
+        Raises:
+            TypeError: If it is not a tensor of whole numbers.
+            ValueError: If its shape is another, or a token out of range.
         """
+        y = self.words.check_captions(y)
         longest = max(int((y > 0).any(0).sum()), 1)
         words, there = self.words(y[:, :longest])
         share = there / there.sum(1, keepdim=True)
@@ -122,11 +134,20 @@ class ContrastivePair(Model):
             x: Pictures or codes, ``(n, *event_shape)``.
             y: Their captions, ``(n, length)``.
             generator: The source of noise.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, or there is not one caption a picture.
         """
         self._check_x(x, allow_empty=False)
         check_tensor(x, "x")
+        check_generator(generator)
         if y is None:
             raise ValueError("y must be captions, (n, length), got None")
+        if len(self.words.check_captions(y)) != len(x):
+            raise ValueError(
+                f"y must be {len(x)} captions, one a picture, got {len(y)}"
+            )
         x = x + self.noise * self._normal(*x.shape, generator=generator)
         s = self.log_scale.exp().clamp(max=100) * self.captions(y) @ self.pictures(x).T
         own = torch.arange(len(x), device=x.device)
