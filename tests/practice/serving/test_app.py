@@ -28,7 +28,7 @@ def test_samples_are_those_that_the_model_draws_for_the_seed(ask, plain) -> None
 
 
 def test_a_crowd_gets_what_each_gets_alone(offers) -> None:
-    from httpx import ASGITransport, AsyncClient
+    from httpx2 import ASGITransport, AsyncClient
 
     wishes = [
         {"model": name, "seed": seed, "n": 1 + seed % 2}

@@ -55,5 +55,6 @@ def captioned_pictures(
         ax.text(
             0, 1.03 * x.shape[2], "\n".join(lines), fontsize=6, va="top", linespacing=1
         )
-    fig.subplots_adjust(0.01, 0.08, 0.99, 0.99, 0.06, 0.35)
+    sides = {"left": 0.01, "bottom": 0.08, "right": 0.99, "top": 0.99}
+    grid[0, 0].get_gridspec().update(**sides, wspace=0.06, hspace=0.35)
     return axes[: len(x)]
