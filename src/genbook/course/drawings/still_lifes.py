@@ -55,6 +55,7 @@ def captioned_pictures(
         ax.text(
             0, 1.03 * x.shape[2], "\n".join(lines), fontsize=6, va="top", linespacing=1
         )
-    sides = {"left": 0.01, "bottom": 0.08, "right": 0.99, "top": 0.99}
+    low = 0.32 / (1.05 * rows)  # room for the last texts
+    sides = {"left": 0.01, "bottom": low, "right": 0.99, "top": 0.99}
     grid[0, 0].get_gridspec().update(**sides, wspace=0.06, hspace=0.35)
     return axes[: len(x)]
