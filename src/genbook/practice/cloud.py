@@ -65,7 +65,7 @@ def pack(weights: str | os.PathLike[str], archive: str | os.PathLike[str]) -> in
     The same weights give the same bytes: no date, no owner.
 
     Args:
-        weights: A file in safetensors, see :func:`genbook.training.save`.
+        weights: A file in safetensors, see :func:`~genbook.training.checkpoint.save`.
         archive: The file to write; its folder must exist.
 
     Returns:

@@ -27,10 +27,10 @@ class Group:
     """Things of one kind, as a caption names them.
 
     Attributes:
-        kind: One of :data:`KINDS`.
+        kind: One of ``KINDS``.
         count: One, two or three; ``None`` for "some", two or three.
-        colour: One of :data:`COLOURS`, or ``None``.
-        size: One of :data:`SIZES`, or ``None``.
+        colour: One of ``COLOURS``, or ``None``.
+        size: One of ``SIZES``, or ``None``.
 
     Raises:
         TypeError: If ``count`` is not an integer.
@@ -66,9 +66,9 @@ class Meaning:
     Attributes:
         groups: One to three groups, the one that the sentence is about first.
         relation: Where the first group stands, seen from the others: one of
-            :data:`RELATIONS`; ``None`` where there is one group alone.
-        cloth: What they stand on, one of :data:`CLOTHS`, or ``None``.
-        light: One of :data:`LIGHTS`, or ``None``.
+            ``RELATIONS``; ``None`` where there is one group alone.
+        cloth: What they stand on, one of ``CLOTHS``, or ``None``.
+        light: One of ``LIGHTS``, or ``None``.
 
     Raises:
         TypeError: If ``groups`` holds anything else.
