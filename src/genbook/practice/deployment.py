@@ -67,7 +67,7 @@ class Deployment:
         self._client = {service: client(service, region) for service in services}
 
     def store(self, archive: str | os.PathLike[str]) -> str:
-        """Put the archive of :func:`~genbook.practice.cloud.pack` into a store of its own.
+        """Put an archive of weights into a store of its own.
 
         The store is closed to the public, keeps every version and encrypts it.
 

@@ -128,7 +128,7 @@ def extract(
         stand before it.
 
     Raises:
-        TypeError: If ``model`` is no :class:`~genbook.models.autoregressive.transformer.Transformer`, or tokens are no integers.
+        TypeError: If ``model`` is no ``Transformer``, or tokens are no integers.
         ValueError: If a token is unknown, the alphabet has one twice, the secret is
             not made of it, there are too many candidates, or all is too long.
 
