@@ -8,7 +8,7 @@ uncovered token by token, the chain rule gives a bound,
 .. math::
 
     \log p_\theta(\mathbf w) \ge \mathbb E_{k, H} \Bigl[ \frac{L}{k}
-    \sum_{i \in H} \log p_\theta(w_i \mid \mathbf w_{\setminus H}) \Bigr],
+    \sum_{i \in H} \log p_\theta(w_i \mid \mathbf w_{-H}) \Bigr],
 
 where :math:`H` are the :math:`k` hidden places. The same bound comes of a diffusion in
 continuous time that hides each token on its own at time :math:`t`, weighed by
