@@ -7,6 +7,7 @@ nothing behind it ever waits for a caller.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import time
@@ -174,6 +175,8 @@ class Guard:
         )
 
 
+DRAINED = 4 << 20  # bytes of a body too large that are still read, and thrown away
+DRAINING = 2.0  # for so many seconds at most
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -186,6 +189,8 @@ async def _whole_body(
     )
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limits.body_bytes:
+        if length.isdigit() and int(length[:20]) <= DRAINED:
+            await _drain(receive)
         raise large
     body, more = b"", True
     try:
@@ -202,6 +207,15 @@ async def _whole_body(
         slow = f"a body may take {limits.body_seconds:g} s to arrive"
         raise Refused(408, slow, connection="close") from None
     return body
+
+
+async def _drain(receive: Any) -> None:
+    """Read what is thrown away, or who still sends it would not hear the answer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAINING):
+            message = await receive()
+            while message.get("more_body", False):
+                message = await receive()
 
 
 async def _refuse(send: Any, refused: Refused, request_id: str) -> None:
