@@ -373,6 +373,7 @@ class Streams:
             "graph": self.inside,
             "get_sync_debug_mode": lambda: self.mode,
             "set_sync_debug_mode": self.set_mode,
+            "synchronize": lambda device: self.log.append("all wait"),
         }
         for name, value in fake.items():
             monkeypatch.setattr(torch.cuda, name, value)
@@ -401,7 +402,7 @@ def test_the_order_in_which_a_step_is_recorded(monkeypatch: pytest.MonkeyPatch) 
     launch = _capture._recorded(step)
     assert streams.log == [
         *(*WARM, "out", "here waits for aside"),
-        *("register", "in Graph", "step unseen", "out"),
+        *("register", "in Graph", "step unseen", "out", "all wait"),
     ]
     launch()
     assert streams.log[-1] == "replay"
@@ -455,6 +456,35 @@ def test_a_run_on_a_gpu_goes_on_to_the_same_bits(
     check_resume(lambda: there(name)[0], x, run, path, 57, monkeypatch, y)
     with pytest.raises(ValueError, match=r"another run: .*capture"):
         fit(there(name)[0], x, y, **run | {"capture": not capture}, checkpoint=path)
+
+
+class Slow(Noisy):
+    """A model whose recorded step takes half a second before it rolls its dice."""
+
+    def loss(self, *args: Any, **more: Any) -> Tensor:
+        if torch.cuda.is_current_stream_capturing():
+            torch.cuda._sleep(10**9)
+        return super().loss(*args, **more)
+
+
+class Late(torch.cuda.CUDAGraph):
+    """A recording on a stream that is busy, so that it sets the dice to 0 late."""
+
+    def capture_begin(self, *args: Any, **more: Any) -> None:
+        torch.cuda._sleep(5 * 10**8)
+        super().capture_begin(*args, **more)
+
+
+@on_a_gpu
+def test_the_first_launch_waits_for_the_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, x = RUN | {"steps": 3, "capture": True}, points().cuda()
+    usual = fit(first := Slow().cuda(), x, **run)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Late)
+    late = fit(second := Slow().cuda(), x, **run)
+    assert late.loss == usual.loss
+    assert torch.equal(weights(first), weights(second))
 
 
 @on_a_gpu

@@ -90,6 +90,7 @@ def descend_captured(model: Model, state: TrainState) -> None:
             state.on_step(k + 1)
     finally:
         state.optimiser.zero_grad()  # gradients lie in the memory of the graph
+        take = step  # and the traceback of an error would keep the graph
 
 
 def _write(state: TrainState, unread: Tensor, rates: list[float]) -> None:
@@ -110,6 +111,11 @@ def _recorded(step: Step) -> Callable[[], None]:
     Libraries set themselves up at their first calls, which cannot be recorded: so a few
     steps are taken before, on a stream of their own, and undone. The last of them stops
     with an error where it would wait for the GPU.
+
+    Recording sets the generators' places in the memory to 0, on a stream of its own. A
+    launch sets them to where the generators are, on the stream of the run, which does
+    not wait for the other: on a busy GPU the 0 may come last, and the first launch
+    draws again what the first step drew. So the run waits once for all streams.
     """
     model, state, device = step.model, step.state, step.x.device
     aside, here = torch.cuda.Stream(device), torch.cuda.current_stream(device)
@@ -131,6 +137,7 @@ def _recorded(step: Step) -> Callable[[], None]:
             step()
     except RuntimeError as error:
         raise RuntimeError(f"{_refusal(model)}: {error}") from error
+    torch.cuda.synchronize(device)
     return graph.replay
 
 
