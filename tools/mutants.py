@@ -35,7 +35,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
 HARMLESS = ROOT / "tools" / "harmless.toml"
 PARTS = ("models", "metrics", "training")
 LIMIT = 60  # seconds of processor time for the tests of a mutant
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATTERY = "test_common"  # tests of all models: the last line, not a module's own
 
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
@@ -271,7 +272,8 @@ class Server:
 @contextmanager
 def server(package: Path) -> Iterator[Server]:
     """Start the fork server, and stop it in the end."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    one = dict.fromkeys(THREADS, "1")  # a fork beside other threads may never go on
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | one
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, SERVER], env=environment, stdin=pipe, stdout=pipe, text=True
@@ -294,6 +296,8 @@ def hunt(
     known: Sequence[Mutant] = (),
 ) -> Iterator[Result]:
     """Run the tests against each mutant, once they pass without one.
+
+    Results come as they are there: one that takes long holds up none that does not.
 
     Args:
         package: The folder of the package.
@@ -332,7 +336,8 @@ def hunt(
         for _ in range(jobs):
             free.put(stack.enter_context(server(package)))
         pool = stack.enter_context(ThreadPoolExecutor(2 * jobs))
-        yield from pool.map(judge, sampled)
+        for done in as_completed([pool.submit(judge, m) for m in sampled]):
+            yield done.result()
 
 
 # --- what is known, and what is written -----------------------------------------------

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from doors import check_limits
 from genbook.metrics.posterior import aggregated_posterior
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.variational.closed_form import linear_vae
@@ -84,3 +85,14 @@ def test_information_of_codes_that_overlap_and_differ_in_width() -> None:
     mixture = codes.log_prob(z[..., None]).logsumexp(-1) - math.log(400)
     information = (codes.log_prob(z) - mixture).mean().item()
     assert found.mutual_information == pytest.approx(information, abs=0.08)
+
+
+def test_shuffles_are_counted() -> None:
+    model, x = VAE((2,)), torch.randn(6, 2, generator=seeded(0))
+    check_limits(
+        lambda permutations: aggregated_posterior(model, x, permutations=permutations),
+        permutations=1,
+    )
+    for bad in (2.5, "many", None):
+        with pytest.raises(TypeError, match=r"^permutations must be an integer"):
+            aggregated_posterior(model, x, permutations=bad)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from genbook.models.gaussians import (
     from_tril,
@@ -13,6 +14,7 @@ from genbook.models.gaussians import (
     gaussian_log_prob,
     to_tril,
 )
+from seeding import seeded
 
 ROW, EYE = torch.zeros(3, 2), torch.eye(2)
 
@@ -50,3 +52,20 @@ def test_what_is_no_number_stays_so() -> None:
     assert gaussian_kl(lost, ROW).isnan().all()
     assert gaussian_log_prob(ROW, lost, ROW).isnan().all()
     assert to_tril(EYE * torch.nan).isnan().any()
+
+
+def test_divergence_and_density_are_those_of_torch() -> None:
+    x, mu, log_scale = torch.randn(3, 5, 2, generator=seeded(0)).double()
+    there = Normal(mu, log_scale.exp())
+    here = Normal(torch.zeros(2).double(), torch.ones(2).double())
+    assert torch.allclose(gaussian_kl(mu, log_scale), kl_divergence(there, here).sum(1))
+    assert torch.allclose(gaussian_log_prob(x, mu, log_scale), there.log_prob(x).sum(1))
+
+
+def test_triangles_come_back() -> None:
+    raw = torch.randn(4, 3, 3, generator=seeded(1)).double()
+    tril = to_tril(raw)
+    assert torch.equal(tril, tril.tril())
+    assert (tril.diagonal(dim1=-2, dim2=-1) > 0).all()
+    assert torch.allclose(from_tril(tril), raw.tril())
+    assert torch.allclose(to_tril(from_tril(tril)), tril)

@@ -344,3 +344,13 @@ def test_load_names_both_arguments(tmp_path: Path) -> None:
     other.config = {}
     with pytest.raises(ValueError, match="got others: width is 8 there and None here"):
         load(other, path)
+
+
+@pytest.mark.parametrize("stop_at", [8, 23])
+def test_resume_of_an_average_is_exact(tmp_path: Path, stop_at: int) -> None:
+    run = RUN | {"ema": 0.9, "x_val": points(20)}
+    history = fit(whole := Noisy(), points(), **run)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Noisy(stop_at=stop_at), points(), **run, checkpoint=tmp_path / "run")
+    again = fit(model := Noisy(), points(), **run, checkpoint=tmp_path / "run")
+    check_same(model, again, (weights(whole), history))

@@ -254,3 +254,13 @@ def test_counts_have_limits() -> None:
         frequencies=0,
         classes=0,
     )
+
+
+def test_a_masked_layer_names_what_it_refuses() -> None:
+    layer = MaskedLinear(torch.arange(3), torch.arange(3))
+    for bad in (torch.ones(4, 2), torch.ones(3)):
+        with pytest.raises(ValueError, match=r"x must be \(n, 3\)"):
+            layer(bad)
+    with pytest.raises(TypeError, match=r"x must be torch\.float32"):
+        layer(torch.ones(4, 3).double())
+    assert layer(torch.ones(0, 3)).shape == (0, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,6 +39,11 @@ def test_z_order_is_a_permutation(n: int, dim: int, seed: int) -> None:
     assert order.sort().values.equal(torch.arange(n))
 
 
+def test_z_order_on_a_line_is_the_order() -> None:
+    x = points(1000, 1)
+    assert torch.equal(x[z_order(x)], x.sort(dim=0).values)
+
+
 def test_z_order_brings_neighbours_together() -> None:
     x = torch.rand(4096, 2, generator=seeded(0))
     jump = x[z_order(x)].diff(dim=0).norm(dim=1).mean()
@@ -59,3 +66,11 @@ def test_z_order_takes_the_bits_in_turn(dim: int, coarse: bool) -> None:
     ]
     wanted = sorted(range(40), key=code.__getitem__)
     assert z_order(x.double() / top).tolist() == wanted
+
+
+def test_many_points_that_are_each_nothing_count_together() -> None:
+    """Of 64 points here and thousands afar, each of which adds 1e-9 of one here."""
+    far = math.sqrt(2 * math.log(1e9))
+    x = torch.cat([torch.zeros(64, 1), torch.full((12_800, 1), far)]).double()
+    got = gaussian_kernel_logsumexp(torch.zeros(1, 1).double(), x)
+    assert got.item() == pytest.approx(math.log(64 + 12_800e-9), abs=1e-10)

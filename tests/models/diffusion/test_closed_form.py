@@ -117,3 +117,16 @@ def test_mixture_velocity_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     mixture = GaussianMixture(2, 2)
     check_function_doors(mixture_velocity, mixture=mixture, x=x, t=torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_symmetry_is_asked_in_any_unit(unit: float) -> None:
+    skew = COVARIANCES.clone()
+    for share, refused in ((1e-5, False), (1e-3, True)):
+        skew[0, 0, 1] = COVARIANCES[0, 0, 1] + share * COVARIANCES.abs().max()
+        given = GOOD | {"covariances": unit * skew}
+        if refused:
+            with pytest.raises(ValueError, match="covariances must be symmetric"):
+                GaussianMixtureVelocity(**given)
+        else:
+            GaussianMixtureVelocity(**given)

@@ -197,3 +197,12 @@ class Known(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
         return self.x
+
+
+def test_there_is_no_score_where_there_is_no_noise() -> None:
+    model, x = Diffusion((2,), width=8, depth=1), torch.zeros(3, 2)
+    with pytest.raises(ValueError, match="t must be above 0, where there is no noise"):
+        model.score(x, torch.tensor(0.0))
+    with pytest.raises(ValueError, match="t must be above 0"):
+        model.score(x, torch.tensor([0.5, 0.0, 1.0]))
+    assert model.score(x, torch.tensor(1e-3)).isfinite().all()

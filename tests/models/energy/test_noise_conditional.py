@@ -176,3 +176,12 @@ def test_the_network_sees_the_place_of_a_noise_between_the_first_and_the_last() 
     model.energy(x[:3], sigma)
     place = seen[0][:, 2]  # after the two coordinates
     assert torch.allclose(place, torch.tensor([1.0, 0.5, 0.0]), atol=1e-5)
+
+
+def test_draws_and_steps_have_limits() -> None:
+    check_limits(
+        lambda **n: MODEL.sample(**{"n": 1, "langevin_steps": 1} | n),
+        {"n": 10_000_000, "langevin_steps": 1_000_000},
+        n=0,
+        langevin_steps=0,
+    )

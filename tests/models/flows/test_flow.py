@@ -11,6 +11,7 @@ from torch import Tensor
 
 from doors import check_doors, check_limits
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.transforms import ActNorm
 from genbook.training import fit
 from seeding import seeded
 
@@ -229,3 +230,19 @@ def test_counts_have_limits() -> None:
         classes=0,
         bins=2,
     )
+
+
+@pytest.mark.parametrize("kind", ["spline", "affine"])
+def test_every_standardisation_is_set_by_the_first_batch(kind: str) -> None:
+    x = torch.randn(500, 3, generator=seeded(1)).cumsum(1)  # matrices mix what varies
+    model = Flow(3, kind=kind, hidden=(4,)).train()  # alike, and change how much
+    outputs: list[Tensor] = []
+    norms = [t for t in model.transforms if isinstance(t, ActNorm)]
+    model.loss(x)
+    for t in norms:
+        t.register_forward_hook(lambda module, given, out: outputs.append(out[0]))
+    model.loss(x)
+    assert len(outputs) == len(norms) > 1
+    for out in outputs:
+        assert torch.allclose(out.mean(0), torch.zeros(3), atol=1e-4)
+        assert torch.allclose(out.std(0), torch.ones(3), atol=2e-3)

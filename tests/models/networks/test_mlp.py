@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genbook.models.networks.mlp import fourier_features, mlp
+from seeding import seeded
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,26 @@ def test_nan_comes_out_again_and_endless_noise_leaves_no_wave() -> None:
     assert found[0].isfinite().all()
     assert found[1].isnan().all()
     assert found[2].abs().tolist()[1:] == pytest.approx([0, 0, 0, 0], abs=1e-12)
+
+
+def test_each_wave_is_twice_as_quick_as_the_one_before() -> None:
+    x = torch.tensor([[0.3, -1.2], [2.0, 0.1]]).double()
+    found = fourier_features(x, 3, 0.7)
+    for row, point in zip(found.tolist(), x.tolist(), strict=True):
+        angles = [0.7 * 2**k * v for v in point for k in range(3)]
+        waves = [*map(math.sin, angles), *map(math.cos, angles)]
+        assert row == pytest.approx([*point, *waves])
+    assert torch.equal(fourier_features(x, 0), x)
+    assert found.dtype == torch.float64
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_noise_makes_a_wave_as_small_as_its_mean(shared: bool) -> None:
+    x, noise = torch.tensor([[0.4], [-0.9]]).double(), torch.tensor([0.5, 0.2]).double()
+    noise = noise[:1] if shared else noise
+    found = fourier_features(x, 3, 1.5, noise=noise)
+    eps = torch.randn(20_000, 1, 1, generator=seeded(0), dtype=torch.float64)
+    noisy = (x + noise[:, None] * eps).reshape(-1, 1)
+    mean = fourier_features(noisy, 3, 1.5).unflatten(0, (-1, 2)).mean(0)
+    assert torch.equal(found[:, :1], x)
+    assert torch.allclose(found[:, 1:], mean[:, 1:], atol=0.025)  # 0.7 / 20000**0.5 * 5

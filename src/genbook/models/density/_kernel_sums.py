@@ -161,7 +161,7 @@ def z_order(x: Tensor) -> Tensor:
         tensor([0, 2, 1])
     """
     dims = min(x.shape[1], 31)
-    bits = 62 // dims
+    bits = min(62 // dims, 52)  # more digits than float64 has would carry over
     low, high = x.amin(dim=0), x.amax(dim=0)
     unit = (x - low) / (high - low).clamp(min=torch.finfo(x.dtype).tiny)
     whole = (unit[:, :dims].double() * (2**bits - 1)).long()
