@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import torch
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.metrics import (
     memorisation_power,
     nearest_neighbour_memorisation,
@@ -185,4 +185,14 @@ def test_memorisation_power_names_what_it_refuses() -> None:
         repetitions=1,
         permutations=2,
         generator=seeded(1),
+    )
+
+
+def test_one_shuffle_is_taken() -> None:
+    x = torch.randn(9, 2, generator=seeded(0))
+    check_limits(
+        lambda permutations: nearest_neighbour_memorisation(
+            x[:3], x[3:6], x[6:], permutations=permutations
+        ),
+        permutations=1,
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.metrics import (
     NoiseFloor,
     energy_distance,
@@ -124,3 +124,10 @@ def test_noise_floor_names_what_it_refuses() -> None:
     check_function_doors(
         noise_floor, real=x, metric=lambda a, b: 1.0, n=2, splits=2, generator=seeded(1)
     )
+
+
+def test_a_row_and_two_halves_are_enough() -> None:
+    x = torch.randn(6, 2, generator=seeded(0))
+    good = {"n": 2, "splits": 2}
+    difference = lambda a, b: (a.mean() - b.mean()).abs().item()  # noqa: E731
+    check_limits(lambda **k: noise_floor(x, difference, **good | k), n=1, splits=2)

@@ -12,7 +12,7 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.metrics import (
     classifier_two_sample_test,
     energy_distance,
@@ -284,4 +284,18 @@ def test_classifier_two_sample_test_names_what_it_refuses() -> None:
     x = torch.randn(40, 2, generator=seeded(0))
     check_function_doors(
         classifier_two_sample_test, x=x, y=x + 1, steps=2, hidden=4, generator=seeded(1)
+    )
+
+
+def test_counts_have_limits() -> None:
+    x = torch.randn(8, 2, generator=seeded(0))
+    check_limits(
+        lambda permutations: energy_test(x, x + 1, permutations), permutations=1
+    )
+    check_limits(
+        lambda **n: classifier_two_sample_test(
+            x, x + 1, **{"steps": 1, "hidden": 2} | n
+        ),
+        steps=1,
+        hidden=1,
     )

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from doors import check_limits
 from genbook.models.density.gaussian import Gaussian
 from genbook.models.density.kernel import KernelDensity
 from genbook.models.flows.flow import Flow
@@ -338,3 +339,10 @@ def test_after_one_step_the_average_is_near_the_last_weights() -> None:
     expected = 0.1 * weights(first) + 0.9 * weights(plain)  # min(0.999, 1 / (1 + 9))
     assert torch.allclose(weights(averaged), expected)
     assert not torch.allclose(weights(averaged), weights(plain))
+
+
+def test_every_step_may_be_validated_and_kept(tmp_path: Path) -> None:
+    x, least = points(20), {"steps": 1, "validate_every": 1, "checkpoint_every": 1}
+    check_limits(
+        lambda **n: fit(Line(), x, x_val=x, **{"steps": 1} | n), **least, batch_size=1
+    )

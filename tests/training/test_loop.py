@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from doors import check_limits
 from genbook.training import Batches, History, TrainState, descend, fit
 from tiny_models import Line, points
 
@@ -157,3 +158,9 @@ def test_a_step_can_be_drawn_again_from_its_state(size: int) -> None:
         again = Batches(x, None, size, seed=7)
         again.generator.set_state(batch.state(step))
         assert torch.equal(again(step)[0], batch(step)[0])
+
+
+def test_one_row_and_the_first_step_are_taken() -> None:
+    x = torch.zeros(3, 2)
+    check_limits(lambda size: Batches(x, None, size, 0), size=1)
+    check_limits(Batches(x, None, 2, 0).state, step=0)

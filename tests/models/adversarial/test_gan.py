@@ -222,3 +222,11 @@ def test_the_judge_names_what_was_made_badly() -> None:
     game = GAN((2,), latent_dim=2)
     with pytest.raises(ValueError, match="fake must"):
         game.discriminator_loss(torch.zeros(4, 2), torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("name", ["r1_weight", "ema_decay"])
+def test_weights_of_the_game_are_not_negative(name: str) -> None:
+    assert getattr(GAN((2,), **{name: 0.0}), name) == 0
+    for bad in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            GAN((2,), **{name: bad})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.density.box import UniformBox
 from seeding import seeded
 
@@ -140,3 +140,7 @@ def test_unfitted_box_says_so() -> None:
 def test_every_method_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_doors(lambda: UniformBox(2).fit(x), x)
+
+
+def test_there_is_a_coordinate_at_least() -> None:
+    check_limits(UniformBox, dim=1)

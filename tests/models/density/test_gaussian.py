@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.density.gaussian import Gaussian
 from genbook.models.gaussians import from_tril, to_tril
 from seeding import seeded
@@ -174,3 +174,7 @@ def test_bad_moments_are_refused(
 def test_every_method_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_doors(lambda: Gaussian(2).fit(x), x)
+
+
+def test_there_is_a_coordinate_at_least() -> None:
+    check_limits(Gaussian, dim=1)

@@ -342,3 +342,14 @@ def test_every_method_names_what_it_refuses() -> None:
 
 def test_counts_have_limits() -> None:
     check_limits(lambda **n: KernelDensity(**n), dim=1)
+
+
+def test_a_query_is_enough_and_a_width_is_positive() -> None:
+    x = torch.randn(20, 1, generator=seeded(0))
+    check_limits(lambda queries: select_bandwidth(x, queries=queries), queries=1)
+    for bad in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match=r"^bandwidth must be"):
+            KernelDensity(2, bad)
+    for rows in (x[0], x.long()):
+        with pytest.raises((TypeError, ValueError), match=r"^x must be"):
+            select_bandwidth(rows)

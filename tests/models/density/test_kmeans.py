@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.models.density.kmeans import k_means, kmeans_plusplus
 from seeding import seeded
 
@@ -91,3 +91,9 @@ def test_k_means_names_what_it_refuses() -> None:
 def test_kmeans_plusplus_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_function_doors(kmeans_plusplus, x=x, k=2, generator=seeded(1))
+
+
+def test_one_centre_and_no_round_are_taken() -> None:
+    x = torch.randn(6, 2, generator=seeded(0))
+    good = {"k": 2, "iterations": 1}
+    check_limits(lambda **n: k_means(x, **good | n), k=1, iterations=0)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.course.recipes.bridges import diffusion_1d, exact_diffusion
 from genbook.models.diffusion.bridge import (
     cycle_error,
@@ -20,6 +20,7 @@ from genbook.models.diffusion.bridge import (
 )
 from genbook.models.diffusion.closed_form import GaussianMixtureVelocity
 from genbook.models.diffusion.diffusion import Diffusion
+from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.schedules import SCHEDULES
 from genbook.models.flows.flow import Flow
 from seeding import seeded
@@ -244,3 +245,15 @@ def test_bridges_name_what_they_refuse() -> None:
     for times in (torch.tensor([0.0, 1.5]), torch.zeros(1), torch.zeros(2)):
         with pytest.raises(ValueError, match=r"^times must"):
             ddim(model, x, times)
+
+
+def test_a_path_has_a_step() -> None:
+    with torch.random.fork_rng():
+        model = FlowMatching((2,), width=8, depth=1)
+    check_limits(
+        lambda steps: translation_path(model, model, torch.zeros(3, 2), steps=steps),
+        steps=1,
+    )
+    for bad in (None, 2.5):
+        with pytest.raises(TypeError, match="steps must be an integer"):
+            translation_path(model, model, torch.zeros(3, 2), steps=bad)  # type: ignore[arg-type]

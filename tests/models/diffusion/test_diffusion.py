@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from doors import check_path_doors
+from doors import check_limits, check_path_doors
 from genbook.data.toy_mixtures import GaussianMixture2D
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.schedules import Cosine, LinearBeta, Schedule
@@ -206,3 +206,13 @@ def test_there_is_no_score_where_there_is_no_noise() -> None:
     with pytest.raises(ValueError, match="t must be above 0"):
         model.score(x, torch.tensor([0.5, 0.0, 1.0]))
     assert model.score(x, torch.tensor(1e-3)).isfinite().all()
+
+
+def test_draws_and_steps_of_the_bound_have_limits() -> None:
+    model = Diffusion((2,), width=8, depth=1)
+    check_limits(
+        lambda **n: model.elbo(torch.zeros(2, 2), **n),
+        {"draws": 100_000, "steps": 100_000},
+        draws=1,
+        steps=1,
+    )

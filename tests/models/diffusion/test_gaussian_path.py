@@ -257,3 +257,27 @@ def test_counts_have_limits() -> None:
     check_limits(
         lambda **n: Diffusion((2,), **n), {"steps": 100000}, steps=1, classes=0
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("label_dropout", [0.0, 0.99], [-0.01, 1.0, float("nan")]),
+        ("sigma_data", [0.0, 1.5], [-0.1, 1e30, float("inf")]),
+    ],
+)
+def test_shares_and_widths_have_limits(
+    name: str, taken: list[float], refused: list[float]
+) -> None:
+    for good in taken:
+        assert getattr(Diffusion((2,), width=8, **{name: good}), name) == good
+    for bad in refused:
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            Diffusion((2,), width=8, **{name: bad})
+
+
+@pytest.mark.parametrize("name", ["schedule", "prediction", "times"])
+def test_what_is_chosen_is_named(name: str) -> None:
+    for bad in ("none", 3):
+        with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
+            Diffusion((2,), width=8, **{name: bad})

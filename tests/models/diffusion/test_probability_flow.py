@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from doors import check_path_doors
+from doors import check_limits, check_path_doors
 from genbook.models.diffusion.closed_form import GaussianMixtureVelocity
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
@@ -323,3 +323,15 @@ def test_a_grid_of_times_has_a_step_at_least(small: Any) -> None:
 @pytest.mark.parametrize("classes", [0, 2])
 def test_every_method_names_what_it_refuses(classes: int) -> None:
     check_path_doors(Diffusion, classes)
+
+
+def test_steps_and_probes_have_limits() -> None:
+    model, x = Diffusion((2,), width=8, depth=1), torch.zeros(2, 2)
+    check_limits(model.time_grid, {"steps": 100_000}, steps=1)
+    check_limits(
+        lambda probes: model.log_prob(
+            x, steps=1, divergence="hutchinson", probes=probes
+        ),
+        {"probes": 100_000},
+        probes=1,
+    )

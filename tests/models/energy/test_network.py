@@ -285,3 +285,24 @@ def test_both_partition_functions_agree_on_a_wide_region() -> None:
         method="annealed", points=1000, anneal_steps=40, generator=seeded(5)
     )
     assert chains == pytest.approx(grid, abs=0.1)
+
+
+def test_points_and_steps_of_the_integral_have_limits() -> None:
+    with torch.random.fork_rng():
+        model = EnergyNetwork([-1.0], [1.0], hidden=(4,))
+    check_limits(model.log_partition, {"points": 4096}, points=1)
+    check_limits(
+        lambda **n: model.log_partition(
+            **{"method": "annealed", "points": 2, "anneal_steps": 1} | n  # type: ignore[arg-type]
+        ),
+        {"points": 1_000_000},
+        points=1,
+        anneal_steps=1,
+    )
+
+
+@pytest.mark.parametrize("name", ["step_size", "noise_std", "wall"])
+def test_shares_lie_between_nothing_and_all(name: str) -> None:
+    for bad in (0.0, 1.0, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            EnergyNetwork([-1.0], [1.0], hidden=(4,), **{name: bad})  # type: ignore[arg-type]

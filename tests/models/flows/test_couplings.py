@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.models.flows.couplings import AffineCoupling, Coupling, SplineCoupling
 from genbook.models.flows.splines import knots
 
@@ -123,3 +123,10 @@ def test_what_a_coupling_may_be_told_has_limits() -> None:
     for params in (0, 3 * 999 + 1):
         with pytest.raises(ValueError, match="params_per_dim must be at"):
             Plain(params)
+
+
+def test_coordinates_have_limits() -> None:
+    for kind in (AffineCoupling, SplineCoupling):
+        check_limits(
+            lambda dim, kind=kind: kind(dim, True, hidden=(4,)), {"dim": 16_384}, dim=2
+        )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_function_doors
+from doors import check_function_doors, check_limits
 from genbook.models.density.histogram import Histogram
 from genbook.models.density.kernel import KernelDensity
 from genbook.models.flows.dequantisation import (
@@ -176,3 +176,13 @@ def test_no_mass_costs_infinitely_many_bits() -> None:
 def test_dequantise_names_what_it_refuses() -> None:
     x = torch.randint(4, (3, 2), generator=seeded(0)).float() / 3
     check_function_doors(dequantise, x=x, levels=4, generator=seeded(1))
+
+
+def test_pixels_and_levels_have_limits() -> None:
+    log_p = torch.zeros(2)
+    check_limits(
+        lambda **n: bits_per_dimension(log_p, **{"dims": 3, "levels": 4} | n),
+        {"levels": 65_536},
+        dims=1,
+        levels=2,
+    )

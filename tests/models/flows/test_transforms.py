@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_limits
 from genbook.models.flows.conditioner import Conditioner
 from genbook.models.flows.couplings import AffineCoupling, SplineCoupling
 from genbook.models.flows.transforms import ActNorm, PLULinear, Transform
@@ -227,3 +228,8 @@ def test_the_way_back_looks_at_unused_conditions_too() -> None:
             for bad, error in (([1.0], TypeError), (torch.zeros(2, 1), ValueError)):
                 with pytest.raises(error, match="h must be"):
                     call(x, bad)
+
+
+@pytest.mark.parametrize("kind", [ActNorm, PLULinear])
+def test_coordinates_have_limits(kind: Any) -> None:
+    check_limits(kind, {"dim": 16_384}, dim=1)

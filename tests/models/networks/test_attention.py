@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from doors import check_limits
 from genbook.models.networks.attention import Attention, Block
 from seeding import seeded
 
@@ -63,3 +65,13 @@ def test_heads_look_at_parts_of_the_vectors() -> None:
 
     wanted = layer.out(torch.stack([head(0), head(1)], 1))
     assert torch.allclose(layer(x)[0], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Attention, Block])
+def test_widths_and_heads_have_limits(kind: Any) -> None:
+    check_limits(
+        lambda **n: kind(**{"width": 4, "heads": 1} | n),
+        {"width": 16_384, "heads": 16_384},
+        width=1,
+        heads=1,
+    )

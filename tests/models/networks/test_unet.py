@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from doors import check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.networks.unet import Block, SelfAttention, UNet
@@ -234,3 +235,19 @@ def test_parts_refuse_what_does_not_fit() -> None:
         SelfAttention(4)(torch.zeros(3, 8, 2, 2))
     with pytest.raises(ValueError, match="channels must be a multiple of 4"):
         SelfAttention(9)
+
+
+def test_sizes_have_limits() -> None:
+    check_limits(
+        lambda **n: UNet((1, 8, 8), **{"width": 4, "patch": 1} | n),  # type: ignore[arg-type]
+        {"levels": 8, "blocks": 100, "bottom": 100, "patch": 64, "classes": 1_000_000},
+        levels=1,
+        blocks=1,
+        bottom=1,
+        patch=1,
+        classes=0,
+    )
+    check_limits(lambda known: Block(4, known=known), {"known": 65_536}, known=1)
+    for bad in (3, 0, 6, 4100):
+        with pytest.raises(ValueError, match=r"^width must be"):
+            UNet((1, 8, 8), width=bad)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors
+from doors import check_doors, check_limits
 from genbook.models.representation.pca import PCA
 from seeding import seeded
 
@@ -50,3 +50,7 @@ def test_codes_decode_and_others_are_refused() -> None:
 def test_every_method_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_doors(lambda: PCA((2,), 1).fit(x), x, z=torch.zeros(6, 1))
+
+
+def test_there_is_a_component_at_least() -> None:
+    check_limits(lambda components: PCA((3,), components), components=1)

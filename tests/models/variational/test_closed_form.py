@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_limits
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.variational.closed_form import (
     linear_vae,
@@ -127,3 +128,11 @@ def test_bad_values_are_refused(
     model = VAE((2,), latent_dim=1, hidden=(4,), classes=2)
     with pytest.raises(error, match=message):
         call(model, torch.zeros(2, 2), torch.tensor([0, 1]))
+
+
+def test_a_node_is_enough_and_the_limit_is_positive() -> None:
+    model, x = VAE((2,), latent_dim=1, hidden=(4,)), torch.zeros(2, 2)
+    check_limits(lambda nodes: log_prob_by_quadrature(model, x, nodes=nodes), nodes=1)
+    for bad in (0.0, -1.0, 1e9):
+        with pytest.raises(ValueError, match=r"^limit must be"):
+            log_prob_by_quadrature(model, x, limit=bad)

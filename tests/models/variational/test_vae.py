@@ -256,3 +256,14 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
 
 def test_counts_have_limits() -> None:
     check_limits(lambda **n: VAE((2,), **n), latent_dim=1, frequencies=0, classes=0)
+
+
+def test_weights_and_draws_have_limits() -> None:
+    model = VAE((2,), hidden=(4,))
+    check_limits(lambda k: model.elbo(torch.zeros(2, 2), k=k), k=1)
+    check_limits(lambda k: model.log_weights(torch.zeros(2, 2), k=k), k=1)
+    for name, most in (("beta", 10**6), ("free_nats", None)):
+        assert getattr(VAE((2,), **{name: 0.0}), name) == 0  # type: ignore[arg-type]
+        for bad in (-0.1, float("nan"), *([] if most is None else [most + 1])):
+            with pytest.raises(ValueError, match=f"^{name} must be"):
+                VAE((2,), **{name: bad})  # type: ignore[arg-type]

@@ -165,7 +165,7 @@ def translation_path(
         )
     event, dtype = source.event_shape, source.dtype
     check_tensor(x, "x", ("n", *event), dtype=dtype, allow_empty=True)
-    check_count(steps, "steps")
+    check_count(steps, "steps", 1)
     up, down = source.time_grid(steps), target.time_grid(steps).flip(0)
     there = odeint(source.velocity, x, up, return_intermediates=True)
     back = odeint(target.velocity, there[-1], down, return_intermediates=True)
