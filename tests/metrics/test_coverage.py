@@ -155,3 +155,14 @@ def test_coverage_names_what_it_refuses() -> None:
     check_function_doors(
         coverage, samples=x, labeller=lambda x: (x[:, 0] > 0).long(), classes=2, data=x
     )
+
+
+def test_names_are_texts() -> None:
+    x, left = torch.zeros(3, 1), lambda x: torch.zeros(len(x), dtype=torch.long)
+    for bad in ([1, 2], [None]):
+        with pytest.raises(TypeError, match=r"^classes must"):
+            coverage(x, left, bad)  # type: ignore[arg-type]
+    assert coverage(x, left, 1).shares.tolist() == [1]
+    for bad in (0, []):
+        with pytest.raises(ValueError, match="classes must be at least 1"):
+            coverage(x, left, bad)

@@ -96,3 +96,8 @@ def test_shuffles_are_counted() -> None:
     for bad in (2.5, "many", None):
         with pytest.raises(TypeError, match=r"^permutations must be an integer"):
             aggregated_posterior(model, x, permutations=bad)  # type: ignore[arg-type]
+
+
+def test_a_bare_seed_is_no_generator() -> None:
+    with pytest.raises(TypeError, match=r"^generator must be"):
+        aggregated_posterior(VAE((2,)), torch.zeros(6, 2), generator=3)  # type: ignore[arg-type]

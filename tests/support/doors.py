@@ -178,6 +178,32 @@ def check_limits(
             call(**{name: value + 1})
 
 
+def check_event_shape(make: Callable[[Any], Any]) -> None:
+    """See that a shape of observations is refused unless it is made of counts."""
+    for bad, error in (
+        ((2, 0), ValueError),
+        ((-1,), ValueError),
+        ((1.5,), TypeError),
+        (None, TypeError),
+        (3.0, TypeError),
+    ):
+        with pytest.raises(error, match=r"^event_shape must"):
+            make(bad)
+
+
+def check_range(
+    make: Callable[..., Any], name: str, good: Sequence[float], bad: Sequence[float]
+) -> None:
+    """See which numbers are taken, and which are not, in the place of an argument."""
+    for value in good:
+        make(**{name: value})
+    for value in (*bad, math.nan):
+        with pytest.raises(ValueError, match=rf"^{name}\b.* must "):
+            make(**{name: value})
+    with pytest.raises(TypeError, match=f"^{name} must "):
+        make(**{name: "much"})
+
+
 def check_path_doors(kind: Callable[..., Model], classes: int) -> None:
     """Ask a model of a path in the plane, with labels or without, for its doors.
 

@@ -346,3 +346,9 @@ def test_every_step_may_be_validated_and_kept(tmp_path: Path) -> None:
     check_limits(
         lambda **n: fit(Line(), x, x_val=x, **{"steps": 1} | n), **least, batch_size=1
     )
+
+
+def test_whether_steps_are_recorded_is_a_flag() -> None:
+    for bad in (1, None, "yes"):
+        with pytest.raises(TypeError, match=r"^capture must be True or False"):
+            fit(Line(), points(5), steps=1, capture=bad)  # type: ignore[arg-type]

@@ -164,3 +164,11 @@ def test_one_row_and_the_first_step_are_taken() -> None:
     x = torch.zeros(3, 2)
     check_limits(lambda size: Batches(x, None, size, 0), size=1)
     check_limits(Batches(x, None, 2, 0).state, step=0)
+
+
+def test_descend_names_what_it_is_given() -> None:
+    for bad in (None, 3, "model"):
+        with pytest.raises(TypeError, match=r"^model must be"):
+            descend(bad, None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"^state must be"):
+            descend(Line(), bad)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.models.adversarial.gan import GAN
 from genbook.training import fit
 from seeding import seeded
@@ -230,3 +230,7 @@ def test_weights_of_the_game_are_not_negative(name: str) -> None:
     for bad in (-0.1, float("nan")):
         with pytest.raises(ValueError, match=f"^{name} must be"):
             GAN((2,), **{name: bad})
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: GAN(shape))

@@ -264,3 +264,24 @@ def test_a_masked_layer_names_what_it_refuses() -> None:
     with pytest.raises(TypeError, match=r"x must be torch\.float32"):
         layer(torch.ones(4, 3).double())
     assert layer(torch.ones(0, 3)).shape == (0, 3)
+
+
+def test_layers_and_widths_name_what_they_refuse() -> None:
+    degrees = torch.arange(3)
+    for bad in (degrees.float(), degrees.tolist(), degrees[0]):
+        with pytest.raises((TypeError, ValueError), match=r"^outputs must"):
+            MaskedLinear(degrees, bad)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^strict must be True or False"):
+        MaskedLinear(degrees, degrees, strict=1)  # type: ignore[arg-type]
+    for hidden in ((0,), (), (1.5,), "ab"):
+        with pytest.raises((TypeError, ValueError), match=r"^hidden must"):
+            MADE([0.0], [1.0], hidden=hidden)  # type: ignore[arg-type]
+    for low, high in (([0.0], [0.0]), ([0.0, 0.0], [1.0]), ([float("nan")], [1.0])):
+        with pytest.raises(ValueError, match="must"):
+            MADE(low, high)
+    loose, tight = (
+        MaskedLinear(degrees, degrees),
+        MaskedLinear(degrees, degrees, strict=True),
+    )
+    assert torch.equal(loose.mask, torch.ones(3, 3).tril())
+    assert torch.equal(tight.mask, torch.ones(3, 3).tril(-1))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from seeding import seeded
 
@@ -176,3 +176,7 @@ def test_counts_have_limits() -> None:
         channels=1,
         depth=1,
     )
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: PixelCNN(shape))

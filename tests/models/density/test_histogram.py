@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from torch import Tensor
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_limits, check_range
 from genbook.models.density.histogram import Histogram
 from seeding import seeded
 
@@ -167,3 +167,12 @@ def test_within_a_cell_samples_are_even() -> None:
     within = ((x - corners[0]) / model.width).frac()
     assert kstest(within[:, 0].numpy(), "uniform").pvalue > 0.01
     assert kstest(within[:, 1].numpy(), "uniform").pvalue > 0.01
+
+
+def test_what_every_cell_starts_with_is_not_negative() -> None:
+    check_range(
+        lambda **n: Histogram([0.0], [1.0], 2, **n),
+        "pseudo_count",
+        [0.0, 0.5],
+        [-0.1, float("inf")],
+    )

@@ -353,3 +353,12 @@ def test_a_query_is_enough_and_a_width_is_positive() -> None:
     for rows in (x[0], x.long()):
         with pytest.raises((TypeError, ValueError), match=r"^x must be"):
             select_bandwidth(rows)
+
+
+def test_before_a_fit_there_is_no_density() -> None:
+    for ask in (
+        lambda model: model.log_prob(torch.zeros(3, 2)),
+        lambda model: model.sample(3),
+    ):
+        with pytest.raises(ValueError, match="KernelDensity is not fitted"):
+            ask(KernelDensity(2))

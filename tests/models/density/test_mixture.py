@@ -350,3 +350,22 @@ def test_counts_have_limits() -> None:
         dim=1,
         components=1,
     )
+
+
+def test_parameters_and_codes_are_looked_at() -> None:
+    good = {
+        "weights": torch.full((2,), 0.5),
+        "means": torch.zeros(2, 3),
+        "covariances": torch.eye(3).expand(2, 3, 3).clone(),
+    }
+    check_function_doors(GaussianMixture.from_parameters, **good)
+    for name, t in good.items():
+        for bad in (t[:1], t / 0, t.double() if name != "means" else t[0]):
+            with pytest.raises((TypeError, ValueError), match="must"):
+                GaussianMixture.from_parameters(**good | {name: bad})
+    model = GaussianMixture.from_parameters(**good)
+    check_function_doors(model.decode, z=torch.ones(4, 2))
+    for bad in (torch.ones(4, 3), torch.ones(2)):
+        with pytest.raises(ValueError, match=r"z must be \(n, 2\)"):
+            model.decode(bad)
+    assert model.decode(torch.ones(0, 2)).shape == (0, 3)

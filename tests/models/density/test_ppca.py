@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.decomposition import PCA as Sklearn
 from torch import Tensor
 
-from doors import check_doors, check_function_doors
+from doors import check_doors, check_event_shape, check_function_doors
 from genbook.models.density.ppca import ProbabilisticPCA
 from seeding import seeded
 
@@ -182,3 +182,7 @@ def test_every_method_names_what_it_refuses() -> None:
 def test_fit_names_what_it_refuses() -> None:
     x = torch.rand(6, 2, generator=seeded(0)) - 0.5
     check_function_doors(ProbabilisticPCA((2,), 1).fit, x=x, min_variance=0.1)
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: ProbabilisticPCA(shape, 1))

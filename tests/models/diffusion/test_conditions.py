@@ -283,3 +283,15 @@ def test_conditions_name_what_they_refuse() -> None:
         check_condition(torch.ones(3, 2) / 0, null, 3)
     assert check_condition(torch.ones(0, 2), null, 0).shape == (0, 2)
     assert check_condition(torch.ones(3, 0), torch.zeros(0), 3).shape == (3, 0)
+
+
+def test_labels_are_those_there_are() -> None:
+    for bad in (torch.tensor([0, 3]), torch.tensor([-1, 0]), torch.tensor([0])):
+        with pytest.raises(ValueError, match=r"^y must"):
+            check_condition(bad, torch.tensor(3), 2, 3)
+    with pytest.raises(TypeError, match=r"^y must"):
+        check_condition(torch.tensor([0.0, 1.0]), torch.tensor(3), 2, 3)
+    found = check_condition(
+        torch.tensor([0, 2], dtype=torch.uint8), torch.tensor(3), 2, 3
+    )
+    assert found.tolist() == [0, 2]

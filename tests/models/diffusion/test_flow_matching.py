@@ -247,3 +247,9 @@ def test_a_path_has_a_point_for_each_time_and_observation() -> None:
     t = torch.linspace(0, 1, 5)
     with pytest.raises(ValueError, match=r"path must be \(5, n, ...\)"):
         straightness(t, t)
+
+
+def test_what_is_predicted_is_named() -> None:
+    for bad in ("eps", 3, None):
+        with pytest.raises((TypeError, ValueError), match=r"^prediction must be"):
+            FlowMatching((2,), prediction=bad)  # type: ignore[arg-type]

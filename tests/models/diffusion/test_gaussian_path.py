@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, special, stats
 from torch import nn
 
-from doors import check_limits, check_path_doors
+from doors import check_event_shape, check_limits, check_path_doors
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.training import fit, load, save
@@ -281,3 +281,7 @@ def test_what_is_chosen_is_named(name: str) -> None:
     for bad in ("none", 3):
         with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
             Diffusion((2,), width=8, **{name: bad})
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: Diffusion(shape, width=8))

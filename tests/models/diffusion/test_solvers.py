@@ -92,3 +92,18 @@ def test_odeint_names_what_it_refuses() -> None:
         method="euler",
         return_intermediates=False,
     )
+
+
+def test_divergence_names_what_it_refuses() -> None:
+    x = torch.ones(3, 2)
+    twice = lambda x: 2 * x  # noqa: E731
+    ask = lambda **n: velocity_and_divergence(twice, **{"x": x} | n)  # noqa: E731
+    for bad in (x[0], x.long(), x.tolist()):
+        with pytest.raises((TypeError, ValueError), match=r"^x must"):
+            ask(x=bad)
+    for bad in (torch.ones(3, 2), torch.ones(1, 3, 1), torch.ones(1, 2, 2), 1):
+        with pytest.raises((TypeError, ValueError), match=r"^probes must"):
+            ask(probes=bad)
+    with pytest.raises(TypeError, match=r"^create_graph must be True or False"):
+        ask(create_graph="no")
+    assert ask(x=x[:0], probes=torch.ones(1, 0, 2))[1].shape == (0,)

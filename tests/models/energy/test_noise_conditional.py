@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.training import fit
 from seeding import seeded
@@ -185,3 +185,7 @@ def test_draws_and_steps_have_limits() -> None:
         n=0,
         langevin_steps=0,
     )
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: NoiseConditionalEnergy(shape))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_limits, check_range
 from genbook.models.flows.flow import Flow
 from genbook.models.flows.transforms import ActNorm
 from genbook.training import fit
@@ -246,3 +246,7 @@ def test_every_standardisation_is_set_by_the_first_batch(kind: str) -> None:
     for out in outputs:
         assert torch.allclose(out.mean(0), torch.zeros(3), atol=1e-4)
         assert torch.allclose(out.std(0), torch.ones(3), atol=2e-3)
+
+
+def test_the_bound_is_positive() -> None:
+    check_range(lambda **n: Flow(2, hidden=(4,), **n), "bound", [0.5], [0.0, -1.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from doors import check_function_doors, check_limits
+from doors import check_event_shape, check_function_doors, check_limits
 from genbook.models.networks.mlp import fourier_features
 from genbook.models.networks.time import TimeConditionedMLP
 from seeding import seeded
@@ -133,3 +133,7 @@ def test_counts_have_limits() -> None:
         frequencies=0,
         classes=0,
     )
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: TimeConditionedMLP(shape, width=8))

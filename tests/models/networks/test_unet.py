@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from doors import check_limits
+from doors import check_event_shape, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.networks.unet import Block, SelfAttention, UNet
@@ -251,3 +251,7 @@ def test_sizes_have_limits() -> None:
     for bad in (3, 0, 6, 4100):
         with pytest.raises(ValueError, match=r"^width must be"):
             UNet((1, 8, 8), width=bad)
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: UNet(shape))

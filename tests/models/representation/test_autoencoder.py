@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA as SklearnPCA
 from torch import Tensor, nn
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.data.tins import sample_tins
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.pca import PCA
@@ -269,3 +269,7 @@ def test_every_method_names_what_it_refuses() -> None:
 
 def test_counts_have_limits() -> None:
     check_limits(lambda **n: Autoencoder((2,), **n), latent_dim=1)
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: Autoencoder(shape))

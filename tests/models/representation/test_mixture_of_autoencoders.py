@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.metrics import clustering_accuracy
 from genbook.models.base import GenerativeModel
 from genbook.models.networks.augmentation import random_affine
@@ -312,3 +312,7 @@ def test_counts_have_limits() -> None:
         latent_dim=1,
         hidden=1,
     )
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: MixtureOfAutoencoders(shape, 2))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.models.representation.pca import PCA
 from seeding import seeded
 
@@ -54,3 +54,7 @@ def test_every_method_names_what_it_refuses() -> None:
 
 def test_there_is_a_component_at_least() -> None:
     check_limits(lambda components: PCA((3,), components), components=1)
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: PCA(shape, 1))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors, check_limits
+from doors import check_doors, check_event_shape, check_limits
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
 from seeding import seeded
@@ -267,3 +267,16 @@ def test_weights_and_draws_have_limits() -> None:
         for bad in (-0.1, float("nan"), *([] if most is None else [most + 1])):
             with pytest.raises(ValueError, match=f"^{name} must be"):
                 VAE((2,), **{name: bad})  # type: ignore[arg-type]
+
+
+def test_the_shape_of_observations_is_made_of_counts() -> None:
+    check_event_shape(lambda shape: VAE(shape))
+
+
+def test_whether_there_may_be_no_observation_is_a_flag() -> None:
+    model, none = VAE((2,), hidden=(4,)), torch.zeros(0, 2)
+    assert model.check_observations(none).shape == (0, 2)
+    with pytest.raises(ValueError, match=r"^x must hold at least one"):
+        model.check_observations(none, allow_empty=False)
+    with pytest.raises(TypeError, match=r"^allow_empty must be True or False"):
+        model.check_observations(none, allow_empty=1)  # type: ignore[arg-type]
