@@ -30,7 +30,7 @@ PRELOAD = [
 
 def run(folder: str, tests: list[str], log: str, limit: int = 240) -> int:
     """Run tests with the package of a folder; called in a process of its own."""
-    signal.alarm(min(240, 4 * limit))  # a bug may never end, and use no processor
+    signal.alarm(240)  # a bug may never end
     with suppress(ImportError):
         resource = importlib.import_module("resource")
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))

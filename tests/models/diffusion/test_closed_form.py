@@ -130,3 +130,17 @@ def test_symmetry_is_asked_in_any_unit(unit: float) -> None:
                 GaussianMixtureVelocity(**given)
         else:
             GaussianMixtureVelocity(**given)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_a_negative_variance_is_refused_in_any_unit(unit: float) -> None:
+    turn = torch.linalg.qr(ROOTS[0]).Q
+    for least, refused in ((-1e-8, False), (-1e-4, True)):
+        spectrum = torch.tensor([1.0, 0.3, least]).double()
+        flat = (turn * spectrum) @ turn.mT
+        given = GOOD | {"covariances": unit * torch.stack([flat, COVARIANCES[1]])}
+        if refused:
+            with pytest.raises(ValueError, match="must be positive semidefinite"):
+                GaussianMixtureVelocity(**given)
+        else:
+            GaussianMixtureVelocity(**given)
