@@ -46,6 +46,7 @@ SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
 HARMLESS = ROOT / "tools" / "harmless.toml"
 PARTS = ("models", "metrics", "training")
 LIMIT = 60  # seconds of processor time for the tests of a mutant
+WORDS = {0: "survived", -signal.SIGXCPU: "endless", -signal.SIGALRM: "untested"}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATTERY = "test_common"  # tests of all models: the last line, not a module's own
 
@@ -106,7 +107,8 @@ class Result:
 
     The word is ``noticed``, ``survived``, ``endless`` (the tests pass the limit, which
     notices too), ``harmless`` (known to survive, and why), or ``untested``: without a
-    change the tests fail, or take so long that nothing follows from the limit.
+    change the tests fail, or take so long that nothing follows from the limit, or the
+    machine was so busy that the server's alarm rang before the limit was used up.
     """
 
     mutant: Mutant
@@ -328,8 +330,7 @@ def hunt(
         word = "untested"
         if passes[m.file]:
             code = run(m, m.file, found, LIMIT)
-            killed = code in (-signal.SIGXCPU, -signal.SIGALRM)
-            word = "endless" if killed else "noticed" if code else "survived"
+            word = WORDS.get(code, "noticed")
         return Result(m, word, time.perf_counter() - start)
 
     with ExitStack() as stack:
