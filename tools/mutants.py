@@ -46,7 +46,6 @@ SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
 HARMLESS = ROOT / "tools" / "harmless.toml"
 PARTS = ("models", "metrics", "training")
 LIMIT = 60  # seconds of processor time for the tests of a mutant
-WORDS = {0: "survived", -signal.SIGXCPU: "endless", -signal.SIGALRM: "untested"}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATTERY = "test_common"  # tests of all models: the last line, not a module's own
 
@@ -308,6 +307,7 @@ def hunt(
         jobs: How many run at once, each in a copy of the package of its own.
         known: Those that are harmless, which are not run.
     """
+    words = {0: "survived", -signal.SIGXCPU: "endless", -signal.SIGALRM: "untested"}
     free: SimpleQueue[Server] = SimpleQueue()
     passes: dict[str, bool] = {}
     locks = {m.file: threading.Lock() for m in sampled}
@@ -330,7 +330,7 @@ def hunt(
         word = "untested"
         if passes[m.file]:
             code = run(m, m.file, found, LIMIT)
-            word = WORDS.get(code, "noticed")
+            word = words.get(code, "noticed")
         return Result(m, word, time.perf_counter() - start)
 
     with ExitStack() as stack:
