@@ -188,4 +188,4 @@ def test_draws_and_steps_have_limits() -> None:
 
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
-    check_event_shape(lambda shape: NoiseConditionalEnergy(shape))
+    check_event_shape(NoiseConditionalEnergy)

@@ -254,4 +254,4 @@ def test_sizes_have_limits() -> None:
 
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
-    check_event_shape(lambda shape: UNet(shape))
+    check_event_shape(UNet)

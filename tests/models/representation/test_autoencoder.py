@@ -272,4 +272,4 @@ def test_counts_have_limits() -> None:
 
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
-    check_event_shape(lambda shape: Autoencoder(shape))
+    check_event_shape(Autoencoder)

@@ -270,7 +270,7 @@ def test_weights_and_draws_have_limits() -> None:
 
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
-    check_event_shape(lambda shape: VAE(shape))
+    check_event_shape(VAE)
 
 
 def test_whether_there_may_be_no_observation_is_a_flag() -> None:
