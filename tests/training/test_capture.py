@@ -35,13 +35,18 @@ from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.masked import MaskedDiffusion
+from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.networks.dit import DiT
+from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.autoencoder import Autoencoder
+from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.mixture_of_autoencoders import (
     MixtureOfAutoencoders,
 )
+from genbook.models.representation.places import PlaceAutoencoder
 from genbook.models.variational.vae import VAE
 from genbook.training import _capture, fit
 from genbook.training.loop import TrainState
@@ -53,6 +58,7 @@ torch.set_num_threads(1)  # two threads beside another busy process are far slow
 LOW, HIGH = [-5.0, -5.0], [5.0, 5.0]
 BOX = {"low": LOW, "high": HIGH}
 IMAGE = (1, 4, 4)
+CODE = (3, 4)  # three places of four numbers
 RUN: dict[str, Any] = {"steps": 130, "batch_size": 32, "lr": 5e-3, "seed": 3}
 FIT = sys.modules["genbook.training.fit"]  # the package calls its function the same
 
@@ -108,12 +114,32 @@ MODELS: dict[str, tuple[Callable[[], Model], str]] = {
         lambda: MixtureOfAutoencoders(IMAGE, clusters=2, hidden=8, augment=0.1),
         "images",
     ),
+    "captioned-flow": (
+        lambda: CaptionedFlow(DiT(CODE, words(), width=16, depth=1), draws=2),
+        "captioned codes",
+    ),
+    "places": (
+        lambda: PlaceAutoencoder(IMAGE, 2, latent_dim=2, components=8, margin=1),
+        "images",
+    ),
     "dropout": (Noisy, "points"),
 }
-#: Its loss waits for a factorisation to say whether it worked.
-WAITS = {"ppca": (lambda: ProbabilisticPCA((2,), 1), "points")}
-#: Fitted in closed form, and made of planes like it.
-OTHERS = {ClassConditional, PPCAMixture}
+#: Their losses wait for a factorisation to say whether it worked, and for the length of
+#: the longest caption.
+WAITS: dict[str, tuple[Callable[[], Model], str]] = {
+    "ppca": (lambda: ProbabilisticPCA((2,), 1), "points"),
+    "contrastive-pair": (
+        lambda: ContrastivePair(words(), CODE, width=16, dim=8),
+        "captioned codes",
+    ),
+}
+#: Fitted in closed form, made of planes like it, and trained part by part: the parts
+#: stand above.
+OTHERS = {ClassConditional, PPCAMixture, TextToImage}
+
+
+def words() -> WordEncoder:
+    return WordEncoder(9, 6, width=8)
 
 
 def data(kind: str, n: int = 100) -> tuple[Tensor, Tensor | None]:
@@ -124,6 +150,9 @@ def data(kind: str, n: int = 100) -> tuple[Tensor, Tensor | None]:
         x = (torch.rand(n, *IMAGE, generator=g) < 0.4).float()
     elif kind == "tokens":
         x = torch.randint(5, (n, 8), generator=g)
+    elif kind == "captioned codes":
+        x = torch.randn(n, *CODE, generator=g)
+        return x, torch.randint(1, 9, (n, 6), generator=g).sort(1, descending=True)[0]
     return x, torch.arange(n) % 2 if "label" in kind else None
 
 

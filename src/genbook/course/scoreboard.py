@@ -138,8 +138,8 @@ def random_codes(
         ValueError: If ``x`` has another shape, or ``k`` is below 1.
 
     Example:
-        >>> random_codes(torch.zeros(3, 2), 4).sum(1)
-        tensor([1., 1., 1.])
+        >>> random_codes(torch.zeros(3, 2), 4).shape
+        torch.Size([3, 4])
     """
     check_tensor(x, "x", ("n", 2))
     k = check_count(k, "k", minimum=1)

@@ -24,7 +24,7 @@ def rings() -> dict[str, list[str]]:
 
     Example:
         >>> rings()["generative models"]
-        ['GAN']
+        ['TextToImage', 'GAN']
     """
     found: dict[str, list[str]] = {s: [] for s in SETS}
     for m in MEMBERS:

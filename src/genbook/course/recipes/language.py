@@ -254,7 +254,7 @@ def caption_batch(texts: Sequence[str], tokeniser: Tokeniser, length: int) -> Te
 
     Example:
         >>> caption_batch(["a cup ."], still_life_words(), 6)
-        tensor([[ 0,  3, 24,  2,  0,  0]])
+        tensor([[ 0,  3, 23,  2,  0,  0]])
     """
     check_kind(tokeniser, "tokeniser", Tokeniser)
     tokens = [tokeniser.encode(text) for text in check_each(texts, "texts", str)]
