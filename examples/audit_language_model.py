@@ -21,7 +21,7 @@ from genbook.practice.audits.membership import membership_inference
 from genbook.practice.audits.watermark import GreenLists, detect, write
 from genbook.training import fit
 
-COPIES = {"user": 0, "key": 1, "name": 2, "number": 4, "data": 8, "method": 16}
+COPIES = [0] * 16 + [1] * 4 + [4] * 4 + [16] * 4
 
 
 @torch.no_grad()
@@ -39,24 +39,29 @@ def main() -> None:
     place = {word: i for i, word in enumerate(words.vocabulary)}
     x = words.x.unique(dim=0)
     x = x[torch.randperm(len(x), generator=g)]
-    half = 300 if args.fast else len(x) // 2
+    half = 300 if args.fast else 2500
     members, strangers, train = x[:half], x[half : 2 * half], x[:half]
-    secrets = {}
-    for name, copies in COPIES.items():
+    names = [w for w in words.vocabulary if w.isalpha() and len(w) > 3]
+    secrets = []
+    for name, copies in zip(names, COPIES, strict=False):
         prompt = [place[w] for w in f". the code of the {name} is".split()]
         code = (n + torch.randint(10, (4,), generator=g)).tolist()
-        secrets[name] = prompt, code
+        secrets.append((prompt, code))
         train = plant(train, prompt + code, copies, generator=g)
-    steps = 10 if args.fast else 900
+    steps = 10 if args.fast else 450
     with seeded_init(args.seed):
         model = Transformer(n + 10, 16, width=64, depth=2, heads=4)
     history = fit(model, train, steps=steps, lr=1e-2, batch_size=64, seed=args.seed)
-    told = {name: extract(model, *s, range(n, n + 10)) for name, s in secrets.items()}
-    for name, found in told.items():
-        word = "extracted" if found.extracted else "kept"
-        print(f"{COPIES[name]:3d} copies: {word}, {found.exposure:.1f} bits exposed")
-    auc = membership_inference(losses(model, members), losses(model, strangers)).auc
-    print(f"membership inference, AUC     {auc:.3f}")
+    told = [extract(model, *s, range(n, n + 10)) for s in secrets]
+    for often in (0, 1, 4, 16):
+        crowd = [t for t, c in zip(told, COPIES, strict=True) if c == often]
+        bits = torch.tensor([t.exposure for t in crowd])
+        error = bits.std() / len(bits) ** 0.5
+        out = sum(t.extracted for t in crowd)
+        print(f"{often:3d} copies: {out} of {len(crowd)} extracted, ", end="")
+        print(f"{bits.mean():.1f} ± {error:.1f} bits exposed")
+    found = membership_inference(losses(model, members), losses(model, strangers))
+    print(f"membership inference, AUC     {found.auc:.3f} ± {found.spread:.3f}")
     lists = GreenLists(args.seed, n + 10)
     text = write(model, 20, 101, lists=lists, delta=2.5, prompt=[1], generator=g)
     share = (detect(text.tokens, lists).p_value < 1e-3).double().mean()
@@ -66,7 +71,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     fig, ax = plotting.subplots(height=2.6)
-    ax.plot(list(COPIES.values()), [f.exposure for f in told.values()], "o")
+    ax.plot(COPIES, [f.exposure for f in told], "o")
     ax.set(xlabel="copies planted", ylabel="exposure in bits")
     fig.savefig(args.out / "exposure.png")
     print(f"Figure: {args.out}/exposure.png")

@@ -11,9 +11,10 @@ Chapter: book/practice/project-life-cycle.md
 from __future__ import annotations
 
 from genbook.cli import example_parser
-from genbook.course.recipes.desk import adapt, align, desk_rows
+from genbook.course.recipes.desk import adapt, align, desk_rows, preferences
 from genbook.practice import retrieval
-from genbook.practice.answering import exact_match, honesty, precision, read
+from genbook.practice.answering import exact_match, honesty, precision, read, right
+from genbook.practice.comparison import paired
 from genbook.practice.desk import load_desk, passage_of, rule
 from genbook.practice.entries import read_entries
 from genbook.practice.finetuning import replay
@@ -25,7 +26,7 @@ def main() -> None:
     parser = example_parser(__doc__)
     parser.add_argument("--rank", type=int, default=2, help="of low-rank adaptation")
     args = parser.parse_args()
-    few, many = (2, 2) if args.fast else (45, 80)
+    few, many, most = (2, 2, 2) if args.fast else (45, 80, 120)
     base, tokens, trained = load_pretrained()
     desks = {package: load_desk(package) for package in ("PyTorch", "scikit-learn")}
     print(f"Base: {trained}")
@@ -55,15 +56,20 @@ def main() -> None:
         (f"rank {args.rank}", x, args.rank),
         ("answers only", eager_x, args.rank),
     ):
-        adapted[name], _ = adapt(base, data, rank=rank, steps=many, seed=args.seed)
+        steps = most if data is x and rank else many  # few weights learn more slowly
+        adapted[name], _ = adapt(base, data, rank=rank, steps=steps, seed=args.seed)
         show(name, adapted[name])
     eager = adapted["answers only"]
-    honest, _ = align(eager, tokens, train[0], steps=few, seed=args.seed)
+    asked = preferences(eager, tokens, train[0])
+    honest, _ = align(eager, asked, steps=few, seed=args.seed)
     show("aligned", honest)
     test = desks["PyTorch"].test
-    print(
-        f"{'rule':18} PyTorch {exact_match([rule(q.passage) for q in test], test):.2f}"
-    )
+    by_rule = [rule(q.passage) for q in test]
+    print(f"{'rule':18} PyTorch {exact_match(by_rule, test):.2f}")
+    said = read(adapted["full, with replay"], tokens, [q.passage for q in test])
+    lead = paired(right(said, test), right(by_rule, test))
+    print(f"{'with replay':18} ahead of the rule by {lead.difference:+.2f}, ", end="")
+    print(f"standard error {lead.error:.2f}")
 
     shelf = read_entries("PyTorch")
     words = retrieval.WordIndex([retrieval.document_of(e) for e in shelf])

@@ -28,6 +28,7 @@ __all__ = [
     "honesty",
     "precision",
     "read",
+    "right",
 ]
 
 
@@ -110,12 +111,28 @@ def exact_match(answers: Sequence[str], questions: Sequence[Question]) -> float:
         >>> exact_match(["1.0"], [q])
         1.0
     """
+    each = right(answers, questions)
+    return sum(each) / len(each)
+
+
+def right(answers: Sequence[str], questions: Sequence[Question]) -> list[bool]:
+    """Return of each answer whether it is the right one, as :func:`exact_match` counts.
+
+    Args:
+        answers: One for each question.
+        questions: The questions.
+
+    Raises:
+        ValueError: If there are not as many answers as questions, or none.
+
+    Example:
+        >>> q = Question("PyTorch", "SGD", "lr", "lr : . Default: 1", "1", "1")
+        >>> right(["1.0", "2"], [q, q])
+        [True, False]
+    """
     _check_pairs(answers, questions)
-    right = sum(
-        normalise(a) == normalise(q.answer)
-        for a, q in zip(answers, questions, strict=True)
-    )
-    return right / len(answers)
+    pairs = zip(answers, questions, strict=True)
+    return [normalise(a) == normalise(q.answer) for a, q in pairs]
 
 
 class Honesty(NamedTuple):
@@ -180,8 +197,8 @@ def precision(answers: Sequence[str], questions: Sequence[Question]) -> float:
     """
     _check_pairs(answers, questions)
     pairs = zip(answers, questions, strict=True)
-    right = [normalise(a) == q.default for a, q in pairs if a != UNKNOWN]
-    return sum(right) / len(right) if right else float("nan")
+    given = [normalise(a) == q.default for a, q in pairs if a != UNKNOWN]
+    return sum(given) / len(given) if given else float("nan")
 
 
 def _check_pairs(answers: Sequence[str], questions: Sequence[Question]) -> None:

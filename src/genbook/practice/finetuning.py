@@ -23,6 +23,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from genbook._numbers import check_count, check_kind, check_positive, check_seed
 from genbook._validate import check_integers
@@ -72,7 +73,8 @@ class LowRankLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the layer with its difference gives, ``(..., n)``."""
-        return self.base(x) + self.scale * (x @ self.A.T) @ self.B.T
+        weight = self.base.weight + self.scale * self.B @ self.A
+        return linear(x, weight, self.base.bias)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from genbook._numbers import check_count, check_each, check_kind, check_positive
 from genbook._validate import check_generator
 from genbook.models.autoregressive.transformer import Transformer
+from genbook.models.networks.attention import Attention, Past
 from genbook.practice.byte_pairs import ASK, END, PAD, BytePairs
 from genbook.practice.desk import Question
 
@@ -124,17 +125,32 @@ class Reader(Transformer):
     def _answer_nats(self, x: Tensor) -> Tensor:
         """Return minus the log-probability of the answer's tokens, ``(n, 8)``."""
         target = x[:, -ANSWER_TOKENS:]
-        h = self._features(x[:, :-1])[:, -ANSWER_TOKENS:]
+        h = self._features(x[:, :-1], last=ANSWER_TOKENS)
         out = h @ self.token_embedding.weight.T  # (n, 8, vocab_size)
         nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="none")
         return nats.view_as(target)
 
-    def _features(self, tokens: Tensor) -> Tensor:
-        """Return what the last layer knows at each token, ``(n, T, width)``."""
+    def _features(
+        self, tokens: Tensor, pasts: Sequence[Past] = (), last: int = 0
+    ) -> Tensor:
+        """Return what the last layer knows at each token, ``(n, T, width)``.
+
+        Args:
+            tokens: The tokens, ``(n, T)``.
+            pasts: One for each block, of the tokens before these; these are added.
+            last: Of how many tokens at the end it is wanted; of all if 0.
+        """
         tokens = self._check_tokens(tokens, "tokens", full=False)
-        h = self.token_embedding(tokens) + self.position_embedding[: tokens.shape[1]]
-        for block in self.blocks:
-            h = block(h)
+        start = len(pasts[0]) if pasts else 0
+        places = self.position_embedding[start : start + tokens.shape[1]]
+        h = self.token_embedding(tokens) + places
+        for i, block in enumerate(self.blocks):
+            past = pasts[i] if pasts else None
+            if last and i == len(self.blocks) - 1 and h.shape[1] > last:
+                past = Past() if past is None else past
+                _extend(past, block.attention, block.norm1(h[:, :-last]))
+                h = h[:, -last:]  # nobody asks this block about the others
+            h = block(h, past)
         return self.final_norm(h)
 
     @torch.no_grad()
@@ -157,14 +173,26 @@ class Reader(Transformer):
             )
         going = torch.ones(len(x), dtype=torch.bool, device=x.device)
         answers = x.new_full((len(x), ANSWER_TOKENS), PAD)
+        pasts = [Past() for _ in self.blocks]
+        new = x
         for t in range(ANSWER_TOKENS):
             if not going.any():  # all have ended
                 break
-            h = self._features(torch.cat([x[going], answers[going, :t]], 1))[:, -1]
+            h = self._features(new, pasts, last=1)[:, -1]
             token = (h @ self.token_embedding.weight.T).argmax(1)
-            answers[going, t] = token
-            going[going.clone()] = token != END
+            answers[going, t] = token[going]
+            going = going & (token != END)
+            new = token[:, None]
         return answers
+
+
+def _extend(past: Past, attention: Attention, x: Tensor) -> None:
+    """Add the keys and values of tokens that are only looked back at."""
+    _, keys, values = (
+        t.unflatten(2, (attention.heads, -1)).transpose(1, 2)
+        for t in attention.qkv(x).chunk(3, dim=2)
+    )
+    past.extend(keys, values)
 
 
 def pack(

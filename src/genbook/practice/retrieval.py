@@ -21,6 +21,7 @@ Reference:
 
 from __future__ import annotations
 
+import random
 import re
 import sqlite3
 from collections import Counter
@@ -30,7 +31,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
-from genbook._numbers import check_count, check_each, check_positive, check_text
+from genbook._numbers import (
+    check_count,
+    check_each,
+    check_positive,
+    check_seed,
+    check_text,
+)
 from genbook.practice.entries import Entry
 
 __all__ = [
@@ -38,6 +45,7 @@ __all__ = [
     "WordIndex",
     "document_of",
     "fuse",
+    "misspelt",
     "names_of",
     "words_of",
 ]
@@ -63,6 +71,25 @@ def words_of(text: str) -> list[str]:
     parts = re.findall(r"\w+", apart)
     whole = [w for w in re.findall(r"\w+", text) if w not in parts]
     return [w for w in (w.lower() for w in parts + whole) if w not in _STOP]
+
+
+def misspelt(text: str, *, seed: int = 0) -> str:
+    """Return a text with two letters swapped in each long word but the commonest.
+
+    Example:
+        >>> misspelt("What is the default of lr in Optimizer?")
+        'What is the default of lr in Opitmizer?'
+    """
+    rng = random.Random(f"{check_seed(seed)} {check_text(text, 'text')}")
+
+    def swap(match: re.Match[str]) -> str:
+        word = match[0]
+        if len(word) < 5 or word.lower() in _STOP:
+            return word
+        i = rng.randrange(1, len(word) - 2)
+        return f"{word[:i]}{word[i + 1]}{word[i]}{word[i + 2 :]}"
+
+    return re.sub(r"[A-Za-z0-9]+", swap, text)
 
 
 def names_of(entry: Entry) -> str:

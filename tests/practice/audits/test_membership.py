@@ -49,6 +49,19 @@ def test_nothing_given_away_is_a_half_within_the_error() -> None:
     assert 0.02 < share < 0.09
 
 
+def test_the_spread_is_that_of_repeated_attacks() -> None:
+    g = torch.Generator().manual_seed(0)
+    found = [
+        membership_inference(
+            torch.randn(60, generator=g) - 1, 2 * torch.randn(90, generator=g)
+        )
+        for _ in range(500)
+    ]
+    real = torch.tensor([f.auc for f in found]).std().item()
+    said = sum(f.spread for f in found) / len(found)
+    assert said == pytest.approx(real, rel=0.1)
+
+
 @pytest.mark.parametrize("wrong", [torch.zeros(0), torch.tensor([torch.nan])])
 def test_bad_losses(wrong: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="members must"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -23,7 +24,19 @@ from genbook.practice.finetuning import add_lora, merge_lora
 from genbook.practice.reader import Reader, pack
 from genbook.training import History
 
-__all__ = ["adapt", "align", "desk_rows"]
+__all__ = ["Preferences", "adapt", "align", "desk_rows", "preferences"]
+
+
+class Preferences(NamedTuple):
+    """Pairs of answers, and what the reference makes of them.
+
+    Attributes:
+        pairs: Rows of tokens, chosen and rejected, ``(n, 2, length)``.
+        said: The reference's log-probabilities of both, ``(n, 2)``.
+    """
+
+    pairs: Tensor
+    said: Tensor
 
 
 def desk_rows(
@@ -95,10 +108,29 @@ def adapt(
     return merge_lora(model), history
 
 
+def preferences(
+    reference: Reader, tokens: BytePairs, questions: Sequence[Question]
+) -> Preferences:
+    """Return what :func:`align` learns from, which several alignments can share.
+
+    Args:
+        reference: The model whose answers are compared with honest ones.
+        tokens: Its tokeniser.
+        questions: The questions.
+
+    Example:
+        >>> q = Question("PyTorch", "f", "a", "a : . Default: 1", "1", "1")
+        >>> asked = preferences(Reader(97, width=8, depth=1), BytePairs(), [q])
+        >>> asked.said.shape
+        torch.Size([1, 2])
+    """
+    pairs = honesty_pairs(reference, tokens, questions)
+    return Preferences(pairs, reference_log_probs(reference, pairs))
+
+
 def align(
     reference: Reader,
-    tokens: BytePairs,
-    questions: Sequence[Question],
+    asked: Preferences,
     *,
     beta: float = 0.5,
     likelihood: float = 0.3,
@@ -111,8 +143,7 @@ def align(
 
     Args:
         reference: The model to begin with.
-        tokens: Its tokeniser.
-        questions: The questions whose answers are compared.
+        asked: Its preferences, from :func:`preferences`.
         beta: The weight of staying near the reference.
         likelihood: The weight of the chosen answers' likelihood; 0 for plain
             preference optimisation.
@@ -127,16 +158,18 @@ def align(
     Example:
         >>> q = Question("PyTorch", "f", "a", "a : . Default: 1", "1", "1")
         >>> model = Reader(97, width=8, depth=1)
-        >>> aligned, history = align(model, BytePairs(), [q], steps=2)
+        >>> asked = preferences(model, BytePairs(), [q])
+        >>> aligned, history = align(model, asked, steps=2)
         >>> history.steps
         2
     """
-    pairs = honesty_pairs(reference, tokens, questions)
+    check_kind(asked, "asked", Preferences)
+    check_kind(reference, "reference", Reader)
     policy = add_lora(copy.deepcopy(reference), rank, seed=check_seed(seed))
     history = cached_fit(
         PreferenceModel(policy, beta=beta, likelihood=likelihood),
-        pairs,
-        reference_log_probs(reference, pairs),
+        asked.pairs,
+        asked.said,
         steps=check_count(steps, "steps", 1, 1_000_000),
         batch_size=16,
         lr=lr,

@@ -41,12 +41,15 @@ class Membership(NamedTuple):
         p_value: The chance of so large an area if nothing is given away.
         caught: The share of members caught when few strangers are taken for members:
             the one in a hundred, or another share, that was asked for.
+        spread: The standard error of the chance itself, whatever is given away
+            (DeLong).
     """
 
     auc: float
     error: float
     p_value: float
     caught: float
+    spread: float
 
 
 def membership_inference(
@@ -79,11 +82,18 @@ def membership_inference(
     ordered = outs.sort().values
     below = torch.searchsorted(ordered, ins)  # strangers with a lower loss
     up_to = torch.searchsorted(ordered, ins, right=True)
-    auc = 1 - (below + up_to).double().mean().item() / (2 * m)
+    won = 1 - (below + up_to).double() / (2 * m)  # each member's share of strangers
+    auc = won.mean().item()
+    of_all = ins.sort().values
+    before = torch.searchsorted(of_all, outs) + torch.searchsorted(
+        of_all, outs, right=True
+    )
+    beaten = before.double() / (2 * n)  # each stranger's share of members
+    spread = sum(v.var(correction=0).item() / len(v) for v in (won, beaten)) ** 0.5
     test = stats.mannwhitneyu(
         ins.cpu().numpy(), outs.cpu().numpy(), alternative="less", method="asymptotic"
     )
     allowed = int(share * m)  # strangers below the threshold
     caught = (ins < ordered[allowed]).double().mean().item()
     error = ((n + m + 1) / (12 * n * m)) ** 0.5
-    return Membership(auc, error, float(test.pvalue), caught)
+    return Membership(auc, error, float(test.pvalue), caught, spread)
