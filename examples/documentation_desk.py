@@ -59,25 +59,21 @@ def main() -> None:
         steps = most if data is x and rank else many  # few weights learn more slowly
         adapted[name], _ = adapt(base, data, rank=rank, steps=steps, seed=args.seed)
         show(name, adapted[name])
-    eager = adapted["answers only"]
-    asked = preferences(eager, tokens, train[0])
-    honest, _ = align(eager, asked, steps=few, seed=args.seed)
+    asked = preferences(adapted["answers only"], tokens, train[0])
+    honest, _ = align(adapted["answers only"], asked, steps=few, seed=args.seed)
     show("aligned", honest)
     test = desks["PyTorch"].test
     by_rule = [rule(q.passage) for q in test]
     print(f"{'rule':18} PyTorch {exact_match(by_rule, test):.2f}")
     said = read(adapted["full, with replay"], tokens, [q.passage for q in test])
     lead = paired(right(said, test), right(by_rule, test))
-    print(f"{'with replay':18} ahead of the rule by {lead.difference:+.2f}, ", end="")
-    print(f"standard error {lead.error:.2f}")
+    print(f"with replay ahead of it by {lead.difference:+.2f} ± {lead.error:.2f}")
 
     shelf = read_entries("PyTorch")
     words = retrieval.WordIndex([retrieval.document_of(e) for e in shelf])
     vectors = retrieval.EmbeddingIndex([retrieval.names_of(e) for e in shelf])
-    passages = []
-    for q in test:
-        lists = [index.search(q.text) for index in (words, vectors)]
-        passages.append(passage_of(shelf[retrieval.fuse(lists)[0]]))
+    lists = ([index.search(q.text) for index in (words, vectors)] for q in test)
+    passages = [passage_of(shelf[retrieval.fuse(found)[0]]) for found in lists]
     for guarded in (False, True):
         said = read(honest, tokens, passages, guarded=guarded)
         name = "with guardrail" if guarded else "looked up"

@@ -11,6 +11,7 @@ from genbook.practice.retrieval import (
     EmbeddingIndex,
     WordIndex,
     fuse,
+    misspelt,
     words_of,
 )
 
@@ -91,6 +92,23 @@ def test_a_passage_is_nearest_to_itself() -> None:
     index = EmbeddingIndex(DOCUMENTS, dim=5)
     assert [index.search(d, 1)[0] for d in DOCUMENTS] == list(range(6))
     assert index.embed(["unheard"]) == pytest.approx(0)
+
+
+def test_misspelling_swaps_two_neighbours_inside_long_words_alone() -> None:
+    text = "What is the default of num_workers in DataLoader?"
+    wrong = misspelt(text)
+    assert wrong != text
+    assert len(wrong) == len(text)
+    for old, new in zip(text.split(), wrong.split(), strict=True):
+        differ = [i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+        assert sorted(old) == sorted(new)
+        assert (old[0], old[-1]) == (new[0], new[-1])
+        if differ:
+            assert len(old) >= 5
+            assert differ == [differ[0], differ[0] + 1]
+    assert wrong.split()[3] == "default"  # stands in every question
+    assert misspelt(text) == wrong
+    assert len({misspelt(text, seed=s) for s in range(9)}) > 3
 
 
 def test_fusing_adds_reciprocal_ranks() -> None:

@@ -7,6 +7,7 @@ from a fixed place on the answer. What is asked stands at the passage's head.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from genbook._numbers import check_count, check_each, check_kind, check_positive
 from genbook._validate import check_generator
 from genbook.models.autoregressive.transformer import Transformer
-from genbook.models.networks.attention import Attention, Past
+from genbook.models.networks.attention import Block, Past
 from genbook.practice.byte_pairs import ASK, END, PAD, BytePairs
 from genbook.practice.desk import Question
 
@@ -148,7 +149,7 @@ class Reader(Transformer):
             past = pasts[i] if pasts else None
             if last and i == len(self.blocks) - 1 and h.shape[1] > last:
                 past = Past() if past is None else past
-                _extend(past, block.attention, block.norm1(h[:, :-last]))
+                _extend(past, cast(Block, block), h[:, :-last])
                 h = h[:, -last:]  # nobody asks this block about the others
             h = block(h, past)
         return self.final_norm(h)
@@ -186,11 +187,11 @@ class Reader(Transformer):
         return answers
 
 
-def _extend(past: Past, attention: Attention, x: Tensor) -> None:
-    """Add the keys and values of tokens that are only looked back at."""
+def _extend(past: Past, block: Block, x: Tensor) -> None:
+    """Add the keys and values of tokens that a block only looks back at."""
     _, keys, values = (
-        t.unflatten(2, (attention.heads, -1)).transpose(1, 2)
-        for t in attention.qkv(x).chunk(3, dim=2)
+        t.unflatten(2, (block.attention.heads, -1)).transpose(1, 2)
+        for t in block.attention.qkv(block.norm1(x)).chunk(3, dim=2)
     )
     past.extend(keys, values)
 

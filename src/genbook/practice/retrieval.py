@@ -83,8 +83,7 @@ def misspelt(text: str, *, seed: int = 0) -> str:
     rng = random.Random(f"{check_seed(seed)} {check_text(text, 'text')}")
 
     def swap(match: re.Match[str]) -> str:
-        word = match[0]
-        if len(word) < 5 or word.lower() in _STOP:
+        if len(word := match[0]) < 5 or word.lower() in _STOP:
             return word
         i = rng.randrange(1, len(word) - 2)
         return f"{word[:i]}{word[i + 1]}{word[i]}{word[i + 2 :]}"
