@@ -43,8 +43,13 @@ def test_the_p_value_is_a_fair_coin_s() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "error", "message"),
     [
-        ([], [], ValueError, "second must be 1 or more"),
-        ([True], [True, False], ValueError, "second must be 1, .* got 2"),
+        ([], [], ValueError, "first must hold one question"),
+        (
+            [True],
+            [True, False],
+            ValueError,
+            "second must be as many as first, 1, got 2",
+        ),
         ([0.5], [True], TypeError, "first must"),
         ([True], None, TypeError, "second must"),
     ],

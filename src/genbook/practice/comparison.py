@@ -57,11 +57,10 @@ def paired(first: Sequence[bool], second: Sequence[bool]) -> Paired:
     check_each(first, "first", bool)
     check_each(second, "second", bool)
     n = len(first)
-    if n != len(second) or not n:
-        raise ValueError(
-            f"second must be {n or '1 or more'}, one for each of first, got "
-            f"{len(second)}"
-        )
+    if not n:
+        raise ValueError("first must hold one question at least, got none")
+    if n != len(second):
+        raise ValueError(f"second must be as many as first, {n}, got {len(second)}")
     won = sum(a and not b for a, b in zip(first, second, strict=True))
     lost = sum(b and not a for a, b in zip(first, second, strict=True))
     d = (won - lost) / n

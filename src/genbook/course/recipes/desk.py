@@ -124,6 +124,7 @@ def preferences(
         >>> asked.said.shape
         torch.Size([1, 2])
     """
+    check_kind(reference, "reference", Reader)
     pairs = honesty_pairs(reference, tokens, questions)
     return Preferences(pairs, reference_log_probs(reference, pairs))
 
