@@ -2,7 +2,9 @@
 
 An autoencoder's codes, flow matching with cross-attention to the caption, and a reader
 that saw rendered pictures only. With ``--pooled`` the caption reaches the network as
-one mean alone.
+one mean alone. With 600 steps of either and the first seed, that made 2 % of the
+captions of two groups right in place of 27 %, and 6 % of all in place of 38 %; kinds
+and colours that are both right as a set were then as often exchanged as not.
 
 Chapter: book/families/text-to-image.md
 """
@@ -18,6 +20,11 @@ from genbook.course.recipes.text_to_image import (
     draw_from_words,
     picture_code,
     scene_reader,
+)
+from genbook.data.still_life.errors import (
+    counts_seen,
+    exchanged_pairs,
+    shares_exchanged,
 )
 from genbook.data.still_life.pictures import sample_still_lifes
 from genbook.data.still_life.scenes import shares_right
@@ -43,7 +50,7 @@ def main() -> None:
     )
     own = reader.accuracy(test.x, test.scenes)
     print(f"rendered scenes read without error {own['scene']:.1%}")
-    code, _ = picture_code(train.x, **short)
+    code, _ = picture_code(train.x[:8000], **short)
     with torch.no_grad():
         z = code.encode(train.x)
     cross = not args.pooled
@@ -51,11 +58,21 @@ def main() -> None:
         z, train.y, code, cross=cross, seed=args.seed, **short
     )
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU s")
-    drawn = model.sample(
-        len(test), test.y, guidance=args.guidance, generator=seeded(args.seed)
-    )
-    for part, share in shares_right(reader.read(drawn), test.meanings).items():
+
+    def draw(y: torch.Tensor) -> torch.Tensor:
+        generator = seeded(args.seed)
+        return model.sample(len(y), y, guidance=args.guidance, generator=generator)
+
+    drawn = draw(test.y)
+    seen = reader.read(drawn)
+    for part, share in shares_right(seen, test.meanings).items():
         print(f"{part:10} right {share:.1%}")
+    for n, row in enumerate(counts_seen(seen, test.meanings).tolist(), 1):
+        print(f"{n} asked, seen 0 to 3 {row}")
+    pairs = exchanged_pairs(20 if args.fast else 300, generator=seeded(33))
+    shown = reader.read(draw(pairs["nothing"].y))
+    for name, share in shares_exchanged(shown, pairs).items():
+        print(f"{name:10} exchanged {share:.1%}")
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     axes = captioned_pictures(drawn[:16], test.texts[:16])
