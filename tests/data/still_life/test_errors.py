@@ -97,5 +97,7 @@ def test_errors_name_what_came() -> None:
         shares_exchanged(
             PAIRS["nothing"].scenes, {k: PAIRS[k] for k in ("nothing", "colours")}
         )
+    with pytest.raises(ValueError, match="scenes must be 60, one a caption, got 2"):
+        shares_exchanged(PAIRS["both"].scenes[:2], PAIRS)
     with pytest.raises(ValueError, match="meanings must be 60, one a scene, got 59"):
         counts_seen(PAIRS["both"].scenes, PAIRS["both"].meanings[:59])

@@ -100,12 +100,17 @@ def shares_exchanged(
         >>> shares_exchanged(pairs["kinds"].scenes, pairs)["kinds"]
         1.0
     """
+    scenes = check_scenes(scenes)
     check_kind(pairs, "pairs", Mapping)
     for name in EXCHANGES:
         if not isinstance(pairs.get(name), StillLifes):
             raise TypeError(
                 f"pairs must hold StillLifes of {name!r}, got "
                 f"{type(pairs.get(name)).__name__}"
+            )
+        if len(pairs[name]) != len(scenes):
+            raise ValueError(
+                f"scenes must be {len(pairs[name])}, one a caption, got {len(scenes)}"
             )
     shares = {
         k: compare(scenes, pairs[k].meanings)["all"].mean().item() for k in EXCHANGES
