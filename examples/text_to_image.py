@@ -2,7 +2,10 @@
 
 An autoencoder's codes, flow matching with cross-attention to the caption, and a reader
 that saw rendered pictures only. With ``--pooled`` the caption reaches the network as
-one mean alone.
+one mean alone. With 600 steps of either and seed 0, that made 2 % of the captions of
+two groups right in place of 27 %, and 17 % of one group in place of 67 %. Of 300
+captions of two things, 7 drawings in place of 146 had the right kinds and colours,
+exchanged or not; of the 7 four gave a kind the other's colour, and of the 146 none.
 
 Chapter: book/families/text-to-image.md
 """
@@ -19,6 +22,7 @@ from genbook.course.recipes.text_to_image import (
     picture_code,
     scene_reader,
 )
+from genbook.data.still_life.errors import exchanged_pairs, shares_exchanged
 from genbook.data.still_life.pictures import sample_still_lifes
 from genbook.data.still_life.scenes import shares_right
 
@@ -38,24 +42,28 @@ def main() -> None:
     n = 200 if args.fast else 14_000
     train = sample_still_lifes(n, generator=seeded(21))
     test = sample_still_lifes(40 if args.fast else 500, generator=seeded(23))
-    reader = scene_reader(
-        sample_still_lifes(5000, "all", generator=seeded(22)), **short
-    )
+    other = sample_still_lifes(5000, "all", generator=seeded(22))
+    reader = scene_reader(other, **short)
     own = reader.accuracy(test.x, test.scenes)
     print(f"rendered scenes read without error {own['scene']:.1%}")
-    code, _ = picture_code(train.x, **short)
+    code, _ = picture_code(train.x[:8000], **short)
     with torch.no_grad():
         z = code.encode(train.x)
-    cross = not args.pooled
-    model, history = draw_from_words(
-        z, train.y, code, cross=cross, seed=args.seed, **short
-    )
+    options = {"cross": not args.pooled, "seed": args.seed, **short}
+    model, history = draw_from_words(z, train.y, code, **options)
     print(f"{history.steps} steps in {history.cpu_seconds:.1f} CPU s")
-    drawn = model.sample(
-        len(test), test.y, guidance=args.guidance, generator=seeded(args.seed)
-    )
+
+    def draw(y: torch.Tensor) -> torch.Tensor:
+        generator = seeded(args.seed)
+        return model.sample(len(y), y, guidance=args.guidance, generator=generator)
+
+    drawn = draw(test.y)
     for part, share in shares_right(reader.read(drawn), test.meanings).items():
         print(f"{part:10} right {share:.1%}")
+    pairs = exchanged_pairs(20 if args.fast else 300, generator=seeded(33))
+    shown = reader.read(draw(pairs["nothing"].y))
+    for name, share in shares_exchanged(shown, pairs).items():
+        print(f"{name:10} exchanged {share:.1%}")
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
     axes = captioned_pictures(drawn[:16], test.texts[:16])

@@ -136,7 +136,7 @@ def draw_from_words(
     code: PlaceAutoencoder,
     *,
     cross: bool = True,
-    steps: int = 850,
+    steps: int = 600,
     seed: int = 0,
 ) -> tuple[TextToImage, History]:
     """Train flow matching of codes given captions, the reader of captions with it.
@@ -193,7 +193,7 @@ def draw_from_words(
 
 
 def matching_pair(
-    model: TextToImage, z: Tensor, y: Tensor, *, steps: int = 250, seed: int = 0
+    model: TextToImage, z: Tensor, y: Tensor, *, steps: int = 150, seed: int = 0
 ) -> ContrastivePair:
     """Train two encoders to find captions and pictures that belong together.
 
