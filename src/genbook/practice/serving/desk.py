@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from genbook.practice.answering import ReadingDesk
-from genbook.practice.desk import passage_of
-from genbook.practice.entries import read_entries
-from genbook.practice.pretrained import load_pretrained
-from genbook.practice.retrieval import WordIndex, document_of
+if TYPE_CHECKING:
+    from genbook.practice.answering import ReadingDesk
 
 __all__ = ["Desk", "book_desk"]
 
@@ -51,6 +48,13 @@ def book_desk() -> ReadingDesk:
         >>> book_desk().answer("What is the default of n_clusters in KMeans?")
         '8'
     """
+    # What a service without a desk does not need is not imported for it.
+    from genbook.practice.answering import ReadingDesk
+    from genbook.practice.desk import passage_of
+    from genbook.practice.entries import read_entries
+    from genbook.practice.pretrained import load_pretrained
+    from genbook.practice.retrieval import WordIndex, document_of
+
     entries = read_entries("scikit-learn")
     index = WordIndex([document_of(entry) for entry in entries])
     base = load_pretrained()
