@@ -29,7 +29,24 @@ class Captions(NamedTuple):
 
 
 class StillLife(Grammar):
-    """The grammar of captions of still lifes, which says what they mean."""
+    """The grammar of captions of still lifes, which says what they mean.
+
+    :func:`still_life` makes the one of the book.
+
+    Args:
+        rules: The rules of each symbol, such as ``still_life().rules``.
+        start: The symbol that a caption begins as.
+
+    Raises:
+        TypeError: If ``rules`` are not lists of rules.
+        ValueError: If they make no grammar, see
+            :class:`~genbook.data.still_life.grammar.Grammar`.
+
+    Example:
+        >>> grammar = StillLife(still_life().rules)
+        >>> grammar.parse("a cup .".split()) is None
+        True
+    """
 
     def parse(self, words: Sequence[str]) -> Meaning | None:
         """Return what a caption says.
