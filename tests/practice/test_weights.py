@@ -134,5 +134,6 @@ def test_a_record_that_says_too_little_is_refused(one: Path, gone: str) -> None:
 
 
 def test_there_is_no_card_of_what_is_not_there() -> None:
-    with pytest.raises(ValueError, match="name must be"):
-        weights_card("nobody")
+    for name in ("nobody", "", None):
+        with pytest.raises(ValueError, match="name must be"):
+            weights_card(name)

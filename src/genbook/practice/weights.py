@@ -48,7 +48,6 @@ def weights_card(name: str) -> ModelCard:
         name: The name of their file.
 
     Raises:
-        TypeError: If ``name`` is no text.
         ValueError: If there are no such weights, their record lacks something, or it is
             that of another file.
 
@@ -58,7 +57,7 @@ def weights_card(name: str) -> ModelCard:
         ('Reader', 270208, 'MIT; data: BSD 3-clause')
     """
     files = shipped_weights()
-    check_choice(name, "name", (*files, ""))
+    check_choice(name, "name", tuple(files))
     path = files[name]
     record = _record(path)
     if hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
