@@ -43,7 +43,11 @@ def train(seed: int, steps: int, out: Path) -> None:
         )
         if team.leads:
             save(model, out / f"{team.size}.safetensors")
-            told = {"loss": history.loss, "rows": 256 // team.size}
+            told = {
+                "loss": history.loss,
+                "rows": 256 // team.size,
+                "cpu_seconds": history.cpu_seconds,  # of this process
+            }
             (out / f"{team.size}.json").write_text(json.dumps(told))
 
 

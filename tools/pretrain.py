@@ -3,7 +3,8 @@
 ``python tools/pretrain.py language --out DIR`` trains the language model of still lifes
 on captions of its grammar and writes its weights in half precision, with a card that
 says how they came about and how good they are. ``--device cuda`` trains on a GPU, in
-about three minutes; a few processes draw the captions before.
+about three minutes; a few processes draw the captions before. Files that go into the
+package need a whole record: ``python tools/card_weights.py`` completes it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ The first writes the training rows, counterfactual values in them, the rows to v
 on, and the merges of the tokeniser. The second trains, and writes `desk.safetensors`:
 the weights in half precision, their shape and the merges. It belongs into
 `src/genbook/practice/`. PyTorch's documentation lends words to the tokeniser, and
-nothing else: the model has never read an answer about it.
+nothing else: the model has never read an answer about it. Then
+``python tools/card_weights.py`` measures it and writes its record, ``desk.json``.
 """
 
 from __future__ import annotations

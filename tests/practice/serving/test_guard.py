@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
 
+from genbook.practice.serving import _guard
 from genbook.practice.serving._guard import Guard
 from genbook.practice.serving._meters import Meters
 from genbook.practice.serving.settings import Limits
@@ -98,6 +100,33 @@ def test_a_slow_body_is_cut_even_if_it_trickles() -> None:
     trickle = [part for _ in range(20) for part in (b"x", 0.02)]
     status, _, headers = asyncio.run(behind.ask(*trickle))
     assert (status, headers["connection"]) == (408, "close")
+
+
+def test_a_large_body_is_thrown_away_within_a_time_and_a_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who trickles, or sends more than was told, does not hold the answer up."""
+    behind, pieces = Behind(Limits(body_bytes=10)), 0
+    monkeypatch.setattr(_guard, "DRAINING", 0.1)
+    monkeypatch.setattr(_guard, "DRAINED", 1000)
+    trickle = [part for _ in range(100) for part in (b"x", 0.02)]
+    start = time.perf_counter()
+    assert asyncio.run(behind.ask(*trickle, content_length="100"))[0] == 413
+    assert time.perf_counter() - start < 1.0
+
+    async def endless() -> Any:
+        nonlocal pieces
+        pieces += 1
+        return {"type": "http.request", "body": b"x" * 100, "more_body": pieces < 50}
+
+    monkeypatch.setattr(_guard, "DRAINING", 60.0)
+    asyncio.run(_guard._drain(endless))
+    assert pieces == 10, "it must stop after 1000 bytes"
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(_guard._drain(gone))
 
 
 def test_who_leaves_is_written_down_and_gets_nothing() -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from genbook import cli
-from genbook.practice.serving.__main__ import main, make_desk, parser, read_keys
+from genbook.practice.serving.__main__ import (
+    BOOK_DESK,
+    main,
+    make_desk,
+    parser,
+    read_keys,
+)
 from genbook.practice.serving.settings import Limits
 
 
@@ -45,16 +51,30 @@ def test_a_desk_is_made_by_a_named_function() -> None:
         make_desk("desk")
 
 
+def test_the_option_alone_is_the_desk_of_the_book() -> None:
+    both = parser().parse_args(["folder", "--desk"])
+    assert (str(both.place), both.desk) == ("folder", BOOK_DESK)
+    alone = parser().parse_args(["--desk"])
+    assert (alone.place, alone.desk) == (None, BOOK_DESK)
+    own = parser().parse_args(["folder", "--desk", "me:mine"])
+    assert own.desk == "me:mine"
+    assert parser().parse_args(["folder"]).desk is None
+
+
 def test_what_cannot_be_served_is_said_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path / "nowhere")]) == 2
     assert main([str(tmp_path)]) == 2
     assert cli.main(["serve", str(tmp_path), "--samples", "0"]) == 2
+    assert main([]) == 2
+    assert main(["--desk", str(tmp_path)]) == 2
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 3
+    assert len(said) == 5
     assert "there is no file or folder" in said[0]
     assert said[2] == "genbook serve: samples must be at least 1, got 0"
+    assert said[3] == "genbook serve: give a folder or a file of models, or --desk"
+    assert "--desk must be MODULE:FUNCTION" in said[4]
 
 
 def test_help_comes_from_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,6 +86,14 @@ def test_what_is_no_http_and_what_is_too_large(service: Running) -> None:
     assert speak(service.port, HEAD, chunked).startswith(b"HTTP/1.1 413")
 
 
+def test_a_large_body_that_trickles_is_refused_and_dropped(service: Running) -> None:
+    """What is thrown away is not waited for either: 80,000 bytes would take hours."""
+    told = b"Content-Length: 80000\r\n\r\n"
+    trickle = [part for _ in range(40) for part in (b"x", 0.1)]
+    assert speak(service.port, HEAD, told, *trickle).startswith(b"HTTP/1.1 413")
+    assert service.get("/readyz")[0] == 200
+
+
 def test_connections_have_an_end_and_the_service_none(service: Running) -> None:
     held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(30)]
     time.sleep(0.1)

@@ -78,6 +78,14 @@ def test_elsewhere_it_comes_from_the_address_of_the_site(asked) -> None:
     assert asked(wheel.install_cell(BASE + "/")) == [wanted]
 
 
+def test_what_a_chapter_needs_is_installed_too(asked) -> None:
+    wanted = f'install --quiet "genbook[data,aws] @ {BASE}/notebooks/{wheel.NAME}"'
+    assert asked(wheel.install_cell(BASE, extras=["aws"])) == [wanted]
+    for nonsense in ("test", "data] @ evil", ""):
+        with pytest.raises(ValueError, match="extras must be among serve, aws, audits"):
+            wheel.install_cell(BASE, extras=[nonsense])
+
+
 def test_without_an_address_the_cell_says_what_is_missing(asked, tmp_path) -> None:
     (tmp_path / "genbook-0.0.1-py3-none-any.whl").touch()
     with pytest.raises(FileNotFoundError, match=re.escape(wheel.NAME)):
@@ -121,7 +129,7 @@ def test_the_name_is_that_of_the_project() -> None:
     assert f"genbook-{project['version']}-py3-none-any.whl" == wheel.NAME
     extras = project["optional-dependencies"]
     assert any(need.startswith("hatchling") for need in extras["book"])
-    assert "data" in extras, "the notebooks ask for genbook[data]"
+    assert {"data", *wheel.EXTRAS} <= extras.keys(), "the notebooks ask for these"
 
 
 def test_the_same_sources_give_the_same_bytes(

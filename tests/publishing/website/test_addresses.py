@@ -114,6 +114,13 @@ def test_with_both_a_chapter_opens_on_colab_and_all_goes_when_they_go(build) -> 
     assert not (out / "sitemap.xml").exists()
 
 
+def test_a_chapter_that_needs_more_has_it_installed(build, tiny) -> None:
+    tiny.chapter("sums", "1 + 1", front="course: [F1]\nextras: [serve, aws]")
+    _, out = build()
+    assert first_cell(out) == wheel.install_cell(extras=["serve", "aws"])
+    assert "genbook[data,serve,aws]" in first_cell(out)
+
+
 def test_a_repository_elsewhere_has_no_colab(build) -> None:
     built, _ = build(BASE, "https://git.example.org/someone/book")
     assert not any("colab" in page for page in built.pages.values())

@@ -1,4 +1,4 @@
-"""``genbook serve FOLDER_OR_FILE``: serve saved models on this machine."""
+"""``genbook serve FOLDER_OR_FILE --desk``: serve saved models, and the desk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from typing import Any
 from genbook.practice.serving.settings import Limits
 
 #: What ``genbook serve`` is about, besides its limits.
-DESCRIPTION = """Serve saved models over HTTP.
+DESCRIPTION = """Serve saved models over HTTP, and a desk that answers questions.
 
-A page at / draws samples; /openapi.json says what may be asked. Models are read from
-.safetensors files, which hold numbers and never code. An audit trail of JSON lines goes
-to the standard output."""
+    genbook serve models           every model of a folder
+    genbook serve models --desk    and the book's desk, at /v1/answers
+    genbook serve --desk           the desk alone
+
+A page at / draws samples and asks the desk; /openapi.json says what may be asked.
+Models are read from .safetensors files, which hold numbers and never code. An audit
+trail of JSON lines goes to the standard output."""
+
+#: What ``--desk`` alone means.
+BOOK_DESK = "genbook.practice.serving.desk:book_desk"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +36,13 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("place", metavar="FOLDER_OR_FILE", type=Path, help="the models")
+    p.add_argument(
+        "place",
+        metavar="FOLDER_OR_FILE",
+        type=Path,
+        nargs="?",
+        help="the models; none with --desk alone",
+    )
     p.add_argument(
         "--host", default="127.0.0.1", help="address (default: this machine)"
     )
@@ -41,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--desk",
         metavar="MODULE:FUNCTION",
-        help="a function without arguments that returns what answers questions",
+        nargs="?",
+        const=BOOK_DESK,
+        help="answer questions, too: with the book's desk, or with what a function "
+        "without arguments returns",
     )
     p.add_argument(
         "--dtype", choices=("float64", "float32"), default="float64", help="precision"
@@ -129,19 +145,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)  # one thread computes; more would wait for one another
     try:
         limits = Limits(**{f.name: getattr(args, f.name) for f in fields(Limits)})
-        offers = load_models(args.place, getattr(torch, args.dtype))
+        desk, place, offers = make_desk(args.desk), args.place, {}
+        if place is not None:
+            offers = load_models(place, getattr(torch, args.dtype))
+        elif desk is None:
+            raise ValueError("give a folder or a file of models, or --desk")
         app = make_app(
             offers,
             limits,
-            desk=make_desk(args.desk),
+            desk=desk,
             store=FeedbackStore(args.feedback) if args.feedback else None,
             keys=read_keys(args.keys) if args.keys else None,
-            alarms=load_alarms(args.place, offers),
+            alarms=load_alarms(place, offers) if offers else None,
         )
     except (OSError, TypeError, ValueError, ImportError, AttributeError) as error:
         print(f"genbook serve: {error}", file=sys.stderr)
         return 2
-    names = ", ".join(offers)
+    names = ", ".join([*offers, *(["desk"] if desk else [])])
     print(f"{names}: http://{args.host}:{args.port}/", file=sys.stderr, flush=True)
     listen(app, args.host, args.port, limits)
     return 0

@@ -211,11 +211,13 @@ async def _whole_body(
 
 async def _drain(receive: Any) -> None:
     """Read what is thrown away, or who still sends it would not hear the answer."""
+    more, left = True, DRAINED
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAINING):
-            message = await receive()
-            while message.get("more_body", False):
+            while more and left > 0:
                 message = await receive()
+                left -= len(message.get("body", b""))
+                more = message.get("more_body", False)
 
 
 async def _refuse(send: Any, refused: Refused, request_id: str) -> None:

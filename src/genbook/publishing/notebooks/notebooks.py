@@ -28,7 +28,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from genbook._files import replacing
-from genbook.publishing.content import statements
+from genbook.publishing.content import chapter_header, statements
 from genbook.publishing.notebooks import wheel
 from genbook.publishing.notebooks.markdown import Writer
 
@@ -205,7 +205,11 @@ def write(app: Sphinx, docname: str, doctree: nodes.document, folder: Path) -> N
     source = source_of(app.env, docname)
     if source is None:
         return
-    install = wheel.install_cell(app.config.html_baseurl)
+    extras = chapter_header.front_matter(app.env, docname, "extras")
+    try:
+        install = wheel.install_cell(app.config.html_baseurl, extras=extras)
+    except ValueError as error:
+        raise ExtensionError(f"front matter of {docname}: {error}") from error
     notebook = make(app.env, docname, doctree, source, install)
     target = folder / f"{docname.rpartition('/')[2]}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)

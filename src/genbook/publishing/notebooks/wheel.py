@@ -2,7 +2,8 @@
 
 ``make html`` puts ``genbook-<version>-py3-none-any.whl`` beside the notebooks. Their
 first cell installs that file, by its whole name: the one beside the notebook, or, if
-the configuration gives the site an address (``html.baseurl``), the one of the site.
+the configuration gives the site an address (``html.baseurl``), the one of the site. A
+chapter whose code needs more than the extra ``data`` says so in its front matter.
 The same sources give the same bytes.
 """
 
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ if importlib.util.find_spec("genbook") is None:
     address = wheel.resolve().as_uri()
     if not wheel.is_file():
 {missing}
-    %pip install --quiet "genbook[data] @ {{address}}"
+    %pip install --quiet "genbook[{extras}] @ {{address}}"
 """
 _FROM_SITE = """\
         address = "{base}notebooks/" + wheel.name"""
@@ -49,27 +51,35 @@ _NOWHERE = """\
             f"{wheel} must lie beside this notebook; "
             "the book's website has both"
         )"""
+#: What a chapter may ask for in its front matter, as ``extras: [serve]``.
+EXTRAS = ("serve", "aws", "audits")
+
 _ADDRESS = re.compile(
     r"(https://[\w.:-]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[\w.~/%-]*)?"
 )
 
 
-def install_cell(base: str = "", name: str = NAME) -> str:
+def install_cell(base: str = "", name: str = NAME, extras: Sequence[str] = ()) -> str:
     """Return the code that installs the package in a notebook, if it is missing.
 
     Args:
         base: The address of the website; empty where nobody has said it.
         name: The file name of the wheel.
+        extras: What the chapter needs besides ``data``: names of :data:`EXTRAS`.
 
     Raises:
-        ValueError: If the address is not one that code may safely come from.
+        ValueError: If the address is not one that code may safely come from, or there
+            is no such extra.
 
     Example:
         >>> "https" in install_cell(), "https" in install_cell("https://example.org/b")
         (False, True)
     """
+    if unknown := [extra for extra in extras if extra not in EXTRAS]:
+        raise ValueError(f"extras must be among {', '.join(EXTRAS)}, got {unknown}")
+    wanted = ",".join(("data", *extras))
     if not base:
-        text = _BESIDE.format(name=name, otherwise="", missing=_NOWHERE)
+        text = _BESIDE.format(name=name, otherwise="", missing=_NOWHERE, extras=wanted)
         return text.rstrip()
     if not _ADDRESS.fullmatch(base):
         raise ValueError(
@@ -78,7 +88,9 @@ def install_cell(base: str = "", name: str = NAME) -> str:
         )
     missing = _FROM_SITE.format(base=base.rstrip("/") + "/")
     otherwise = ", or else from the book's website"
-    text = _BESIDE.format(name=name, otherwise=otherwise, missing=missing)
+    text = _BESIDE.format(
+        name=name, otherwise=otherwise, missing=missing, extras=wanted
+    )
     return text.rstrip()
 
 
