@@ -35,6 +35,7 @@ from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.masked import MaskedDiffusion
+from genbook.models.diffusion.reflow import Reflow
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
@@ -78,6 +79,7 @@ MODELS: dict[str, tuple[Callable[[], Model], str]] = {
     "diffusion-labels": (lambda: Diffusion((2,), width=24, classes=2), "labels"),
     "diffusion-wide": (lambda: Diffusion((2,), width=24, sigma_data=1.0), "points"),
     "flow-matching": (lambda: FlowMatching((2,), width=24, depth=1), "points"),
+    "reflow": (lambda: Reflow(FlowMatching((2,), width=24, depth=1)), "pairs"),
     "vae": (lambda: VAE((2,), hidden=(24,)), "points"),
     "vae-pixels": (
         lambda: VAE(IMAGE, hidden=(24,), likelihood="bernoulli", classes=2),
@@ -146,6 +148,8 @@ def data(kind: str, n: int = 100) -> tuple[Tensor, Tensor | None]:
     g, x = seeded(5), points(n)
     if kind == "vectors":
         x = torch.randn(n, 16, generator=g)
+    elif kind == "pairs":
+        x = torch.stack([torch.randn(n, 2, generator=g), x], 1)
     elif kind.endswith("images"):
         x = (torch.rand(n, *IMAGE, generator=g) < 0.4).float()
     elif kind == "tokens":

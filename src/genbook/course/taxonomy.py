@@ -40,6 +40,7 @@ from genbook.models.density.ppca_mixture import PPCAMixture
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.masked import MaskedDiffusion
+from genbook.models.diffusion.reflow import Reflow
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
@@ -287,6 +288,13 @@ MEMBERS: tuple[Member, ...] = (
         2022,
         "Rombach et al. 2022",
         "a flow of codes given a caption, and a decoder",
+    ),
+    Member(
+        Reflow,
+        "families/one-step",
+        2023,
+        "Liu, Gong and Liu 2023",
+        "teaches a flow to walk straight, on pairs that another drew",
     ),
     Member(
         ContrastivePair,

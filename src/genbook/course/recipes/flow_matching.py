@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import Tensor
 
+from genbook._validate import check_kind
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.course.recipes.diffusion import train_on_digits, train_on_images
 from genbook.models.diffusion.flow_matching import FlowMatching
+from genbook.models.diffusion.reflow import Reflow
 from genbook.training import History
 
-__all__ = ["flow_matching_digits", "flow_matching_images", "flow_matching_world"]
+__all__ = [
+    "flow_matching_digits",
+    "flow_matching_images",
+    "flow_matching_world",
+    "straightened",
+]
 
 
 def flow_matching_world(
@@ -88,3 +97,44 @@ def flow_matching_images(
         ((1, 8, 8), 10)
     """
     return train_on_images(FlowMatching, x, y, steps=steps, seed=seed)
+
+
+def straightened(
+    flow: FlowMatching,
+    pairs: Tensor,
+    y: Tensor | None = None,
+    *,
+    start: str = "everywhere",
+    steps: int = 400,
+    lr: float = 1e-3,
+    seed: int = 0,
+) -> tuple[FlowMatching, History]:
+    """Train a copy of a flow on pairs of noise and what was drawn from it.
+
+    Args:
+        flow: The flow whose weights the copy begins with; it stays as it is.
+        pairs: See :func:`~genbook.models.diffusion.reflow.draw_pairs`.
+        y: The conditions of the pairs, ``(n, ...)``, for a conditional flow.
+        start: ``"everywhere"`` or ``"noise"``, see
+            :class:`~genbook.models.diffusion.reflow.Reflow`.
+        steps: How many updates.
+        lr: The learning rate.
+        seed: Decides the batches and the times.
+
+    Returns:
+        The copy and the history of its training.
+
+    Example:
+        >>> import torch
+        >>> from genbook.models.diffusion.reflow import draw_pairs
+        >>> flow = FlowMatching((2,), width=8, depth=1)
+        >>> student, history = straightened(flow, draw_pairs(flow, 70), steps=2)
+        >>> history.steps, student is flow
+        (2, False)
+    """
+    check_kind(flow, "flow", FlowMatching)
+    model = Reflow(copy.deepcopy(flow), start=start)
+    options: dict[str, float | int | tuple[float, float]] = {"batch_size": 64, "lr": lr}
+    options |= {"betas": (0.9, 0.99), "ema": 0.99, "seed": seed}
+    history = cached_fit(model, pairs, y, steps=steps, **options)
+    return model.flow, history
