@@ -66,8 +66,10 @@ def invoke(call: Call, itself: Any, arguments: dict[str, Any]) -> Any:
         elif p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and p.name in rest:
             given.append(rest.pop(p.name))
     result = function(*given, **rest)
+    if inspect.isgenerator(result):
+        return list(result)
     if inspect.isgeneratorfunction(inspect.unwrap(target.function)):
-        with result as entered:
+        with result as entered:  # made of a generator by contextlib
             return entered
     return result
 
