@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 import time
@@ -154,3 +155,38 @@ def test_it_says_what_it_cannot_serve(tmp_path: Path) -> None:
         serving(tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("place", "options", "error", "names"),
+    [
+        (3, (), TypeError, "place"),
+        (None, (), TypeError, "place"),
+        ("no such folder", (), FileNotFoundError, "no such folder"),
+        (".", (32,), TypeError, "options"),
+    ],
+)
+def test_a_place_that_is_none_starts_nothing(
+    place: object, options: tuple, error: type[Exception], names: str
+) -> None:
+    with pytest.raises(error, match=names), serving(place, *options):  # type: ignore[arg-type]
+        pass
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"),
+    [
+        (0, ValueError),
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        (3601, ValueError),
+        ("9", TypeError),
+        (None, TypeError),
+    ],
+)
+def test_a_wait_that_cannot_be_starts_nothing(
+    seconds: object, error: type[Exception]
+) -> None:
+    never = Running.__new__(Running)
+    with pytest.raises(error, match="seconds must"):
+        never.start(seconds)  # type: ignore[arg-type]

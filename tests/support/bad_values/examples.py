@@ -60,8 +60,10 @@ from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.representation.pca import PCA
 from genbook.models.variational.vae import VAE
+from genbook.practice.cloud import pack
 from genbook.practice.reader import Reader
 from genbook.practice.serving.feedback import FeedbackStore
+from genbook.practice.serving.shelf import load_models
 from genbook.reinforcement import q_learning
 from genbook.reinforcement.bandit import ClassificationBandit
 from genbook.training.checkpoint import load, save
@@ -304,6 +306,11 @@ def loop() -> None:
     model, file = Gaussian(2), folder / "model.safetensors"
     save(model, file)
     load(model, file)
+    pack(file, folder / "model.tar.gz")
+    shelf = folder / "shelf"
+    shelf.mkdir()
+    save(Flow(2, transforms=1, hidden=(8,)), shelf / "flow.safetensors")
+    load_models(shelf, torch.float64)
     file = folder / "run.safetensors"
     by: dict[str, Any] = {"checkpoint": file, "checkpoint_every": 1, "seed": 0}
     by |= {"x_val": X, "validate_every": 1, "grad_clip": 1.0, "progress": False}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from genbook._files import check_path
+from genbook._validate import check_positive
 
 __all__ = ["Running", "serving"]
 
@@ -40,11 +41,14 @@ class Running:
         """Start it, again after a kill at the same port, and wait until it is ready.
 
         Args:
-            seconds: How long it may take.
+            seconds: How long it may take, at most 3600.
 
         Raises:
+            TypeError: If ``seconds`` is not a number.
+            ValueError: If it is out of range.
             RuntimeError: If it ends before it is ready, or is not ready in time.
         """
+        seconds = check_positive(seconds, "seconds", maximum=3600)
         module = "genbook.practice.serving"
         command = [sys.executable, "-m", module, *self.args, "--port", str(self.port)]
         path = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
