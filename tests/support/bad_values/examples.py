@@ -63,7 +63,8 @@ from genbook.models.variational.vae import VAE
 from genbook.practice.cloud import pack
 from genbook.practice.reader import Reader
 from genbook.practice.serving.feedback import FeedbackStore
-from genbook.practice.serving.shelf import load_models
+from genbook.practice.serving.shelf import load_models, read_model
+from genbook.practice.serving.watching import save_reference
 from genbook.reinforcement import q_learning
 from genbook.reinforcement.bandit import ClassificationBandit
 from genbook.training.checkpoint import load, save
@@ -311,6 +312,8 @@ def loop() -> None:
     shelf.mkdir()
     save(Flow(2, transforms=1, hidden=(8,)), shelf / "flow.safetensors")
     load_models(shelf, torch.float64)
+    read_model(shelf / "flow.safetensors")
+    save_reference(X, shelf, "flow")
     file = folder / "run.safetensors"
     by: dict[str, Any] = {"checkpoint": file, "checkpoint_every": 1, "seed": 0}
     by |= {"x_val": X, "validate_every": 1, "grad_clip": 1.0, "progress": False}
