@@ -11,7 +11,8 @@ from torch import Tensor
 from genbook._validate import check_count, check_each, check_tensor
 from genbook.course import plotting
 
-_LINES = 3  # of a caption
+_GAP = 0.06  # between pictures, in their width
+_SIZE = 6.5  # of the letters, in points
 
 
 def captioned_pictures(
@@ -43,19 +44,22 @@ def captioned_pictures(
     letters = check_count(letters, "letters", 1, 1000)
     if len(texts) != len(x):
         raise ValueError(f"texts must be {len(x)}, one a picture, got {len(texts)}")
+    said = [textwrap.wrap(text.removesuffix(" ."), letters) for text in texts]
     rows = -(-len(x) // columns)
-    fig, grid = plotting.subplots(rows, columns, height=1.05 * rows, squeeze=False)
+    wide = 0.98 * plotting.WIDTH["text"] / (columns + _GAP * (columns - 1))
+    tall = wide * x.shape[2] / x.shape[3]
+    below = max(map(len, said), default=0) * _SIZE * 1.2 / 72 + 0.12  # for the texts
+    height = rows * (tall + below) + 0.05
+    fig, grid = plotting.subplots(rows, columns, height=height, squeeze=False)
     fig.set_layout_engine("none")  # texts below would push the pictures apart
     axes = [ax for row in grid for ax in row]
     for ax in axes:
         ax.set_axis_off()
-    for ax, picture, text in zip(axes, x, texts, strict=False):
+    for ax, picture, lines in zip(axes, x, said, strict=False):
         ax.imshow(picture.clamp(0, 1).permute(1, 2, 0).numpy())
-        lines = textwrap.wrap(text.removesuffix(" ."), letters)[:_LINES]
-        ax.text(
-            0, 1.03 * x.shape[2], "\n".join(lines), fontsize=6, va="top", linespacing=1
-        )
-    low = 0.32 / (1.05 * rows)  # room for the last texts
-    sides = {"left": 0.01, "bottom": low, "right": 0.99, "top": 0.99}
-    grid[0, 0].get_gridspec().update(**sides, wspace=0.06, hspace=0.35)
+        start, size = 1.03 * x.shape[2], {"fontsize": _SIZE, "linespacing": 1}
+        ax.text(0, start, "\n".join(lines), va="top", **size)
+    sides = {"left": 0.01, "right": 0.99, "top": 1 - 0.05 / height}
+    sides |= {"bottom": below / height, "wspace": _GAP, "hspace": below / tall}
+    grid[0, 0].get_gridspec().update(**sides)
     return axes[: len(x)]
