@@ -166,6 +166,16 @@ def test_a_removed_cell_may_be_of_any_length(page):
     assert not found(code_rules.short_cells, page(removed))
 
 
+def test_a_figure_is_made_after_the_setup(page):
+    rule, draws = code_rules.figures_of_the_book, ["fig, ax = plotting.subplots()"]
+    missing = page(cell(draws) + "\n```\n")
+    assert "a figure before plotting.setup()" in found(rule, missing)
+    late = [*draws, "```", "", "```{code-cell} python", "plotting.setup()"]
+    assert found(rule, page(cell(late) + "\n```\n"))
+    early = ["plotting.setup()", "```", "", "```{code-cell} python", *draws]
+    assert not found(rule, page(cell(early) + "\n```\n"))
+
+
 def test_tags(page):
     for tag in ("show", "hide-input", "remove-cell"):
         text = cell(["x = 1"], f":tags: [{tag}]") + "\n```\n"

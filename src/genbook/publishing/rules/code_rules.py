@@ -55,6 +55,19 @@ def known_tags(page: Page) -> Iterator[Problem]:
             yield at(page, cell.line, "a removed cell that draws")
 
 
+def figures_of_the_book(page: Page) -> Iterator[Problem]:
+    """What is drawn comes after ``plotting.setup()``, or it is pixels in other colours.
+
+    Other modules call it themselves; here it is about figures that the page makes.
+    """
+    ready = False
+    for cell in page.cells:
+        ready = ready or "plotting.setup()" in cell.source
+        if "plotting.subplots(" in cell.source and not ready:
+            yield at(page, cell.line, "a figure before plotting.setup()")
+            return
+
+
 def described_figures(page: Page) -> Iterator[Problem]:
     """A cell draws one figure, with caption, alternative text and label."""
     for cell in page.cells:
@@ -179,6 +192,7 @@ def example_scripts(page: Page) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[Page], Iterator[Problem]], ...] = (
     short_cells,
+    figures_of_the_book,
     known_tags,
     described_figures,
     silent_figures,
