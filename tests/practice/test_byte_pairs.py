@@ -27,6 +27,12 @@ def test_encoding_agrees_with_the_tokenizers_library() -> None:
         assert ours.encode(text) == [i for p in parts for i in theirs.encode(p).ids]
 
 
+def test_what_was_learned_first_is_merged_first() -> None:
+    tokens = BytePairs([("b", "c"), ("a", "b"), ("a", "bc")])
+    known = [[tokens.vocabulary[i] for i in tokens.encode(t)] for t in ("abc", "abb")]
+    assert known == [["abc"], ["ab", "b"]]
+
+
 def test_decoding_gives_the_text_without_its_spaces() -> None:
     tokens = BytePairs.learn(TEXT, 110)
     for text in [*TEXT, "1e-3", "(1, 1)", "{'a': ~b}"]:

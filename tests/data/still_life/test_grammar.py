@@ -49,6 +49,14 @@ def test_an_ambiguous_sentence_has_the_sum_of_its_ways() -> None:
     assert grammar.next_words(["edge"]) == {}
 
 
+def test_two_ways_to_the_same_place_add_up() -> None:
+    same = [Rule(1.0, ("a",))]
+    rules = {"S": [Rule(0.25, ("A", "C")), Rule(0.75, ("B", "C"))]}
+    grammar = Grammar(rules | {"A": same, "B": same, "C": [Rule(1.0, ("c",))]})
+    assert grammar.log_prob(["a", "c"]) == pytest.approx(0)
+    assert grammar.next_words(["a"]) == pytest.approx({"c": 1.0})
+
+
 def test_entropy_is_the_mean_of_minus_log_p() -> None:
     grammar = still_life()
     captions = grammar.captions(2500, generator=seeded(0))
