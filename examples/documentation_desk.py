@@ -1,20 +1,19 @@
 """Run the documentation desk from its base to the answer at the door.
 
-The base has read scikit-learn. It is adapted to PyTorch with replay, in full and with
-low rank; another model, which was shown answers only, is aligned to be honest; a
-passage is looked up by words and by vectors; and an answer that does not stand in its
-passage is withheld. All numbers are those of test questions that no choice has seen.
+The base, which has read scikit-learn, is adapted to PyTorch and aligned to be honest;
+passages are looked up, and an answer that does not stand in its own is withheld.
 
 Chapter: book/practice/project-life-cycle.md
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from genbook.cli import example_parser
 from genbook.course.recipes.desk import adapt, align, desk_rows, preferences
 from genbook.practice import retrieval
-from genbook.practice.answering import exact_match, honesty, precision, read, right
-from genbook.practice.comparison import paired
+from genbook.practice.answering import exact_match, honesty, precision, read
 from genbook.practice.desk import load_desk, passage_of, rule
 from genbook.practice.entries import read_entries
 from genbook.practice.finetuning import replay
@@ -28,47 +27,41 @@ def main() -> None:
     args = parser.parse_args()
     few, many, most = (2, 2, 2) if args.fast else (45, 80, 120)
     base, tokens, trained = load_pretrained()
-    desks = {package: load_desk(package) for package in ("PyTorch", "scikit-learn")}
+    desks = [load_desk(package) for package in ("PyTorch", "scikit-learn")]
     print(f"Base: {trained}")
+    table = ["| candidate | what was measured |", "|---|---|"]
+
+    def tell(name, text):
+        print(f"{name:18} {text}")
+        table.append(f"| {name} | {text} |")
 
     def show(name, model):
-        line = []
-        for package, desk in desks.items():
-            said = read(model, tokens, [q.passage for q in desk.test])
-            line.append(f"{package} {exact_match(said, desk.test):.2f}")
-            if package == "PyTorch":
-                h = honesty(said, desk.test)
-                line.append(f"(invents {h.invents:.2f}, refuses {h.refuses:.2f})")
-        print(f"{name:18}", *line)
+        told = [read(model, tokens, [q.passage for q in test]) for test in tests]
+        new, old = (exact_match(*pair) for pair in zip(told, tests, strict=True))
+        h = f"{honesty(told[0], tests[0]).invents:.2f}"
+        tell(name, f"right {new:.2f}, of the old ones {old:.2f}, invents {h}")
 
-    def rows(questions, versions=4):
-        return desk_rows(questions, tokens, versions=versions, seed=args.seed)
-
-    train = [desk.train for desk in desks.values()]
+    tests, train = [desk.test for desk in desks], [desk.train for desk in desks]
+    rows = partial(desk_rows, tokens=tokens, seed=args.seed)
     answered = [[q for q in questions if q.stated] for questions in train]
-    x, old = rows(train[0]), rows(train[1], 1)
-    eager_x = replay(rows(answered[0]), rows(answered[1], 1), 0.5, seed=args.seed)
+    x, old = rows(train[0]), rows(train[1], versions=1)
+    eager = rows(answered[0]), rows(answered[1], versions=1)
+    eager_x = replay(*eager, 0.5, seed=args.seed)
     show("base", base)
-    adapted = {}
-    for name, data, rank in (
-        ("full", x, 0),
-        ("full, with replay", replay(x, old, 1.0, seed=args.seed), 0),
-        (f"rank {args.rank}", x, args.rank),
-        ("answers only", eager_x, args.rank),
+    both = replay(x, old, 1.0, seed=args.seed)
+    for name, data, rank, steps in (
+        ("full", x, 0, many),
+        ("full, with replay", both, 0, many),
+        (f"rank {args.rank}", x, args.rank, most),  # few weights learn more slowly
+        ("answers only", eager_x, args.rank, many),
     ):
-        steps = most if data is x and rank else many  # few weights learn more slowly
-        adapted[name], _ = adapt(base, data, rank=rank, steps=steps, seed=args.seed)
-        show(name, adapted[name])
-    asked = preferences(adapted["answers only"], tokens, train[0])
-    honest, _ = align(adapted["answers only"], asked, steps=few, seed=args.seed)
+        model, _ = adapt(base, data, rank=rank, steps=steps, seed=args.seed)
+        show(name, model)
+    asked = preferences(model, tokens, train[0])
+    honest, _ = align(model, asked, steps=few, seed=args.seed)
     show("aligned", honest)
-    test = desks["PyTorch"].test
-    by_rule = [rule(q.passage) for q in test]
-    print(f"{'rule':18} PyTorch {exact_match(by_rule, test):.2f}")
-    said = read(adapted["full, with replay"], tokens, [q.passage for q in test])
-    lead = paired(right(said, test), right(by_rule, test))
-    print(f"with replay ahead of it by {lead.difference:+.2f} ± {lead.error:.2f}")
-
+    test = tests[0]
+    tell("rule", f"right {exact_match([rule(q.passage) for q in test], test):.2f}")
     shelf = read_entries("PyTorch")
     words = retrieval.WordIndex([retrieval.document_of(e) for e in shelf])
     vectors = retrieval.EmbeddingIndex([retrieval.names_of(e) for e in shelf])
@@ -77,7 +70,10 @@ def main() -> None:
     for guarded in (False, True):
         said = read(honest, tokens, passages, guarded=guarded)
         name = "with guardrail" if guarded else "looked up"
-        print(f"{name:18} precision {precision(said, test):.2f}")
+        tell(name, f"precision {precision(said, test):.2f}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "desk.md").write_text("\n".join(table) + "\n", "utf-8")
+    print(f"Table: {args.out}/desk.md")
 
 
 if __name__ == "__main__":
