@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 
-import genbook
 from genbook.course.pretrained import load_pretrained
 from genbook.course.recipes import language
 from genbook.data.still_life.pictures import sample_still_lifes
@@ -31,8 +30,8 @@ from genbook.data.still_life.scenes import shares_right
 from genbook.practice import pretrained as desks
 from genbook.practice.answering import exact_match, read
 from genbook.practice.desk import load_desk
+from genbook.practice.weights import shipped_weights
 
-PACKAGE = Path(genbook.__file__).parent
 PICTURES, READER = "still-life-pictures", "still-life-reader"
 GAP = "nats a caption above the grammar's entropy"
 WRITTEN = "written captions that the grammar allows"
@@ -91,11 +90,6 @@ SAID: dict[str, dict[str, Any]] = {
         "limits": "has read no answer about PyTorch; invents where nothing is stated",
     },
 }
-
-
-def paths() -> dict[str, Path]:
-    """Return the shipped weights by their names."""
-    return {path.stem: path for path in sorted(PACKAGE.rglob("*.safetensors"))}
 
 
 def share(value: float, n: int) -> dict[str, float]:
@@ -219,7 +213,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     stale = []
-    for name, path in paths().items():
+    for name, path in shipped_weights().items():
         text = json.dumps(complete(name, path), indent=2, sort_keys=True) + "\n"
         beside = path.with_suffix(".json")
         if not beside.exists() or beside.read_text("utf8") != text:

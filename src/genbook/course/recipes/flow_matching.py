@@ -6,7 +6,6 @@ import copy
 
 from torch import Tensor
 
-from genbook._validate import check_kind
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.course.recipes.diffusion import train_on_digits, train_on_images
 from genbook.models.diffusion.flow_matching import FlowMatching
@@ -132,7 +131,6 @@ def straightened(
         >>> history.steps, student is flow
         (2, False)
     """
-    check_kind(flow, "flow", FlowMatching)
     model = Reflow(copy.deepcopy(flow), start=start)
     options: dict[str, float | int | tuple[float, float]] = {"batch_size": 64, "lr": lr}
     options |= {"betas": (0.9, 0.99), "ema": 0.99, "seed": seed}

@@ -131,9 +131,9 @@ def draw_pairs(
     n = check_count(n, "n", 1, 1_000_000)
     z = flow._normal(n, prod(flow.event_shape), generator=generator)
     y = flow._check_y(y, n)
-    parts = [None] * n if y is None else list(y.split(_AT_ONCE))
-    x = [
-        flow.decode(part, c, steps=steps, method=method, guidance=guidance)
-        for part, c in zip(z.split(_AT_ONCE), parts, strict=False)
-    ]
+    x = []
+    for i in range(0, n, _AT_ONCE):
+        rows = slice(i, i + _AT_ONCE)
+        c = None if y is None else y[rows]
+        x.append(flow.decode(z[rows], c, steps=steps, method=method, guidance=guidance))
     return torch.stack([z.unflatten(1, flow.event_shape), torch.cat(x)], 1)

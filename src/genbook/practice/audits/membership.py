@@ -80,15 +80,9 @@ def membership_inference(
     share = check_share(false_alarms, "false_alarms")
     n, m = len(ins), len(outs)
     ordered = outs.sort().values
-    below = torch.searchsorted(ordered, ins)  # strangers with a lower loss
-    up_to = torch.searchsorted(ordered, ins, right=True)
-    won = 1 - (below + up_to).double() / (2 * m)  # each member's share of strangers
+    won = 1 - _share_below(ins, ordered)  # each member's share of strangers
     auc = won.mean().item()
-    of_all = ins.sort().values
-    before = torch.searchsorted(of_all, outs) + torch.searchsorted(
-        of_all, outs, right=True
-    )
-    beaten = before.double() / (2 * n)  # each stranger's share of members
+    beaten = _share_below(outs, ins.sort().values)  # each stranger's share of members
     spread = sum(v.var(correction=0).item() / len(v) for v in (won, beaten)) ** 0.5
     test = stats.mannwhitneyu(
         ins.cpu().numpy(), outs.cpu().numpy(), alternative="less", method="asymptotic"
@@ -97,3 +91,10 @@ def membership_inference(
     caught = (ins < ordered[allowed]).double().mean().item()
     error = ((n + m + 1) / (12 * n * m)) ** 0.5
     return Membership(auc, error, float(test.pvalue), caught, spread)
+
+
+def _share_below(x: Tensor, ordered: Tensor) -> Tensor:
+    """Return of each value which share of ordered ones is lower; ties count half."""
+    below = torch.searchsorted(ordered, x)
+    up_to = torch.searchsorted(ordered, x, right=True)
+    return (below + up_to).double() / (2 * len(ordered))
