@@ -43,11 +43,8 @@ def train(seed: int, steps: int, out: Path) -> None:
         )
         if team.leads:
             save(model, out / f"{team.size}.safetensors")
-            told = {
-                "loss": history.loss,
-                "rows": 256 // team.size,
-                "cpu_seconds": history.cpu_seconds,  # of this process
-            }
+            told = {"loss": history.loss, "rows": 256 // team.size}
+            told["cpu_seconds"] = history.cpu_seconds  # of this process
             (out / f"{team.size}.json").write_text(json.dumps(told))
 
 
@@ -73,8 +70,7 @@ def main() -> None:
     plotting.setup()
     fig, ax = plotting.subplots(height=2.8)
     for n, source in ((1, "data"), (2, "model")):
-        label = f"{n} process{'es' if n > 1 else ''}"
-        plotting.show_curve(ax, runs[n]["loss"], smooth=5, source=source, label=label)
+        plotting.show_curve(ax, runs[n]["loss"], source=source, label=f"processes: {n}")
     ax.legend()
     ax.set(ylabel="loss in nats")
     fig.savefig(args.out / "losses.svg")

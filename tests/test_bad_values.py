@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import time
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -186,6 +187,44 @@ def test_a_verdict(
     found = trials.run({target: [Call(target, None, good, True)]})
     words = {(o.parameter, o.kind): o.word for o in found}
     assert words[parameter, kind] == word, found
+
+
+class Heavy:
+    """What takes longer to copy than a call may last, and nothing to refuse."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Heavy:
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        return self
+
+
+def test_the_seconds_of_a_call_are_the_calls_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trials, "SECONDS", 0.2)
+
+    def take(heavy: Heavy, number: int) -> int:
+        """Take two things.
+
+        Args:
+            heavy: A thing.
+            number: A number from 1 on.
+
+        Raises:
+            TypeError: If ``heavy`` is none, or ``number`` is none.
+            ValueError: If ``number`` is below 1.
+        """
+        if not isinstance(heavy, Heavy):
+            raise TypeError(f"heavy must be a Heavy, got {type(heavy).__name__}")
+        check_count(number, "number")
+        return number
+
+    target = Target("genbook", "take", None, take, inspect.getdoc(take) or "")
+    found = trials.run(
+        {target: [Call(target, None, {"heavy": Heavy(), "number": 3}, True)]}
+    )
+    assert not [o for o in found if o.word == "hang"], found
 
 
 def test_what_a_private_file_keeps_for_a_public_module_is_public() -> None:

@@ -102,9 +102,13 @@ def address(serve: Callable[..., str], site: Path) -> str:
     return serve(site)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str):
-    """A running Chromium."""
+    """A running Chromium.
+
+    It ends with the file that asked for it: as long as it runs, this thread has an
+    event loop, and nothing else here can start one.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

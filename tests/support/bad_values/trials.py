@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import inspect
 import os
 import pickle
@@ -95,7 +96,7 @@ class Bench:
         return self.usual[id(call)]
 
     def attempt(self, call: Call, trial: Trial) -> tuple[str, str]:
-        """Make one call with one bad value, and judge it."""
+        """Make one call with one bad value, and judge it; only the call is timed."""
         usual = self.result(call)
         if isinstance(usual, Exception):
             return "no example", f"the call that works fails: {usual!r}"[:140]
@@ -103,10 +104,21 @@ class Bench:
         arguments[trial.parameter.name] = trial.value
         torch.manual_seed(0)
         try:
-            result = invoke(call, itself, arguments)
+            with _limit(SECONDS):
+                result = invoke(call, itself, arguments)
         except BaseException as error:
             return of_error(trial, error)
         return of_result(trial, result, usual)
+
+
+@contextlib.contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """End this process where a call works longer."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def try_all(work: list[tuple[Call, Trial]]) -> list[tuple[str, str]]:
@@ -136,6 +148,7 @@ def try_all(work: list[tuple[Call, Trial]]) -> list[tuple[str, str]]:
 
 def _child(work: list[tuple[Call, Trial]], write: int) -> None:
     faulthandler.disable()
+    gc.freeze()  # what the parent made is not walked through in the seconds of a call
     os.chdir(tempfile.mkdtemp())
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -151,10 +164,7 @@ def _child(work: list[tuple[Call, Trial]], write: int) -> None:
     with os.fdopen(write, "wb", buffering=0) as answers:
         for call, trial in work:
             signal.alarm(60)  # for what waits without working
-            bench.result(call)
-            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             answer = bench.attempt(call, trial)
-            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
             answers.write(pickle.dumps(answer))
 
