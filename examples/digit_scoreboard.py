@@ -23,7 +23,6 @@ from genbook.data.digits import load_digits
 def main() -> None:
     """Draw with each contender, judge, look for copies, and show eight of each."""
     parser = example_parser(__doc__)
-    parser.add_argument("--draws", type=int, default=3, help="sets of drawings")
     args = parser.parse_args()
     n = 100 if args.fast else 300
     train, test = load_digits("train", size=14), load_digits("test", size=14)
@@ -60,7 +59,7 @@ def main() -> None:
             continue
         seen, new = (load_digits(part, size=c.size) for part in ("train", "test"))
         model = c.learn(c.see(seen.x), seen.y)
-        sets = [at_side(model.draw(asked, dice), 14) for _ in range(args.draws)]
+        sets = [at_side(model.draw(asked, dice), 14) for _ in range(3)]
         known = [at_side(c.see(x), 14) for x in (seen.x, new.x)]
         found = metrics.nearest_neighbour_memorisation(
             sets[0], *known, ratio=0.6, permutations=199, generator=dice
