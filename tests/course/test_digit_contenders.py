@@ -29,7 +29,6 @@ CALLS = {
     "diffusion": ("diffusion", "diffusion_digits(digits.x, digits.y)"),
     "flow matching": ("flow-matching", "flow_matching_digits(train.x, train.y)"),
     "U-Net flow": ("images", "flow_matching_images(train.x, train.y)"),
-    "U-Net flow, briefly": ("images", "steps=history.steps // 20)"),
     "U-Net flow, one step": ("one-step", "straightened(painter, pairs, labels)"),
 }
 

@@ -174,12 +174,6 @@ def _unet(x: Tensor, y: Tensor) -> Learned:
     return Learned(_guided(model, 1.6), history.cpu_seconds)
 
 
-def _brief_unet(x: Tensor, y: Tensor) -> Learned:
-    """The same network and a twentieth of its steps."""
-    model, history = flow_matching_images(x, y, steps=72)
-    return Learned(_guided(model, 1.6), history.cpu_seconds)
-
-
 def _one_step(x: Tensor, y: Tensor) -> Learned:
     """A copy of the U-Net's flow, straightened and then taught to draw at once."""
     teacher, first = flow_matching_images(x, y)
@@ -262,7 +256,6 @@ DIGIT_CONTENDERS: tuple[DigitContender, ...] = (
     DigitContender("energy", _energy, 2019, on_request=False),
     DigitContender("diffusion", _diffusion, 2020),
     DigitContender("flow matching", _flow_matching, 2023),
-    DigitContender("U-Net flow, briefly", _brief_unet, 2023, size=28),
     DigitContender("U-Net flow", _unet, 2023, size=28),
     DigitContender("U-Net flow, one step", _one_step, 2023, size=28),
     DigitContender("independent pixels", _pixels, size=28),
