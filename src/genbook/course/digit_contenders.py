@@ -16,6 +16,7 @@ from time import process_time
 import torch
 from torch import Generator, Tensor
 
+from genbook._validate import check_tensor, check_unit_interval
 from genbook.course.cached_pairs import cached_pairs
 from genbook.course.recipes.adversarial import gan_digits
 from genbook.course.recipes.autoregressive import pixelcnn_digits
@@ -68,7 +69,7 @@ class DigitContender:
         year: When the method was published; ``None`` for those that are there to be
             refused.
         size: At how many pixels a side the digits are loaded for it.
-        see: What it makes of them before it learns.
+        prepare: What it makes of them before it learns; ``None`` for nothing.
         levels: How many levels of grey a pixel then has.
         on_request: Whether it draws the digit that it is asked for.
     """
@@ -77,9 +78,29 @@ class DigitContender:
     learn: Callable[[Tensor, Tensor], Learned]
     year: int | None = None
     size: int = 14
-    see: Callable[[Tensor], Tensor] = lambda x: x
+    prepare: Callable[[Tensor], Tensor] | None = None
     levels: int = 256
     on_request: bool = True
+
+    def see(self, x: Tensor) -> Tensor:
+        """Return images as the contender sees them.
+
+        Args:
+            x: Images of its size, ``(n, 1, size, size)``, with ink from 0 to 1.
+
+        Raises:
+            TypeError: If ``x`` is not a floating-point tensor.
+            ValueError: If it has another shape, or ink outside [0, 1].
+
+        Example:
+            >>> DIGIT_CONTENDERS[1].name
+            'VAE'
+            >>> DIGIT_CONTENDERS[1].see(torch.full((1, 1, 28, 28), 0.7)).unique()
+            tensor([1.])
+        """
+        check_tensor(x, "x", ("n", 1, self.size, self.size))
+        check_unit_interval(x, "x")
+        return x if self.prepare is None else self.prepare(x)
 
 
 def _black(x: Tensor) -> Tensor:
@@ -249,9 +270,9 @@ def _copier(noise: float) -> Callable[[Tensor, Tensor], Learned]:
 #: are there to be refused.
 DIGIT_CONTENDERS: tuple[DigitContender, ...] = (
     DigitContender("one Gaussian a digit", _gaussian, 1809),
-    DigitContender("VAE", _vae, 2014, size=28, see=_black, levels=2),
+    DigitContender("VAE", _vae, 2014, size=28, prepare=_black, levels=2),
     DigitContender("GAN", _gan, 2014),
-    DigitContender("PixelCNN", _pixelcnn, 2016, see=_black_middle, levels=2),
+    DigitContender("PixelCNN", _pixelcnn, 2016, prepare=_black_middle, levels=2),
     DigitContender("flow", _flow, 2018),
     DigitContender("energy", _energy, 2019, on_request=False),
     DigitContender("diffusion", _diffusion, 2020),
