@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from genbook._validate import check_integers, check_number, check_seed
+from genbook._validate import check_count, check_labels, check_number, check_seed
 from genbook.course._local_code import code_behind
 from genbook.course.cached_fit import FOLDER, _name
 from genbook.models.diffusion.flow_matching import FlowMatching
@@ -39,7 +39,8 @@ def cached_pairs(
 
     Raises:
         TypeError: If an argument is of another type.
-        ValueError: If a label is none of the flow's, or a number is out of range.
+        ValueError: If a label is none of the flow's, there are none or too many of
+            them, or a number is out of range.
 
     Example:
         >>> flow = FlowMatching((2,), width=8, depth=1, classes=3)
@@ -47,7 +48,8 @@ def cached_pairs(
         torch.Size([3, 2, 2])
     """
     teacher = Reflow(flow)  # the class that stands beside what draws
-    y = check_integers(y, "y", "labels")
+    y = check_labels(y, "y")
+    check_count(len(y), "the length of y", 1, 1_000_000)
     guidance, seed = check_number(guidance, "guidance"), check_seed(seed)
 
     def drawn() -> Tensor:
