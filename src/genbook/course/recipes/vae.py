@@ -47,7 +47,7 @@ def vae_digits(
     *,
     latent_dim: int = 16,
     beta: float = 1.0,
-    steps: int = 560,
+    steps: int = 510,
     seed: int = 0,
 ) -> tuple[VAE, History]:
     """Train a variational autoencoder with convolutions on black-and-white digits.
@@ -87,7 +87,8 @@ def vae_digits(
             beta=beta,
             classes=classes,
         )
-    history = cached_fit(model, x, y, steps=steps, batch_size=100, lr=2e-2, seed=seed)
+    training = {"batch_size": 100, "lr": 2e-2, "seed": seed}
+    history = cached_fit(model, x, y, steps=steps, **training)
     return model, history
 
 
