@@ -54,6 +54,10 @@ from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.networks.attention import Past
+from genbook.models.networks.dcgan import (
+    ConvolutionalDiscriminator,
+    ConvolutionalGenerator,
+)
 from genbook.models.networks.dit import DiT
 from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.autoencoder import Autoencoder
@@ -185,6 +189,10 @@ def codes() -> None:
     game.generator_loss(fake, Y)
     game.update_ema()
     game.sample(4, Y[:4], generator=seeded())
+    G = ConvolutionalGenerator((1, 4, 4), 2, width=4, patch=2, pace=2.0)
+    D = ConvolutionalDiscriminator((1, 4, 4), 0, width=4, patch=2)
+    game = GAN((1, 4, 4), 2, networks=(G, D), r1_weight=1.0, r1_every=2)
+    game.discriminator_loss(IMAGES, IMAGES, generator=seeded())
 
 
 def paths() -> None:
