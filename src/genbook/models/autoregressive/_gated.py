@@ -2,13 +2,12 @@
 
 In training all pixels are known, and a layer answers for all of them. In drawing a
 pixel that stands never changes, and no layer looks ahead, so what a layer made of the
-pixels before is kept: :class:`Memory` computes each row of the stack above and each place
-of the stack to the left once, and a whole image costs about one call of the network.
+pixels before is kept: :class:`Memory` computes each row of the stack above and each
+place of the stack to the left once, and a whole image costs about one call of the
+network.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -114,20 +113,20 @@ class Memory:
         h: Features of their labels, ``(n, classes)``.
     """
 
-    def __init__(
-        self, blocks: Sequence[GatedBlock], x: Tensor, h: Tensor | None
-    ) -> None:
+    def __init__(self, blocks: nn.ModuleList, x: Tensor, h: Tensor | None) -> None:
         n, width = len(x), x.shape[3]
-        self.blocks = blocks
+        layers = [b for b in blocks if isinstance(b, GatedBlock)]
+        self.blocks = layers
         self.shifts: list[Tensor] = []  # what the label adds
         self.above: list[Tensor] = []  # the rows within reach, of each layer's input
         self.added: list[Tensor] = []  # what label and stack above add to this row
         self.left: list[Tensor] = []  # this row so far, after zeros, of each input
-        for b in blocks:
+        for b in layers:
             shape = n, b.vertical.in_channels
             nothing = x.new_zeros(n, b.vertical.out_channels, 1, 1)
-            shifted = b.label is not None and h is not None
-            shift = b.label(h)[..., None, None] if shifted else nothing
+            shift = nothing
+            if b.label is not None and h is not None:
+                shift = b.label(h)[..., None, None]
             first = b.vertical_to_horizontal(nothing) + shift
             self.shifts.append(shift)
             self.above.append(x.new_zeros(*shape, b.reach, width))

@@ -99,6 +99,8 @@ class PixelCNN(TractableModel):
             nn.ReLU(),
             nn.Conv2d(channels, self.levels, 1),
         )
+        # A tenth faster on a processor.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def quantise(self, x: Tensor) -> Tensor:
         """Return the nearest level of each pixel as a value in [0, 1].
