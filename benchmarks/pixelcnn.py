@@ -107,7 +107,7 @@ def main() -> None:
             nats = -new.log_prob(inner, test.y).mean() / inner[0].numel()
             before = -old.log_prob(middle(test.x), test.y).mean() / 100
         copies = metrics.nearest_neighbour_memorisation(
-            digits, x, real, ratio=0.6, generator=torch.Generator().manual_seed(2)
+            digits, x, real, ratio=0.8, generator=torch.Generator().manual_seed(2)
         )
         print(
             f"  bits a pixel {nats / 0.6931472:.3f} (former {before / 0.6931472:.3f}), "
