@@ -35,6 +35,7 @@ from genbook.models.density.box import UniformBox
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
 from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
+from genbook.models.flows.image_flow import ImageFlow
 from seeding import seeded
 
 ALPHA = 5e-4
@@ -85,6 +86,7 @@ def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
         PixelCNN,
         Transformer,
     }  # their observations are discrete: test_common_discrete.py
+    there |= {ImageFlow}  # of images with an even side: test_image_flow.py
     there |= {CaptionedFlow, TextToImage}  # given captions: test_text_to_image.py
     wanted = {c for c in discover() if issubclass(c, GenerativeModel)}
     missing = sorted(c.__qualname__ for c in wanted - there)

@@ -45,6 +45,7 @@ from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.mixture_of_autoencoders import (
@@ -225,6 +226,13 @@ MEMBERS: tuple[Member, ...] = (
         2015,
         "Rezende and Mohamed 2015",
         "a simple distribution, bent by invertible functions",
+    ),
+    Member(
+        ImageFlow,
+        "families/normalizing-flows",
+        2017,
+        "Dinh, Sohl-Dickstein and Bengio 2017",
+        "a table of pixels, and couplings of neighbours",
     ),
     Member(
         VAE,

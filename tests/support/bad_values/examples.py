@@ -53,6 +53,7 @@ from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.attention import Past
 from genbook.models.networks.dit import DiT
 from genbook.models.networks.words import WordEncoder
@@ -138,6 +139,15 @@ def networks() -> None:
     by_label(flow)
     flow.decode(flow.encode(X, Y), Y)
     flow(X, Y)
+    flat = IMAGES.flatten(1)
+    images = ImageFlow(4, 4, transforms=1, channels=4, bins=4, classes=2)
+    images.start_from(flat)
+    images.decode(images.encode(flat, Y), Y)
+    images(flat, Y)
+    images.log_prob(flat, Y)
+    images.loss(flat, Y, generator=seeded())
+    images.sample(4, Y[:4], generator=seeded())
+    images.table.count(flat, 0.1)
     pixels = PixelCNN((1, 4, 4), 2, channels=4, depth=1, kernel_size=3, classes=2)
     pixels.loss(IMAGES, Y, generator=seeded())
     pixels.log_prob(IMAGES, Y)
