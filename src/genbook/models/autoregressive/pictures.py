@@ -68,6 +68,8 @@ class PictureWriter(TractableModel):
         (torch.Size([2, 6]), torch.Size([2]))
     """
 
+    digits: Tensor
+
     def __init__(
         self,
         levels: Sequence[int],

@@ -69,7 +69,7 @@ class FiniteScalarQuantiser(nn.Module):
         self.register_buffer("base", torch.tensor(base), persistent=False)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the rounded numbers, with the gradient of those before rounding.
+        """Return the rounded numbers, with a gradient as if they were not.
 
         Args:
             z: Numbers, ``(..., len(levels))``.

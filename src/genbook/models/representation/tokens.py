@@ -111,6 +111,7 @@ class TokenAutoencoder(PlaceAutoencoder):
         q = self.quantiser(z.unflatten(1, (-1, len(self.quantiser.levels))))
         return q.flatten(1), z
 
+    @torch.no_grad()
     def tokens(self, x: Tensor) -> Tensor:
         """Return the tokens of pictures, place by place, ``(n, places * tokens)``.
 
@@ -120,6 +121,7 @@ class TokenAutoencoder(PlaceAutoencoder):
         z = self.encode(x).unflatten(2, (-1, len(self.quantiser.levels)))
         return self.quantiser.indices(z).flatten(1)
 
+    @torch.no_grad()
     def pictures(self, tokens: Tensor) -> Tensor:
         """Return the pictures that tokens stand for, ``(n, *event_shape)``.
 
