@@ -70,10 +70,10 @@ SAID: dict[str, dict[str, Any]] = {
     "desk": {
         "class": "Reader",
         "model": "a small transformer that copies a default out of a passage",
-        "data": ["documentation of scikit-learn, with made-up values"],
+        "data": ["desk"],
         "amount": "100 versions of each training question with an answer, 20 without; "
         "PyTorch's documentation lent words to the tokeniser",
-        "licence": "MIT; data: BSD 3-clause",
+        "licence": "MIT",
         "recipe": "tools/pretrain_desk.py",
         "seed": 0,
         "steps": 10_000,

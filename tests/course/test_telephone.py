@@ -196,6 +196,31 @@ def test_a_process_stands_upright(subplots):
     plt.close("all")
 
 
+def test_boxes_are_drawn_again_as_wide_as_a_hand(subplots):
+    boxes = {"scope and metric": (0, 0), "adapt": (2, 0), "users": (1, 1, "data")}
+    arrows = [("scope and metric", "adapt"), ("users", "adapt", "feedback")]
+    ax = diagrams.boxes_diagram(boxes, arrows)
+    figures = plt.get_fignums()
+    again = second(ax.figure)
+    assert again is not None
+    assert letters(again) >= 9
+    assert whole(again).width <= 0.75 * PHONE * 1.1
+    assert set(plt.get_fignums()) < set(figures)  # no figure is left open
+    plt.close("all")
+
+
+def test_boxes_that_a_hand_cannot_hold_stand_upright(subplots):
+    row = {"electroencephalogram": (0, 0), "b": (1, 0), "c": (2, 0), "d": (3, 0)}
+    ax = diagrams.boxes_diagram(row, [("b", "c")], width="wide")
+    again = second(ax.figure)
+    assert again is not None
+    assert whole(again).height > whole(again).width
+    square = {"electroencephalogram": (0, 0), "b": (2, 0), "c": (2, 3)}
+    ax = diagrams.boxes_diagram(square, [], width="wide")
+    assert second(ax.figure) is None  # neither way
+    plt.close("all")
+
+
 def test_a_word_that_is_too_long_keeps_a_process_as_it_is(subplots):
     rows = {"a": ["electroencephalography"], "b": ["x"]}
     assert second(diagrams.process_diagram(rows).figure) is None

@@ -14,6 +14,7 @@ import torch
 import genbook.data
 from genbook.data import tins, toy, wind, world
 from genbook.models.autoregressive.transformer import Transformer
+from genbook.practice import desk
 from genbook.practice.cards import DataCard, data_card, data_cards, model_card
 
 #: What is no data set: the class of densities, colours, and numbers for words.
@@ -24,8 +25,9 @@ LICENCES = Path(__file__).parents[2] / "DATA_LICENSES.md"
 def test_every_data_set_has_a_card() -> None:
     modules = {m.name for m in pkgutil.iter_modules(genbook.data.__path__)}
     public = {name for name in modules if not name.startswith("_")} - TOOLS
-    cards = {card.module.removeprefix("genbook.data.") for card in data_cards()}
-    assert public == cards, "practice/_data_facts.py must tell of each data set"
+    modules = {f"genbook.data.{name}" for name in public} | {"genbook.practice.desk"}
+    told = {card.module for card in data_cards()}
+    assert modules == told, "practice/_data_facts.py must tell of each data set"
 
 
 def test_terms_are_those_of_data_licenses() -> None:
@@ -51,6 +53,9 @@ def test_sizes_are_counted() -> None:
     assert str(len(world.WorldMap().rings)) in data_card("world").size
     assert toy.Rings().event_shape == (2,)
     assert data_card("toy").size.endswith("each 2")
+    asked = [len(part) for name in desk.LIBRARIES for part in desk.load_desk(name)]
+    numbers = re.findall(r"[\d,]+", data_card("desk").size)
+    assert [int(n.replace(",", "")) for n in numbers if n != ","] == asked
     shape = tins.sample_tins(1, generator=torch.Generator().manual_seed(1)).x.shape
     assert data_card("tins").size.endswith(" × ".join(map(str, shape[1:])))
 

@@ -8,6 +8,7 @@ stands in it; lengths are inches, so that its letters are as large as those of f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle
 
 from genbook._validate import check_choice, check_count, check_sizes
-from genbook.course import _boxes, _telephone, _upright, plotting
+from genbook.course import _boxes, _grid, _telephone, _upright, plotting
 from genbook.course._boxes import LINE, LOOKS, PAD, Box, Kind, draw_arrow, draw_text
 
 _GAP = 0.24  # between boxes in inches, room for an arrow
@@ -175,31 +176,13 @@ def boxes_diagram(
         _boxes.way(way, places) for way in _boxes.listed(arrows, "arrows", empty=True)
     ]
     check_choice(width, "width", sorted(plotting.WIDTH))
-    columns = [c for c, _, _ in places.values()]
-    rows = [r for _, r, _ in places.values()]
-    gap = max(1.5 * _GAP, *(0.2 + _boxes.measured(w) for _, _, w in ways), 0)
-    span = max(columns) - min(columns)
-    wide = min((plotting.WIDTH[width] - 0.1 - span * gap) / (span + 1), 1.6)
-    texts = {t: _boxes.broken(t, wide - 1.5 * PAD) for t in places}
-    tall = (max(t.count("\n") for t in texts.values()) + 1) * LINE + 2 * PAD
-    step = tall + 1.5 * _GAP
-    ax = _boxes.sheet(
-        span * (wide + gap) + wide, (max(rows) - min(rows)) * step + tall, "boxes"
-    )
-    at, drawn = {}, {}
-    for text, (c, r, kind) in places.items():
-        x = wide / 2 + (c - min(columns)) * (wide + gap)
-        at[text] = x, -tall / 2 - (r - min(rows)) * step
-        drawn[text] = _boxes.draw_box(ax, at[text], (wide, tall), texts[text], kind)
-    for start, end, word in ways:
-        draw_arrow(ax, drawn[start], drawn[end], at[start], at[end])
-        if word:
-            (x, y), (u, v) = at[start], at[end]
-            up = 0.12 if abs(v - y) < tall / 2 else 0.16 if v < y else -0.16
-            if x == u:
-                draw_text(ax, (x + 0.1, (y + v) / 2), word, ha="left")
-            else:
-                draw_text(ax, ((x + u) / 2, (y + v) / 2 + up), word)
+    ax = _grid.placed(places, ways, plotting.WIDTH[width] - 0.1)
+    hand = _telephone.WIDTH - 0.1
+    upright = {text: (r, c, kind) for text, (c, r, kind) in places.items()}
+    for other in (places, upright):
+        if plotting.WIDTH[width] > hand and _grid.fits(other, ways, hand):
+            _telephone.draw_instead(ax, partial(_grid.figure, other, ways, hand))
+            break
     return ax
 
 

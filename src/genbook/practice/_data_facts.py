@@ -13,7 +13,7 @@ OWN = "as the code"
 
 
 class Facts(NamedTuple):
-    """One data set: its module, and what a card says of it."""
+    """One data set: what a card says of it, and the package that its module is in."""
 
     name: str
     about: str
@@ -22,6 +22,7 @@ class Facts(NamedTuple):
     people: str
     limits: str
     size: Callable[[], str]
+    home: str = "genbook.data"
 
 
 def _digits() -> str:
@@ -45,6 +46,17 @@ def _prose() -> str:
 
     prose = load_docstrings()
     return f"{len(prose):,} passages, {prose.words:,} words"
+
+
+def _desk() -> str:
+    from genbook.practice.desk import LIBRARIES, load_desk
+
+    sizes = []
+    for package in LIBRARIES:
+        train, validation, test = (f"{len(part):,}" for part in load_desk(package))
+        kept = f"{validation} to validate, {test} to test"
+        sizes.append(f"{train} questions on {package} to train on, {kept}")
+    return "; ".join(sizes)
 
 
 def _wind() -> str:
@@ -194,5 +206,17 @@ FACTS: dict[str, Facts] = {
         NOBODY,
         "Two dimensions: nothing here says that a model scales.",
         _densities("toy_mixtures", "GaussianMixture2D", "Pinwheel"),
+    ),
+    "desk": Facts(
+        "questions of the documentation desk",
+        "A question about the default of a parameter, the documentation's passage on "
+        "it, and the default: the passage's, or ? where it states none.",
+        "docstrings and signatures of scikit-learn and PyTorch as installed",
+        "BSD 3-clause",
+        "as prose",
+        "One form of question, and passages of at most 190 characters. Half of the "
+        "questions at most are unanswerable, which is fewer than in PyTorch itself.",
+        _desk,
+        home="genbook.practice",
     ),
 }

@@ -35,7 +35,7 @@ class DataCard:
 
     Attributes:
         name: What the book calls it.
-        module: Where it is, ``genbook.data.…``.
+        module: Where it is, such as ``genbook.data.wind``.
         about: What one observation is.
         source: Where it comes from.
         licence: On what terms it may be used.
@@ -143,7 +143,7 @@ def data_card(name: str) -> DataCard:
     """Return the card of a data set of the package, with its size counted.
 
     Args:
-        name: The name of its module in ``genbook.data``.
+        name: The name of its module in ``genbook.data``, or ``"desk"``.
 
     Raises:
         ValueError: If there is no such data set.
@@ -158,7 +158,7 @@ def data_card(name: str) -> DataCard:
     facts = FACTS[name]
     return DataCard(
         facts.name,
-        f"genbook.data.{name}",
+        f"{facts.home}.{name}",
         facts.about,
         facts.source,
         facts.licence,
@@ -193,8 +193,8 @@ def model_card(
     Args:
         model: The model.
         name: What it is called.
-        data: What it learned from: names of modules of ``genbook.data``, whose terms
-            are added to the licence, or a description of other data.
+        data: What it learned from: names of data cards, whose terms are added to the
+            licence, or a description of other data.
         licence: On what terms the weights may be used.
         training: How it was trained, in words or as a mapping.
         measured: How good it is, on what: numbers by their names.
