@@ -72,7 +72,7 @@ class FiniteScalarQuantiser(nn.Module):
         """Return the rounded numbers, with a gradient as if they were not.
 
         Args:
-            z: Numbers, ``(..., len(levels))``.
+            z: Numbers, ``(..., len(levels))``; NaN gives NaN, infinity the last value.
         """
         squeezed = (1 + self._check(z, "z").tanh()) / 2  # from 0 to 1
         b = self.top * squeezed
@@ -89,8 +89,9 @@ class FiniteScalarQuantiser(nn.Module):
         Raises:
             ValueError: If a number is not between -1 and 1.
         """
-        if self._check(q, "q").numel() and q.abs().max() > 1:
-            raise ValueError(f"q must be between -1 and 1, got {q.abs().max():.3g}")
+        wrong = q[~(self._check(q, "q").abs() <= 1)]  # which NaN is too
+        if wrong.numel():
+            raise ValueError(f"q must be between -1 and 1, got {wrong[0].item():.3g}")
         k = (self.top * (1 + q) / 2).round().long()
         return (k * self.base).sum(-1)
 
