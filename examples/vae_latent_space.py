@@ -13,7 +13,7 @@ import torch
 
 from genbook.cli import example_parser
 from genbook.course import plotting
-from genbook.course.recipes.vae import vae_digits
+from genbook.course.recipes.vae import vae_connected_digits
 from genbook.course.tables import table
 from genbook.data.digits import load_digits
 from genbook.metrics.posterior import aggregated_posterior
@@ -27,7 +27,9 @@ def main() -> None:
     generator = torch.Generator().manual_seed(args.seed)
     rows, models = [], {}
     for beta in (0.25, 1.0, 6.0):
-        model, _ = vae_digits(ink, latent_dim=2, beta=beta, steps=steps, seed=args.seed)
+        model, _ = vae_connected_digits(
+            ink, latent_dim=2, beta=beta, steps=steps, seed=args.seed
+        )
         models[beta] = model
         found = aggregated_posterior(
             model, ink[:2000], permutations=99, generator=generator

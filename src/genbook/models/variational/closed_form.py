@@ -143,7 +143,8 @@ def to_autoencoder(model: VAE) -> Autoencoder:
     """Return the means of both networks of a model as a plain autoencoder.
 
     Args:
-        model: A model without conditions and octaves, with a Bernoulli likelihood.
+        model: A model with connected layers and a Bernoulli likelihood, without
+            conditions and octaves.
 
     Raises:
         TypeError: If ``model`` is no :class:`~genbook.models.variational.vae.VAE`.
@@ -156,10 +157,11 @@ def to_autoencoder(model: VAE) -> Autoencoder:
         True
     """
     _check_kind(model, "model", VAE)
-    if model.classes or model.frequencies or model.likelihood != "bernoulli":
+    own = "networks" in model.config
+    if own or model.classes or model.frequencies or model.likelihood != "bernoulli":
         raise ValueError(
-            "model must have a Bernoulli likelihood, no classes and no frequencies, "
-            f"got {model.config}"
+            "model must have a Bernoulli likelihood, no classes, no frequencies and no "
+            f"networks of its own, got {model.config}"
         )
     hidden = [m.out_features for m in _linear(model.encoder)[:-1]]
     twin = Autoencoder(model.event_shape, model.latent_dim, hidden=hidden)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import prod
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbook._validate import (
@@ -30,7 +29,7 @@ from genbook._validate import (
 from genbook.models.base import LatentVariableModel, VariationalModel
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.networks.mlp import fourier_features
-from genbook.models.variational._networks import two_networks
+from genbook.models.variational._networks import networks_of
 
 LOG_STD_RANGE = (-6.0, 4.0)  # of any Gaussian that a network describes
 
@@ -60,10 +59,13 @@ class VAE(VariationalModel, LatentVariableModel):
         frequencies: How many sines and cosines of their input both networks see, for
             densities with sharp borders.
         classes: How many labels ``y`` may take; 0 for a model without conditions.
+        networks: An encoder and a decoder of rows in the place of those of ``hidden``,
+            such as an :class:`.ImageEncoder` and an :class:`.ImageDecoder`.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``likelihood`` is unknown or a size is too small.
+        ValueError: If ``likelihood`` is unknown, a size too small, a network does not
+            fit, or there are ``frequencies`` beside ``networks``.
 
     Reference:
         D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", 2014,
@@ -87,6 +89,7 @@ class VAE(VariationalModel, LatentVariableModel):
         free_nats: float = 0.0,
         frequencies: int = 0,
         classes: int = 0,
+        networks: tuple[nn.Module, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         choices = "gaussian", "bernoulli"
@@ -109,11 +112,7 @@ class VAE(VariationalModel, LatentVariableModel):
             "frequencies": self.frequencies,
             "classes": classes,
         }
-        features, seen = prod(self.event_shape), 1 + 2 * self.frequencies
-        params = features * (2 if likelihood == "gaussian" else 1)
-        inward = features * seen + classes, *hidden, 2 * latent_dim
-        outward = latent_dim * seen + classes, *hidden[::-1], params
-        self.encoder, self.decoder = two_networks(inward, outward, features)
+        self.encoder, self.decoder = networks_of(self.config, networks)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the code, ``(n, latent_dim)``."""
