@@ -17,6 +17,7 @@ from typing import Any
 import genbook.models
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
+from genbook.models.autoregressive.pictures import PictureWriter
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import (
@@ -53,6 +54,7 @@ from genbook.models.representation.mixture_of_autoencoders import (
 )
 from genbook.models.representation.pca import PCA
 from genbook.models.representation.places import PlaceAutoencoder
+from genbook.models.representation.tokens import TokenAutoencoder
 from genbook.models.variational.vae import VAE
 
 TRACTABLE = "explicit, tractable"
@@ -296,6 +298,20 @@ MEMBERS: tuple[Member, ...] = (
         2022,
         "Rombach et al. 2022",
         "a flow of codes given a caption, and a decoder",
+    ),
+    Member(
+        TokenAutoencoder,
+        "families/picture-tokens",
+        2023,
+        "Mentzer et al. 2023",
+        "a few tokens for each place of a picture",
+    ),
+    Member(
+        PictureWriter,
+        "families/picture-tokens",
+        2021,
+        "Ramesh et al. 2021",
+        "writes a picture's tokens after the words of its caption",
     ),
     Member(
         Reflow,
