@@ -1,12 +1,15 @@
 """Draw digits pixel by pixel, and finish digits that someone else began.
 
-A gated PixelCNN gives the chance of ink in each pixel from the rows above and the
-pixels to the left. It draws the digit that it is asked for, and completes upper halves.
+A gated PixelCNN gives the chance of each of four grey levels in each pixel from the
+rows above and the pixels to the left. It draws the digit that it is asked for, and
+completes upper halves.
 
 Chapter: book/families/autoregressive.md
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 
@@ -20,18 +23,19 @@ def main() -> None:
     """Train the model, draw one digit of each kind, and complete ten halves."""
     args = example_parser(__doc__).parse_args()
     train, test = (load_digits(part, size=14) for part in ("train", "test"))
-    x, new = (part.x[..., 2:12, 2:12] for part in (train, test))  # the middle
-    steps = 10 if args.fast else 500
-    model, history = pixelcnn_digits(x, train.y, steps=steps, seed=args.seed)
+    x, new = (part.x[..., 1:13, 1:13] for part in (train, test))  # the middle
+    steps = {"steps": 10} if args.fast else {}
+    model, history = pixelcnn_digits(x, train.y, seed=args.seed, **steps)
     generator = torch.Generator().manual_seed(args.seed)
     digits = model.sample(10, torch.arange(10), generator=generator)
     real, y = model.quantise(new[:10]), test.y[:10]
-    completed = model.sample(10, y, prefix=real[:, :, :5], generator=generator)
+    completed = model.sample(10, y, prefix=real[:, :, :6], generator=generator)
     with torch.no_grad():
         nats = -model.log_prob(model.quantise(new[:200]), test.y[:200]).mean()
 
     print(f"trained           {history.steps} steps in {history.cpu_seconds:.0f} CPU s")
-    print(f"held-out digits   {nats:.1f} nats an image")
+    bits = nats / math.log(2) / real[0].numel()
+    print(f"held-out digits   {bits:.3f} bits a pixel")
 
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from genbook.course.taxonomy import discover
 from genbook.data.base import KnownDensity
+from genbook.models.autoregressive.pictures import PictureWriter
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import (
@@ -35,6 +36,7 @@ from genbook.models.density.box import UniformBox
 from genbook.models.diffusion.gaussian_path import GaussianPathModel
 from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
+from genbook.models.flows.image_flow import ImageFlow
 from seeding import seeded
 
 ALPHA = 5e-4
@@ -85,7 +87,9 @@ def test_every_generative_model_is_in_the_table(cases: dict[str, Case]) -> None:
         PixelCNN,
         Transformer,
     }  # their observations are discrete: test_common_discrete.py
+    there |= {ImageFlow}  # of images with an even side: test_image_flow.py
     there |= {CaptionedFlow, TextToImage}  # given captions: test_text_to_image.py
+    there |= {PictureWriter}  # given captions, and discrete: test_pictures.py
     wanted = {c for c in discover() if issubclass(c, GenerativeModel)}
     missing = sorted(c.__qualname__ for c in wanted - there)
     assert not missing, f"add a line to CASES in tests/models/conftest.py: {missing}"

@@ -23,6 +23,7 @@ from genbook._validate import check_corners, check_labels, check_tensor
 from genbook.course.taxonomy import discover
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
+from genbook.models.autoregressive.pictures import PictureWriter
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import Model
@@ -48,6 +49,7 @@ from genbook.models.representation.mixture_of_autoencoders import (
     MixtureOfAutoencoders,
 )
 from genbook.models.representation.places import PlaceAutoencoder
+from genbook.models.representation.tokens import TokenAutoencoder
 from genbook.models.variational.vae import VAE
 from genbook.training import _capture, fit
 from genbook.training.loop import TrainState
@@ -124,6 +126,16 @@ MODELS: dict[str, tuple[Callable[[], Model], str]] = {
         lambda: PlaceAutoencoder(IMAGE, 2, latent_dim=2, components=8, margin=1),
         "images",
     ),
+    "token-autoencoder": (
+        lambda: TokenAutoencoder(
+            [3, 2], 2, event_shape=IMAGE, places=2, components=8, margin=1
+        ),
+        "images",
+    ),
+    "picture-writer": (
+        lambda: PictureWriter([5], 8, words=9, caption=6, width=8),
+        "captioned tokens",
+    ),
     "dropout": (Noisy, "points"),
 }
 #: Their losses wait for a factorisation to say whether it worked, and for the length of
@@ -154,8 +166,10 @@ def data(kind: str, n: int = 100) -> tuple[Tensor, Tensor | None]:
         x = (torch.rand(n, *IMAGE, generator=g) < 0.4).float()
     elif kind == "tokens":
         x = torch.randint(5, (n, 8), generator=g)
-    elif kind == "captioned codes":
+    elif kind.startswith("captioned"):
         x = torch.randn(n, *CODE, generator=g)
+        if kind == "captioned tokens":
+            x = torch.randint(5, (n, 8), generator=g)
         return x, torch.randint(1, 9, (n, 6), generator=g).sort(1, descending=True)[0]
     return x, torch.arange(n) % 2 if "label" in kind else None
 

@@ -17,6 +17,7 @@ from typing import Any
 import genbook.models
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
+from genbook.models.autoregressive.pictures import PictureWriter
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.base import (
@@ -45,6 +46,7 @@ from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.mixture_of_autoencoders import (
@@ -52,6 +54,7 @@ from genbook.models.representation.mixture_of_autoencoders import (
 )
 from genbook.models.representation.pca import PCA
 from genbook.models.representation.places import PlaceAutoencoder
+from genbook.models.representation.tokens import TokenAutoencoder
 from genbook.models.variational.vae import VAE
 
 TRACTABLE = "explicit, tractable"
@@ -227,6 +230,13 @@ MEMBERS: tuple[Member, ...] = (
         "a simple distribution, bent by invertible functions",
     ),
     Member(
+        ImageFlow,
+        "families/normalizing-flows",
+        2017,
+        "Dinh, Sohl-Dickstein and Bengio 2017",
+        "a table of pixels, and couplings of neighbours",
+    ),
+    Member(
         VAE,
         "families/variational-autoencoders",
         2014,
@@ -288,6 +298,20 @@ MEMBERS: tuple[Member, ...] = (
         2022,
         "Rombach et al. 2022",
         "a flow of codes given a caption, and a decoder",
+    ),
+    Member(
+        TokenAutoencoder,
+        "families/picture-tokens",
+        2023,
+        "Mentzer et al. 2023",
+        "a few tokens for each place of a picture",
+    ),
+    Member(
+        PictureWriter,
+        "families/picture-tokens",
+        2021,
+        "Ramesh et al. 2021",
+        "writes a picture's tokens after the words of its caption",
     ),
     Member(
         Reflow,

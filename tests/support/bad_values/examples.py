@@ -18,7 +18,13 @@ from genbook.course import diagrams, plotting, scoreboard, style, tables, timeli
 from genbook.course.drawings import faces, family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.pretrained import load_pretrained, save_pretrained
-from genbook.course.recipes import adversarial, autoregressive, bridges, language
+from genbook.course.recipes import (
+    adversarial,
+    autoregressive,
+    bridges,
+    language,
+    picture_tokens,
+)
 from genbook.course.surroundings import file_digest
 from genbook.data import digits, tokenisers, tokens, toy, toy_mixtures, world
 from genbook.data.prose import Prose, load_books
@@ -34,6 +40,7 @@ from genbook.explorables.guess import explore_guess
 from genbook.metrics import nats_above_entropy
 from genbook.models.adversarial.gan import GAN
 from genbook.models.autoregressive.made import MADE
+from genbook.models.autoregressive.pictures import PictureWriter
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.density.box import UniformBox
@@ -53,12 +60,19 @@ from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.attention import Past
+from genbook.models.networks.dcgan import (
+    ConvolutionalDiscriminator,
+    ConvolutionalGenerator,
+)
 from genbook.models.networks.dit import DiT
 from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.autoencoder import Autoencoder
 from genbook.models.representation.mixture_of_autoencoders import MixtureOfAutoencoders
 from genbook.models.representation.pca import PCA
+from genbook.models.representation.places import PlaceAutoencoder
+from genbook.models.representation.tokens import TokenAutoencoder
 from genbook.models.variational.vae import VAE
 from genbook.practice.cloud import pack
 from genbook.practice.reader import Reader
@@ -138,6 +152,15 @@ def networks() -> None:
     by_label(flow)
     flow.decode(flow.encode(X, Y), Y)
     flow(X, Y)
+    flat = IMAGES.flatten(1)
+    images = ImageFlow(4, 4, transforms=1, channels=4, bins=4, classes=2)
+    images.start_from(flat)
+    images.decode(images.encode(flat, Y), Y)
+    images(flat, Y)
+    images.log_prob(flat, Y)
+    images.loss(flat, Y, generator=seeded())
+    images.sample(4, Y[:4], generator=seeded())
+    images.table.count(flat, 0.1)
     pixels = PixelCNN((1, 4, 4), 2, channels=4, depth=1, kernel_size=3, classes=2)
     pixels.loss(IMAGES, Y, generator=seeded())
     pixels.log_prob(IMAGES, Y)
@@ -185,6 +208,10 @@ def codes() -> None:
     game.generator_loss(fake, Y)
     game.update_ema()
     game.sample(4, Y[:4], generator=seeded())
+    G = ConvolutionalGenerator((1, 4, 4), 2, width=4, patch=2, pace=2.0)
+    D = ConvolutionalDiscriminator((1, 4, 4), 0, width=4, patch=2)
+    game = GAN((1, 4, 4), 2, networks=(G, D), r1_weight=1.0, r1_every=2)
+    game.discriminator_loss(IMAGES, IMAGES, generator=seeded())
 
 
 def paths() -> None:
@@ -389,6 +416,18 @@ def pictures() -> None:
     back: dict[str, Any] = {"guidance": 2.0, "steps": 2}
     model.edit(seen.x, y, strength=0.5, **back, generator=seeded())
     model.bridge(seen.x, y, y, **back)
+    code = TokenAutoencoder([4, 4], 2, components=20)
+    code.loss(seen.x)
+    code.quantiser(torch.zeros(2, 2))
+    writer = PictureWriter([4, 4], 6, words=9, caption=6, width=8)
+    tokens = code.tokens(seen.x)
+    writer.logits(tokens, y)
+    writer.loss(tokens, y)
+    writer.sample(2, y, temperature=1.0, p=0.9, generator=seeded())
+    start = PlaceAutoencoder().fit_components(seen.x)
+    picture_tokens.token_code(seen.x, start, steps=1, seed=0)
+    picture_tokens.write_pictures(tokens, y, code, steps=1, seed=0)
+    picture_tokens.token_use(tokens, 16, 2)
     store = FeedbackStore(":memory:")
     store.forget(3, date(2026, 1, 1))
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genbook._validate import (
     check_count,
+    check_flag,
     check_function,
     check_kind,
     check_positive,
@@ -19,6 +20,10 @@ from genbook._validate import (
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.course.recipes._data import check_images
 from genbook.models.adversarial.gan import GAN
+from genbook.models.networks.dcgan import (
+    ConvolutionalDiscriminator,
+    ConvolutionalGenerator,
+)
 from genbook.training import History
 
 __all__ = ["gan_digits", "gan_world", "train_with_snapshots"]
@@ -47,31 +52,48 @@ def gan_digits(
     x: Tensor,
     y: Tensor | None = None,
     *,
-    r1_weight: float = 3.0,
-    steps: int = 1200,
+    r1_weight: float = 1.0,
+    steps: int = 500,
     seed: int = 0,
+    convolutional: bool = True,
 ) -> tuple[GAN, History]:
     """Train a GAN on images of digits, conditional where labels are given.
 
     Args:
-        x: Images in [0, 1], ``(n, 1, height, width)``.
+        x: Images in [0, 1], ``(n, 1, height, width)``, with even sides.
         y: Their digits, ``(n,)``.
         r1_weight: The weight of R1; 0 plays the plain game.
         steps: How long.
         seed: Decides the first weights, the batches and the noise.
+        convolutional: Whether both players are; fully connected ones are plainer and
+            cheaper, and collapse more easily.
     """
     check_images(x)
+    if not check_flag(convolutional, "convolutional"):
+        return _connected(x, y, r1_weight, steps, seed)
+    shape, classes = x.shape[1:], 0 if y is None else 10
+    sizes: dict[str, Any] = {"latent_dim": 16, "classes": classes}
+    penalty: dict[str, Any] = {"r1_weight": r1_weight, "r1_every": 4}
+    with seeded_init(seed):
+        G = ConvolutionalGenerator(shape, 16 + classes)
+        D = ConvolutionalDiscriminator(shape, classes)
+        rest: dict[str, Any] = {"output": "sigmoid", "ema_decay": 0.99}
+        model = GAN(shape, networks=(G, D), **sizes, **penalty, **rest)
+    rest = {"batch_size": 64, "lr": 4e-3, "betas": (0.0, 0.99)}
+    history = cached_fit(model, x, y, steps=steps, seed=seed, **rest)
+    return model, history
+
+
+def _connected(
+    x: Tensor, y: Tensor | None, r1_weight: float, steps: int, seed: int
+) -> tuple[GAN, History]:
+    """Train two fully connected players."""
     sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
     sizes["classes"] = 0 if y is None else 10
+    rest: dict[str, Any] = {"output": "sigmoid", "ema_decay": 0.99}
     with seeded_init(seed):
-        model = GAN(
-            x.shape[1:],
-            r1_weight=r1_weight,
-            ema_decay=0.99,
-            output="sigmoid",
-            **sizes,
-        )
-    rest: dict[str, Any] = {"batch_size": 64, "lr": 4e-3, "betas": BETAS}
+        model = GAN(x.shape[1:], r1_weight=r1_weight, **rest, **sizes)
+    rest = {"batch_size": 64, "lr": 4e-3, "betas": BETAS}
     history = cached_fit(model, x, y, steps=steps, seed=seed, **rest)
     return model, history
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softplus
-from torch.nn.utils.parametrizations import spectral_norm
 
 from genbook._validate import (
     check_choice,
@@ -25,20 +24,9 @@ from genbook._validate import (
     check_sizes,
     check_tensor,
 )
+from genbook.models.adversarial._networks import connected, describe, given
 from genbook.models.base import GenerativeModel
-from genbook.models.networks.mlp import fourier_features, mlp
-
-
-class _Times(nn.Module):
-    """Multiplication by a constant."""
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``factor * x``."""
-        return self.factor * x
+from genbook.models.networks.mlp import fourier_features
 
 
 class GAN(GenerativeModel):
@@ -60,8 +48,18 @@ class GAN(GenerativeModel):
         latent_dim: The length of the noise.
         hidden: The widths of the generator's hidden layers; the discriminator mirrors
             them.
+        networks: A generator, which makes vectors ``(n, latent_dim + classes)`` into as
+            many numbers as observations have, and a discriminator, which gives one
+            score each, ``(n, 1)``, to observations and labels after one another,
+            ``(n, features + classes)``; for example a
+            :class:`~genbook.models.networks.dcgan.ConvolutionalGenerator` and
+            its opponent. Without them fully connected networks are built from
+            ``hidden``, ``lipschitz`` and ``frequencies``.
         r1_weight: The weight of the squared gradient of ``D`` at the data (R1); 0 plays
             the plain game.
+        r1_every: The penalty is expensive. With more than 1 it is computed at one step
+            in so many, at most 10,000, which chance picks, and counts so many times,
+            which comes to the same on average.
         lipschitz: The steepest that the discriminator may be in what it sees, by
             spectral normalisation of its layers; 0 leaves them free.
         ema_decay: How much of its past the averaged generator keeps at each step; it
@@ -72,13 +70,16 @@ class GAN(GenerativeModel):
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If ``output`` is unknown or a size is too small.
+        ValueError: If ``output`` is unknown, a size is too small, or ``networks`` do
+            not fit.
 
     Reference:
         I. Goodfellow et al., "Generative adversarial networks", 2014,
         arXiv:1406.2661; L. Mescheder, A. Geiger and S. Nowozin, "Which training methods
         for GANs do actually converge?", 2018, arXiv:1801.04406; T. Miyato et al.,
-        "Spectral normalization for GANs", 2018, arXiv:1802.05957.
+        "Spectral normalization for GANs", 2018, arXiv:1802.05957; T. Karras et al.,
+        "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+        who compute the penalty at every sixteenth step.
 
     Example:
         >>> model = GAN((2,), hidden=(16,))
@@ -92,7 +93,9 @@ class GAN(GenerativeModel):
         latent_dim: int = 2,
         *,
         hidden: Sequence[int] = (128, 128),
+        networks: tuple[nn.Module, nn.Module] | None = None,
         r1_weight: float = 0.0,
+        r1_every: int = 1,
         lipschitz: float = 0.0,
         ema_decay: float = 0.0,
         frequencies: int = 0,
@@ -106,6 +109,7 @@ class GAN(GenerativeModel):
         self.r1_weight = check_positive(
             r1_weight, "r1_weight", zero=True, maximum=10**6
         )
+        self.r1_every = check_count(r1_every, "r1_every", 1, 10_000)
         lipschitz = check_positive(lipschitz, "lipschitz", zero=True)
         self.ema_decay = check_positive(ema_decay, "ema_decay", zero=True)
         if self.ema_decay >= 1:
@@ -113,7 +117,7 @@ class GAN(GenerativeModel):
         self.frequencies = check_count(frequencies, "frequencies")
         self.classes = check_count(classes, "classes")
         hidden = check_sizes(hidden, "hidden")
-        self.config = {
+        self.config: dict[str, Any] = {
             "event_shape": list(self.event_shape),
             "latent_dim": self.latent_dim,
             "hidden": list(hidden),
@@ -124,18 +128,21 @@ class GAN(GenerativeModel):
             "output": output,
             "classes": self.classes,
         }
-        features, seen = prod(self.event_shape), 1 + 2 * self.frequencies
-        last = [nn.Sigmoid()] if output == "sigmoid" else []
-        sizes = self.latent_dim + self.classes, *hidden, features
-        self.G = nn.Sequential(*mlp(sizes), *last)
+        if self.r1_every > 1:  # files of before know no such thing
+            self.config["r1_every"] = self.r1_every
+        inputs, features = self.latent_dim + self.classes, prod(self.event_shape)
+        if networks is None:
+            seen = features * (1 + 2 * self.frequencies) + self.classes
+            sizes = (inputs, *hidden, features), (seen, *hidden[::-1], 1)
+            G, D = connected(*sizes, lipschitz)
+        else:
+            for_free = {"lipschitz": lipschitz, "frequencies": self.frequencies}
+            G, D = given(networks, inputs, features, features + self.classes, for_free)
+            self.config["networks"] = [describe(net) for net in networks]
+        self.G = nn.Sequential(*G, nn.Sigmoid()) if output == "sigmoid" else G
         if self.ema_decay:
             self.G_ema = deepcopy(self.G).requires_grad_(False)
-        sizes = features * seen + self.classes, *hidden[::-1], 1
-        parts = mlp(sizes, lambda: nn.LeakyReLU(0.2))
-        if lipschitz:
-            parts = [spectral_norm(m) if isinstance(m, nn.Linear) else m for m in parts]
-            parts.append(_Times(lipschitz))
-        self.D = nn.Sequential(*parts)
+        self.D = D
 
     def generate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return what the generator makes of noise ``(n, latent_dim)``.
@@ -171,23 +178,36 @@ class GAN(GenerativeModel):
             self.update_ema()
         z = torch.empty(len(x), self.latent_dim, dtype=x.dtype, device=x.device)
         fake = self._make(self.G, z.normal_(generator=check_generator(generator)), y)
-        loss_d = self.discriminator_loss(x, fake.detach(), y)
+        loss_d = self.discriminator_loss(x, fake.detach(), y, generator=generator)
         return loss_d + self.generator_loss(fake, y)
 
     def discriminator_loss(
-        self, x: Tensor, fake: Tensor, y: Tensor | None = None
+        self,
+        x: Tensor,
+        fake: Tensor,
+        y: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return how badly the discriminator tells ``x`` from what was made."""
+        """Return how badly the discriminator tells ``x`` from what was made.
+
+        Args:
+            x: Observations, ``(n, *event_shape)``.
+            fake: What the generator made, ``(m, *event_shape)``.
+            y: Their labels, for a conditional model.
+            generator: Picks the steps with a penalty, where ``r1_every`` is above 1.
+        """
         self._check_fake(fake)
-        if self.r1_weight and torch.is_grad_enabled():
+        r1_weight = self._penalty_now(check_generator(generator))
+        if r1_weight:
             x = x.detach().requires_grad_()
         d_real = self.discriminate(x, y)  # (n,)
         d_fake = self.discriminate(fake, y)  # (n,)
         value = softplus(-d_real).mean() + softplus(d_fake).mean()  # (18.3)
-        if self.r1_weight and torch.is_grad_enabled():
+        if r1_weight:
             (slope,) = torch.autograd.grad(d_real.sum(), x, create_graph=True)
             steep = slope.flatten(1).square().sum(1)  # (n,)
-            value = value + self.r1_weight / 2 * steep.mean()  # (18.4)
+            value = value + r1_weight / 2 * steep.mean()  # (18.4)
         return value
 
     def generator_loss(self, fake: Tensor, y: Tensor | None = None) -> Tensor:
@@ -225,7 +245,17 @@ class GAN(GenerativeModel):
 
     def _make(self, G: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:
         """Return what a generator makes of noise."""
-        return G(self._with_label(z, y)).unflatten(1, self.event_shape)
+        return G(self._with_label(z, y)).reshape(len(z), *self.event_shape)
+
+    def _penalty_now(self, generator: torch.Generator | None) -> float:
+        """Return what R1 weighs at this step: at most of them nothing, maybe."""
+        if not self.r1_weight or not torch.is_grad_enabled():
+            return 0.0
+        if self.r1_every > 1:
+            chance = self._uniform(1, generator=generator).item()
+            if chance * self.r1_every >= 1:
+                return 0.0
+        return self.r1_weight * self.r1_every
 
     def _check_fake(self, fake: Tensor) -> None:
         shape: tuple[int | str, ...] = "n", *self.event_shape

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from genbook._looking import may_look
 from genbook._validate import (
@@ -21,66 +20,8 @@ from genbook._validate import (
     check_unit_interval,
 )
 from genbook.models._categorical import check_temperature, inverse_cdf
+from genbook.models.autoregressive._gated import GatedBlock, Memory
 from genbook.models.base import TractableModel
-
-
-class _GatedBlock(nn.Module):
-    r"""One layer of both stacks, with the gate :math:`\tanh(a)\,\sigma(b)`.
-
-    Args:
-        channels: How many channels each stack has.
-        kernel_size: The side of the kernel, odd.
-        features: How many features of a condition it sees.
-        first: Whether the pixel itself is hidden, as it must be in the first layer.
-        inputs: How many channels come in.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        kernel_size: int,
-        features: int,
-        *,
-        first: bool,
-        inputs: int,
-    ) -> None:
-        super().__init__()
-        k = kernel_size // 2
-        self.reach, self.first = k, first
-        # Above: rows up to and including this one; shifted by a row before use.
-        self.vertical = nn.Conv2d(inputs, 2 * channels, (k + 1, kernel_size))
-        # Left: pixels up to and including this one; the first layer drops this one.
-        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, k + (not first)))
-        self.vertical_to_horizontal = nn.Conv2d(2 * channels, 2 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
-        self.label = nn.Linear(features, 2 * channels, bias=False) if features else None
-
-    def forward(
-        self, above: Tensor, left: Tensor, h: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Return both stacks' new values, each ``(n, channels, height, width)``."""
-        k = self.reach
-        # Row r sees rows r - k … r.
-        a = self.vertical(pad(above, (k, k, k, 0)))  # (n, 2 * channels, height, width)
-        # What the left stack may know of it: rows strictly above.
-        shifted = pad(a, (0, 0, 1, 0))[:, :, :-1]
-        padded = pad(left, (k, 0, 0, 0))
-        if self.first:
-            padded = padded[..., :-1]
-        b = self.horizontal(padded) + self.vertical_to_horizontal(shifted)
-        if self.label is not None and h is not None:
-            shift = self.label(h)[:, :, None, None]
-            a, b = a + shift, b + shift
-        vertical, horizontal = _gate(a), self.out(_gate(b))
-        if self.first:
-            return vertical, horizontal
-        return above + vertical, left + horizontal
-
-
-def _gate(v: Tensor) -> Tensor:
-    """Return equation :eq:`eq-ar-gate`."""
-    a, b = v.chunk(2, dim=1)  # (n, channels, height, width) each
-    return a.tanh() * b.sigmoid()  # (12.4)
 
 
 class PixelCNN(TractableModel):
@@ -145,9 +86,9 @@ class PixelCNN(TractableModel):
             "classes": classes,
         }
         self.blocks = nn.ModuleList(
-            _GatedBlock(channels, 3, classes, first=False, inputs=channels)
+            GatedBlock(channels, 3, classes, first=False, inputs=channels)
             if i
-            else _GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
+            else GatedBlock(channels, kernel_size, classes, first=True, inputs=1)
             for i in range(depth)
         )
         # What each label adds at each place, whatever was drawn before.
@@ -158,6 +99,8 @@ class PixelCNN(TractableModel):
             nn.ReLU(),
             nn.Conv2d(channels, self.levels, 1),
         )
+        # A tenth faster on a processor.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def quantise(self, x: Tensor) -> Tensor:
         """Return the nearest level of each pixel as a value in [0, 1].
@@ -180,9 +123,7 @@ class PixelCNN(TractableModel):
         self._check_rows(x, "x")
         h = self._label_features(y, len(x))  # (n, classes)
         above = left = 2 * x - 1
-        bias = self.position_bias[:, :, : x.shape[2]]  # the rows that there are
-        if h is not None:
-            bias = torch.einsum("nk,kchw->nchw", h, bias)  # (n, channels, rows, width)
+        bias = self._bias(h)[:, :, : x.shape[2]]  # the rows that there are
         for i, block in enumerate(self.blocks):
             above, left = block(above, left, h)
             if i == 0:
@@ -222,7 +163,7 @@ class PixelCNN(TractableModel):
         prefix: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw ``n`` images pixel by pixel; the cost is one network call a pixel.
+        """Draw ``n`` images pixel by pixel; nothing is computed twice.
 
         Args:
             n: How many.
@@ -247,14 +188,25 @@ class PixelCNN(TractableModel):
             check_unit_interval(self._check_rows(prefix, "prefix", n), "prefix")
             start = prefix.shape[2]
             x[:, :, :start] = self.quantise(prefix)
-        for r in range(start, height):
-            for c in range(width):
-                # Rows below do not matter yet: leave them out.
-                logits = self.logits(x[:, :, : r + 1], y)[:, :, r, c]  # (n, levels)
+        h = self._label_features(y, n)  # (n, classes)
+        bias = self._bias(h).expand(n, -1, -1, -1)
+        memory = Memory(self.blocks, x, h)
+        for r in range(height):
+            for c in range(width) if r >= start else ():
+                features = memory.pixel(c, bias[:, :, r, c])  # (n, channels)
+                logits = self.head(features[..., None, None]).flatten(1)  # (n, levels)
                 p = (logits / temperature).softmax(1)  # (12.3)
                 k = inverse_cdf(p, u[:, :, r, c])  # (n, 1)
                 x[:, :, r, c] = k.to(x.dtype) / (self.levels - 1)
+                memory.put(c, 2 * x[:, :, r, c] - 1)
+            memory.end_row(2 * x[:, :, r : r + 1] - 1)
         return x
+
+    def _bias(self, h: Tensor | None) -> Tensor:
+        """Return what each place adds, ``(n or 1, channels, height, width)``."""
+        if h is None:
+            return self.position_bias
+        return torch.einsum("nk,kchw->nchw", h, self.position_bias)
 
     def _check_rows(self, x: Tensor, name: str, n: int | str = "n") -> Tensor:
         """Check images, or the upper rows of some."""

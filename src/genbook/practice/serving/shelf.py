@@ -34,6 +34,7 @@ from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.unet import UNet
 from genbook.models.variational.vae import VAE
 from genbook.practice.serving.noise import same_alone
@@ -46,7 +47,8 @@ KINDS: dict[str, type[GenerativeModel]] = {
     for kind in (
         *(UniformBox, Gaussian, GaussianMixture, Histogram, KernelDensity),
         *(ProbabilisticPCA, PPCAMixture, ClassConditional, MADE, PixelCNN),
-        *(Transformer, Flow, VAE, EnergyNetwork, NoiseConditionalEnergy),
+        *(Transformer, Flow, ImageFlow, VAE, EnergyNetwork),
+        NoiseConditionalEnergy,
         *(Diffusion, FlowMatching, GAN),
     )
 }
