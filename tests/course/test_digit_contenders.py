@@ -23,7 +23,7 @@ BY_NAME = {c.name: c for c in DIGIT_CONTENDERS}
 CALLS = {
     "VAE": ("variational-autoencoders", "vae_digits(ink, digits.y, latent_dim=4)"),
     "GAN": ("adversarial", "gan_digits(train.x, train.y)"),
-    "PixelCNN": ("autoregressive", "pixelcnn_digits(train.x, train.y)"),
+    "PixelCNN": ("autoregressive", "pixelcnn_digits(middle[0], train.y)"),
     "flow": ("normalizing-flows", "flow_digits(train.x, train.y)"),
     "energy": ("energy-based", "energy_digits(train.x)"),
     "diffusion": ("diffusion", "diffusion_digits(digits.x, digits.y)"),

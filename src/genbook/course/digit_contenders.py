@@ -108,9 +108,9 @@ def _black(x: Tensor) -> Tensor:
     return (x > 0.5).to(x.dtype)
 
 
-def _four_levels(x: Tensor) -> Tensor:
-    """Round images to four levels of grey."""
-    return (3 * x).round() / 3
+def _middle(x: Tensor) -> Tensor:
+    """Keep the middle twelve pixels a side, in four levels of grey."""
+    return (3 * x[:, :, 1:13, 1:13]).round() / 3
 
 
 def _gaussian(x: Tensor, y: Tensor) -> Learned:
@@ -272,7 +272,7 @@ DIGIT_CONTENDERS: tuple[DigitContender, ...] = (
     DigitContender("one Gaussian a digit", _gaussian, 1809),
     DigitContender("VAE", _vae, 2014, size=28, prepare=_black, levels=2),
     DigitContender("GAN", _gan, 2014),
-    DigitContender("PixelCNN", _pixelcnn, 2016, prepare=_four_levels, levels=4),
+    DigitContender("PixelCNN", _pixelcnn, 2016, prepare=_middle, levels=4),
     DigitContender("flow", _flow, 2018),
     DigitContender("energy", _energy, 2019, on_request=False),
     DigitContender("diffusion", _diffusion, 2020),

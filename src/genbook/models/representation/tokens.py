@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genbook._validate import check_count, check_integers
+from genbook._validate import check_count, check_generator, check_integers
 from genbook.models.networks.mlp import mlp
 from genbook.models.networks.quantiser import FiniteScalarQuantiser
 from genbook.models.representation.places import PlaceAutoencoder
@@ -154,6 +154,7 @@ class TokenAutoencoder(PlaceAutoencoder):
             generator: Unused.
         """
         self._refuse_condition(y)
+        check_generator(generator)
         self._check_x(x, allow_empty=False)
         c = self._components(x)
         again = self._decode(self._encode(c)[0])
