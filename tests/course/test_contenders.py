@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -10,6 +11,7 @@ from genbook.course.contenders import (
     CANDIDATES,
     SOLVER_STEPS,
     board_data,
+    long_board,
     train_all,
 )
 from genbook.course.recipes import world_data
@@ -51,3 +53,18 @@ def test_models_that_solve_get_the_same_solver() -> None:
         assert entry.model.steps == SOLVER_STEPS
         runs.append(nfe(entry.model))
     assert runs[0] == runs[1] == 2 * SOLVER_STEPS
+
+
+def test_the_long_board_has_every_network_thrice_and_obeys_the_tax_of_the_sea() -> None:
+    board = long_board()
+    assert list(board) == [c.name for c in CANDIDATES if c.steps is not None]
+    for name, rows in board.items():
+        assert len(rows) == 3
+        assert len({row["steps"] for row in rows}) == 1, "one budget for all draws"
+        for row in rows:
+            assert 20 < row["seconds"] < 45, name
+            if row["nats"] is None:
+                assert name == "GAN"
+                continue
+            error = ((1 - row["land"]) / row["land"] / 2_000) ** 0.5
+            assert row["nats"] > -math.log(row["land"]) - 4 * error, name

@@ -24,6 +24,7 @@ from genbook.course.contenders import (
     TrainedModel,
     board_data,
     check_world,
+    long_board,
     train_all,
 )
 from genbook.course.recipes import World
@@ -45,6 +46,7 @@ __all__ = [
     "board_data",
     "estimate_log_prob",
     "evaluate",
+    "long_board",
     "random_codes",
     "read_codes",
     "train_all",
