@@ -41,6 +41,7 @@ from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
+from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.dit import DiT
 from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.autoencoder import Autoencoder
@@ -77,6 +78,7 @@ MODELS: dict[str, tuple[Callable[[], Model], str]] = {
     "flow-box": (lambda: Flow(2, transforms=2, hidden=(16,), **BOX), "points"),
     "flow-labels": (lambda: Flow(2, hidden=(16,), classes=2), "labels"),
     "flow-many": (lambda: Flow(16, transforms=2, hidden=(16,)), "vectors"),
+    "image-flow": (lambda: ImageFlow(4, transforms=2, channels=4), "flat images"),
     "diffusion": (lambda: Diffusion((2,), width=24, depth=1), "points"),
     "diffusion-labels": (lambda: Diffusion((2,), width=24, classes=2), "labels"),
     "diffusion-wide": (lambda: Diffusion((2,), width=24, sigma_data=1.0), "points"),
@@ -160,6 +162,8 @@ def data(kind: str, n: int = 100) -> tuple[Tensor, Tensor | None]:
     g, x = seeded(5), points(n)
     if kind == "vectors":
         x = torch.randn(n, 16, generator=g)
+    elif kind == "flat images":
+        x = torch.rand(n, 16, generator=g)
     elif kind == "pairs":
         x = torch.stack([torch.randn(n, 2, generator=g), x], 1)
     elif kind.endswith("images"):
