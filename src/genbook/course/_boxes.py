@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -145,6 +145,11 @@ def measured(text: str) -> float:
     if not text.strip():
         return 0.0
     return float(TextPath((0, 0), text, size=SIZE).get_extents().width) / 72
+
+
+def longest(texts: Iterable[str]) -> float:
+    """Return the width of the longest word in inches."""
+    return max(measured(word) for text in texts for word in text.split())
 
 
 def broken(text: str, width: float) -> str:

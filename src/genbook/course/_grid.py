@@ -27,8 +27,7 @@ def _sizes(places: Places, ways: Ways, total: float) -> tuple[float, float, floa
 
 def fits(places: Places, ways: Ways, total: float) -> bool:
     """Say whether every word fits into its box in a width in inches."""
-    longest = max(_boxes.measured(word) for text in places for word in text.split())
-    return longest <= _sizes(places, ways, total)[2] - 1.5 * PAD
+    return _boxes.longest(places) <= _sizes(places, ways, total)[2] - 1.5 * PAD
 
 
 def placed(places: Places, ways: Ways, total: float) -> Axes:

@@ -19,8 +19,7 @@ Chains = Mapping[str, Sequence[tuple[str, str]]]
 def fits(chains: Chains) -> bool:
     """Say whether every word fits into a box of half the width of a telephone."""
     texts = [text for chain in chains.values() for text, _ in chain]
-    longest = max(_boxes.measured(w) for text in texts for w in text.split())
-    return longest <= _wide(len(chains)) - 1.5 * PAD
+    return _boxes.longest(texts) <= _wide(len(chains)) - 1.5 * PAD
 
 
 def _wide(columns: int) -> float:

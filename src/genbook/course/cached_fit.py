@@ -77,20 +77,44 @@ def cached_fit(
         >>> cached_fit(Flow(2, transforms=2), torch.rand(50, 2), steps=3).steps
         3
     """
-    folder = os.environ.get(FOLDER)
     complete = isinstance(model, nn.Module) and isinstance(x, Tensor)
     complete = complete and isinstance(y, Tensor | None) and "steps" in options
-    code = code_behind(model) if folder and complete else None
-    if not folder or code is None:
+    if not complete:
         return fit(model, x, y, **options)  # which says what is missing
+    with kept(type(model).__name__, model, x, y, options) as path:
+        if path is None:
+            return fit(model, x, y, **options)
+        every = options["steps"]
+        return fit(model, x, y, checkpoint=path, checkpoint_every=every, **options)
+
+
+@contextmanager
+def kept(
+    what: str, model: Model, x: Tensor, y: Tensor | None, options: dict[str, Any]
+) -> Iterator[Path | None]:
+    """Hold the file for what follows from a model and data; who comes second waits.
+
+    Args:
+        what: How the file's name begins.
+        model: The model; whoever changes its code, class or weights gets another file.
+        x: Data.
+        y: Conditions.
+        options: All else that the outcome depends on.
+
+    Yields:
+        The file, which may not be there yet; ``None`` where nothing is kept.
+    """
+    folder = os.environ.get(FOLDER)
+    code = code_behind(model) if folder else None
+    if not folder or code is None:
+        yield None
+        return
     from filelock import FileLock  # a requirement of PyTorch's
 
     Path(folder).mkdir(parents=True, exist_ok=True)
-    path = Path(folder) / f"{type(model).__name__}-{_name(code, model, x, y, options)}"
-    path = path.with_suffix(".safetensors")
-    with FileLock(f"{path}.lock"):  # whoever comes second waits for the first
-        every = options["steps"]
-        return fit(model, x, y, checkpoint=path, checkpoint_every=every, **options)
+    path = Path(folder) / f"{what}-{_name(code, model, x, y, options)}.safetensors"
+    with FileLock(f"{path}.lock"):
+        yield path
 
 
 def _name(

@@ -6,15 +6,11 @@ conditions, arguments and code give the same images.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
 from genbook._validate import check_count, check_labels, check_number, check_seed
-from genbook.course._local_code import code_behind
-from genbook.course.cached_fit import FOLDER, _name
+from genbook.course.cached_fit import kept
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.diffusion.reflow import Reflow, draw_pairs
 from genbook.training import _files
@@ -52,22 +48,12 @@ def cached_pairs(
     check_count(len(y), "the length of y", 1, 1_000_000)
     guidance, seed = check_number(guidance, "guidance"), check_seed(seed)
 
-    def drawn() -> Tensor:
-        g = torch.Generator().manual_seed(seed)
-        return draw_pairs(flow, len(y), y, guidance=guidance, generator=g)
-
-    folder = os.environ.get(FOLDER)
-    code = code_behind(teacher) if folder else None
-    if not folder or code is None:
-        return drawn()
-    from filelock import FileLock  # a requirement of PyTorch's
-
-    Path(folder).mkdir(parents=True, exist_ok=True)
     given = {"guidance": guidance, "seed": seed, "steps": flow.steps}
-    path = Path(folder) / f"pairs-{_name(code, teacher, y, None, given)}"
-    path = path.with_suffix(".safetensors")
-    with FileLock(f"{path}.lock"):  # whoever comes second waits for the first
-        if not path.exists():
-            meta = {"class": "Pairs", "config": None}
-            _files.write(path, {"pairs": drawn()}, meta)
-        return _files.read(path)[0]["pairs"]
+    with kept("pairs", teacher, y, None, given) as path:
+        if path is not None and path.exists():
+            return _files.read(path)[0]["pairs"]
+        g = torch.Generator().manual_seed(seed)
+        pairs = draw_pairs(flow, len(y), y, guidance=guidance, generator=g)
+        if path is not None:
+            _files.write(path, {"pairs": pairs}, {"class": "Pairs", "config": None})
+    return pairs

@@ -8,7 +8,6 @@ more learn nothing worth the name: they are there to be refused.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
@@ -135,8 +134,8 @@ def _vae(x: Tensor, y: Tensor) -> Learned:
 
     def bits(new: Tensor, new_y: Tensor) -> float:
         g = torch.Generator().manual_seed(0)
-        bound = model.elbo(new, new_y, k=CODES, generator=g).mean().item()
-        return -bound / math.log(2) / new[0].numel()
+        bound = model.elbo(new, new_y, k=CODES, generator=g)
+        return bits_per_dimension(bound, dims=new[0].numel()).mean().item()
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 
@@ -150,8 +149,8 @@ def _pixelcnn(x: Tensor, y: Tensor) -> Learned:
     model, history = pixelcnn_digits(x, y)
 
     def bits(new: Tensor, new_y: Tensor) -> float:
-        log_p = model.log_prob(model.quantise(new), new_y).mean().item()
-        return -log_p / math.log(2) / new[0].numel()
+        log_p = model.log_prob(model.quantise(new), new_y)
+        return bits_per_dimension(log_p, dims=new[0].numel()).mean().item()
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 

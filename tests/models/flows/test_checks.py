@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genbook.models.flows import _checks
+from genbook.models.networks._doors import check_vectors
 
 Z, LONG = torch.zeros, torch.zeros(2, 3).long()
 
@@ -63,11 +64,11 @@ def test_pairs_vectors_and_what_is_unused() -> None:
     for v, theta in ((Z(4, 3), Z(4, 3, 1)), (Z(4, 2), Z(4, 3, 2))):
         with pytest.raises(ValueError, match="must be"):
             _checks.check_pairs(v, "x", theta)
-    _checks.check_vectors(Z(0, 3), "x", 3, torch.float32)
-    _checks.check_vectors(Z(2, 3) / 0, "x", 3, torch.float32)
+    check_vectors(Z(0, 3), "x", 3, torch.float32)
+    check_vectors(Z(2, 3) / 0, "x", 3, torch.float32)
     for v, error in ((Z(2, 4), ValueError), (Z(2, 3).double(), TypeError)):
         with pytest.raises(error, match="x must be"):
-            _checks.check_vectors(v, "x", 3, torch.float32)
+            check_vectors(v, "x", 3, torch.float32)
     _checks.check_unused(None, 4)
     _checks.check_unused(Z(4, 1) / 0, 4)
     _checks.check_unused(Z(0, 1), 0)

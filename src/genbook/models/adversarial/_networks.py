@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from genbook.models.networks._doors import answer
 from genbook.models.networks.mlp import mlp
 
 
@@ -55,19 +53,12 @@ def given(
     return nn.Sequential(networks[0]), nn.Sequential(networks[1])
 
 
-def describe(net: nn.Module) -> dict[str, Any]:
-    """Return what ``config`` says of a network that was given."""
-    return {"class": type(net).__name__, "config": getattr(net, "config", None)}
-
-
 def _check_fits(net: nn.Module, name: str, inputs: int, outputs: int) -> None:
     """Refuse a network that does not turn so many numbers into so many."""
     if not isinstance(net, nn.Module):
         raise TypeError(f"{name} must be a torch.nn.Module, got {type(net).__name__}")
-    given = next(net.parameters(), torch.zeros(()))
     try:
-        with torch.no_grad():  # on a copy, which may count what it sees
-            made = deepcopy(net).eval()(given.new_zeros(2, inputs))
+        made = answer(net, 2, inputs)
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{name} must take (n, {inputs}): {error}") from error
     if not isinstance(made, Tensor) or made.flatten(1).shape != (2, outputs):

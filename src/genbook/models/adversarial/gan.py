@@ -24,8 +24,9 @@ from genbook._validate import (
     check_sizes,
     check_tensor,
 )
-from genbook.models.adversarial._networks import connected, describe, given
+from genbook.models.adversarial._networks import connected, given
 from genbook.models.base import GenerativeModel
+from genbook.models.networks._doors import describe
 from genbook.models.networks.mlp import fourier_features
 
 

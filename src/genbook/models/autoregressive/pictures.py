@@ -26,6 +26,7 @@ from genbook._validate import (
 from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.autoregressive.decoding import top_p
 from genbook.models.base import TractableModel
+from genbook.models.networks._doors import check_vocabulary
 from genbook.models.networks.attention import Past
 from genbook.models.networks.quantiser import FiniteScalarQuantiser
 from genbook.models.networks.words import WordEncoder, split_heads
@@ -242,7 +243,7 @@ class PictureWriter(TractableModel):
         x = check_integers(x, "x", "tokens")
         if x.ndim != 2 or x.shape[1] != self.length:
             raise ValueError(f"x must be (n, {self.length}), got {tuple(x.shape)}")
-        return _in_range(x, "x", self.vocab_size)
+        return check_vocabulary(x, "x", self.vocab_size)
 
     def _check_captions(self, y: Tensor, n: int) -> Tensor:
         """Return captions without the filling that all have at their ends."""
@@ -251,7 +252,7 @@ class PictureWriter(TractableModel):
             raise ValueError(
                 f"y must be ({n}, up to {self.caption}), got {tuple(y.shape)}"
             )
-        there = _in_range(y, "y", self.words) > 0
+        there = check_vocabulary(y, "y", self.words) > 0
         if not may_look():
             return y
         if (there[:, 1:] & ~there[:, :-1]).any():
@@ -287,13 +288,3 @@ class _Block(nn.Module):
         mixed = scaled_dot_product_attention(q, k, v, seen[:, None])
         h = h + self.out(mixed.transpose(1, 2).flatten(2))
         return h + self.down(gelu(self.up(self.norm2(h))))
-
-
-def _in_range(x: Tensor, name: str, size: int) -> Tensor:
-    """Check that tokens are from 0 to ``size - 1``."""
-    if x.numel() and may_look() and not 0 <= int(x.min()) <= int(x.max()) < size:
-        raise ValueError(
-            f"{name} must hold tokens 0 to {size - 1}, got {int(x.min())} to "
-            f"{int(x.max())}"
-        )
-    return x

@@ -123,7 +123,7 @@ class PixelCNN(TractableModel):
         self._check_rows(x, "x")
         h = self._label_features(y, len(x))  # (n, classes)
         above = left = 2 * x - 1
-        bias = self._bias(h)[:, :, : x.shape[2]]  # the rows that there are
+        bias = self._bias(h, x.shape[2])  # the rows that there are
         for i, block in enumerate(self.blocks):
             above, left = block(above, left, h)
             if i == 0:
@@ -189,7 +189,7 @@ class PixelCNN(TractableModel):
             start = prefix.shape[2]
             x[:, :, :start] = self.quantise(prefix)
         h = self._label_features(y, n)  # (n, classes)
-        bias = self._bias(h).expand(n, -1, -1, -1)
+        bias = self._bias(h, height).expand(n, -1, -1, -1)
         memory = Memory(self.blocks, x, h)
         for r in range(height):
             for c in range(width) if r >= start else ():
@@ -202,11 +202,10 @@ class PixelCNN(TractableModel):
             memory.end_row(2 * x[:, :, r : r + 1] - 1)
         return x
 
-    def _bias(self, h: Tensor | None) -> Tensor:
-        """Return what each place adds, ``(n or 1, channels, height, width)``."""
-        if h is None:
-            return self.position_bias
-        return torch.einsum("nk,kchw->nchw", h, self.position_bias)
+    def _bias(self, h: Tensor | None, rows: int) -> Tensor:
+        """Return what each place adds, ``(n or 1, channels, rows, width)``."""
+        bias = self.position_bias[:, :, :rows]
+        return bias if h is None else torch.einsum("nk,kchw->nchw", h, bias)
 
     def _check_rows(self, x: Tensor, name: str, n: int | str = "n") -> Tensor:
         """Check images, or the upper rows of some."""

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genbook._looking import may_look
 from genbook._validate import (
     check_count,
     check_each,
@@ -22,6 +21,7 @@ from genbook._validate import (
 )
 from genbook.models.autoregressive.decoding import generate
 from genbook.models.base import TractableModel
+from genbook.models.networks._doors import check_vocabulary
 from genbook.models.networks.attention import Block, Past
 
 
@@ -247,11 +247,4 @@ class Transformer(TractableModel):
         if x.ndim != 2 or x.shape[1] > length or (full and x.shape[1] != length):
             wanted = f"{length}" if full else f"1 to {length}"
             raise ValueError(f"{name} must be (n, {wanted}), got {tuple(x.shape)}")
-        if not (x.numel() and may_look()):
-            return x
-        if x.min() < 0 or x.max() >= self.vocab_size:
-            raise ValueError(
-                f"{name} must hold tokens 0 to {self.vocab_size - 1}, got "
-                f"{int(x.min())} to {int(x.max())}"
-            )
-        return x
+        return check_vocabulary(x, name, self.vocab_size)

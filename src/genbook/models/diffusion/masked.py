@@ -26,10 +26,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genbook._looking import may_look
 from genbook._validate import check_count, check_generator, check_integers
 from genbook.models._categorical import check_temperature, inverse_cdf
 from genbook.models.base import VariationalModel
+from genbook.models.networks._doors import check_vocabulary
 from genbook.models.networks.attention import Block
 
 __all__ = ["MaskedDiffusion"]
@@ -187,9 +187,4 @@ class MaskedDiffusion(VariationalModel):
             raise ValueError(
                 f"{name} must be (n, {self.context_length}), got {tuple(x.shape)}"
             )
-        if x.numel() and may_look() and (x.min() < 0 or x.max() > most):
-            raise ValueError(
-                f"{name} must hold tokens 0 to {most}, got {int(x.min())} to "
-                f"{int(x.max())}"
-            )
-        return x
+        return check_vocabulary(x, name, most + 1)

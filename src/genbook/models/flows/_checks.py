@@ -87,11 +87,6 @@ def check_pairs(v: Tensor, name: str, theta: Tensor) -> None:
     check_tensor(v, name, theta.shape[:2], finite=False, allow_empty=True)
 
 
-def check_vectors(v: Tensor, name: str, dim: int, dtype: torch.dtype) -> None:
-    """Refuse what is not vectors of length ``dim`` in the type of the weights."""
-    check_tensor(v, name, ("n", dim), dtype=dtype, finite=False, allow_empty=True)
-
-
 def check_unused(h: Tensor | None, n: int) -> None:
     """Refuse what is not features of conditions, where they change nothing."""
     if h is not None:

@@ -19,9 +19,9 @@ from genbook.models.flows._checks import (
     MAX_WIDTH,
     check_features,
     check_frequencies,
-    check_vectors,
     check_widths,
 )
+from genbook.models.networks._doors import check_vectors
 from genbook.models.networks.mlp import fourier_features, mlp
 
 

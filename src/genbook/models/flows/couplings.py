@@ -22,11 +22,11 @@ from genbook.models.flows._checks import (
     check_bins,
     check_numbers,
     check_pairs,
-    check_vectors,
 )
 from genbook.models.flows.conditioner import Conditioner
 from genbook.models.flows.splines import RQSpline, invert
 from genbook.models.flows.transforms import Transform
+from genbook.models.networks._doors import check_vectors
 
 
 class Coupling(Transform):

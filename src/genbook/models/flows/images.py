@@ -29,11 +29,11 @@ from genbook.models.flows._checks import (
     check_bins,
     check_features,
     check_unused,
-    check_vectors,
 )
 from genbook.models.flows.splines import RQSpline, invert
 from genbook.models.flows.transforms import Transform
 from genbook.models.gaussians import LOG_2PI
+from genbook.models.networks._doors import check_vectors
 
 MAX_LEVELS = 2**16
 #: Which two of the four pixels of a square stay, and which two are transformed, in

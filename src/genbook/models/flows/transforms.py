@@ -20,8 +20,8 @@ from genbook.models.flows._checks import (
     MAX_DIM,
     check_unused,
     check_varied,
-    check_vectors,
 )
+from genbook.models.networks._doors import check_vectors
 
 
 class Transform(nn.Module, ABC):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from copy import deepcopy
+from typing import Any
 
-from genbook._validate import check_labels, check_tensor
+import torch
+from torch import Tensor, nn
+
+from genbook._looking import may_look
+from genbook._validate import check_count, check_labels, check_tensor
+
+MOST_PATCH = 64  # pixels a side of the square that becomes a cell
+
+
+def check_vectors(v: Tensor, name: str, dim: int, dtype: torch.dtype) -> None:
+    """Refuse what is not vectors of length ``dim`` in the type of the weights."""
+    check_tensor(v, name, ("n", dim), dtype=dtype, finite=False, allow_empty=True)
 
 
 def check_rows(x: Tensor, weight: Tensor, *batch: str) -> None:
@@ -29,6 +40,50 @@ def check_cells(x: Tensor, weight: Tensor) -> None:
     """
     shape = ("n", weight.shape[1], "height", "width")
     check_tensor(x, "x", shape, dtype=weight.dtype, finite=False, allow_empty=True)
+
+
+def check_patch(shape: tuple[int, ...], patch: int) -> int:
+    """Return the side of a square, or refuse images that cannot be cut into such.
+
+    Args:
+        shape: The shape of an image, ``(channels, height, width)``.
+        patch: The side of the squares.
+    """
+    patch = check_count(patch, "patch", 1, MOST_PATCH)
+    if len(shape) != 3:
+        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
+    if any(side % patch for side in shape[1:]):
+        raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
+    return patch
+
+
+def check_vocabulary(x: Tensor, name: str, size: int) -> Tensor:
+    """Return tokens that are from 0 to ``size - 1``, where values may be looked at."""
+    if x.numel() and may_look() and not 0 <= int(x.min()) <= int(x.max()) < size:
+        raise ValueError(
+            f"{name} must hold tokens 0 to {size - 1}, got {int(x.min())} to "
+            f"{int(x.max())}"
+        )
+    return x
+
+
+@torch.no_grad()
+def answer(network: nn.Module, rows: int, size: int) -> Any:
+    """Return what a network says of rows of zeros, a copy of it: it learns nothing.
+
+    Args:
+        network: Any network; its errors come through.
+        rows: How many rows it is shown.
+        size: How many numbers a row has.
+    """
+    one = next(network.parameters(), torch.zeros(()))
+    return deepcopy(network).eval()(one.new_zeros(rows, size))
+
+
+def describe(network: nn.Module) -> dict[str, Any]:
+    """Return what the ``config`` of a model says of a network that was given."""
+    config = getattr(network, "config", None)
+    return {"class": type(network).__name__, "config": config}
 
 
 def check_question(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pixel_shuffle, pixel_unshuffle, relu
 
 from genbook._validate import check_count, check_positive, check_sizes
-from genbook.models.networks._doors import check_rows
+from genbook.models.networks._doors import check_patch, check_rows, check_vectors
 
 __all__ = ["ConvolutionalDiscriminator", "ConvolutionalGenerator"]
 
@@ -174,7 +174,7 @@ class ConvolutionalDiscriminator(nn.Module):
             ValueError: If it has another shape.
         """
         pixels = prod(self.event_shape)
-        check_rows(seen, self.score.weight.new_empty(0, pixels + self.classes))
+        check_vectors(seen, "x", pixels + self.classes, self.score.weight.dtype)
         if not len(seen):
             return seen.new_empty(0, 1)  # PyTorch cannot cut what is not there
         x, label = seen.split([pixels, self.classes], 1)
@@ -190,9 +190,4 @@ class ConvolutionalDiscriminator(nn.Module):
 def _check_fits(shape: Sequence[int], patch: int) -> tuple[tuple[int, ...], int]:
     """Return both, or refuse images that cannot be cut."""
     shape = check_sizes(shape, "event_shape", maximum=4_096)
-    patch = check_count(patch, "patch", 1, 64)
-    if len(shape) != 3:
-        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
-    if any(side % patch for side in shape[1:]):
-        raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
-    return shape, patch
+    return shape, check_patch(shape, patch)

@@ -25,7 +25,12 @@ from genbook._validate import (
     check_flag,
     check_sizes,
 )
-from genbook.models.networks._doors import check_cells, check_question, check_rows
+from genbook.models.networks._doors import (
+    check_cells,
+    check_patch,
+    check_question,
+    check_rows,
+)
 
 MOST_WIDTH = 4_096  # channels; a convolution of them has half a gigabyte
 GROUP = 4  # channels that are normalised together
@@ -91,10 +96,10 @@ class UNet(nn.Module):
         _groups(widths[-1], "the width of the lowest level")
         blocks = check_count(blocks, "blocks", 1, 100)
         bottom = check_count(bottom, "bottom", 1, 100)
-        self.patch = check_count(patch, "patch", 1, 64)
         attention = check_flag(attention, "attention")
         self.classes = check_count(classes, "classes", 0, 1_000_000)
-        _check_fits(self.event_shape, self.patch, levels)
+        self.patch = check_patch(self.event_shape, patch)
+        _check_levels(self.event_shape, self.patch, levels)
         self.config = {
             "event_shape": list(self.event_shape),
             "width": widths[0],
@@ -284,12 +289,8 @@ def _groups(channels: int, name: str) -> int:
     return channels // GROUP
 
 
-def _check_fits(shape: tuple[int, ...], patch: int, levels: int) -> None:
-    """Refuse images that cannot be cut, or not be halved so often."""
-    if len(shape) != 3:
-        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
-    if any(side % patch for side in shape[1:]):
-        raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
+def _check_levels(shape: tuple[int, ...], patch: int, levels: int) -> None:
+    """Refuse images whose cells cannot be halved so often."""
     cells = min(shape[1:]) // patch
     if cells < 2 ** (levels - 1):
         raise ValueError(

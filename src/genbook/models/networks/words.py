@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from genbook._looking import may_look
 from genbook._validate import check_count, check_integers
+from genbook.models.networks._doors import check_vocabulary
 
 #: No layer may be wider.
 MOST_WIDTH = 2**14
@@ -110,12 +110,7 @@ class WordEncoder(nn.Module):
             raise ValueError(
                 f"{name} must be (n, at most {most}), got {tuple(y.shape)}"
             )
-        if y.numel() and may_look() and not 0 <= y.min() <= y.max() < self.vocabulary:
-            raise ValueError(
-                f"{name} must hold tokens 0 to {self.vocabulary - 1}, got "
-                f"{int(y.min())} to {int(y.max())}"
-            )
-        return y
+        return check_vocabulary(y, name, self.vocabulary)
 
 
 class _Block(nn.Module):

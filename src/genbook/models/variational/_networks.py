@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genbook.models.networks._doors import answer, describe
 from genbook.models.networks.mlp import mlp
 
 INIT_LOG_STD = -2.0  # little noise: a code drowned in it stays ignored
@@ -79,23 +80,13 @@ def _described(
                 f"networks must hold a{name} from rows of {sizes[0]} numbers to "
                 f"rows of {sizes[1]}, got one that answers {found}"
             )
-    return [
-        {"class": type(net).__name__, "config": getattr(net, "config", None)}
-        for net in networks
-    ]
+    return [describe(net) for net in networks]
 
 
-@torch.no_grad()
 def _answer(network: nn.Module, size: int) -> tuple[int, ...] | str:
     """Return the shape of what a network says of a row, or why it says nothing."""
-    one = next(network.parameters(), torch.empty(0))
-    learning = [m for m in network.modules() if m.training]
-    network.eval()  # a dropout would draw, a batch norm would learn
     try:
-        said = network(torch.zeros(1, size, dtype=one.dtype, device=one.device))
-        return tuple(said.shape) if isinstance(said, Tensor) else type(said).__name__
+        said = answer(network, 1, size)
     except (RuntimeError, ValueError, TypeError) as error:
         return f"with {type(error).__name__}: {error}"
-    finally:
-        for m in learning:
-            m.training = True
+    return tuple(said.shape) if isinstance(said, Tensor) else type(said).__name__

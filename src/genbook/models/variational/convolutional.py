@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle, silu
 
-from genbook._validate import check_count, check_sizes, check_tensor
+from genbook._validate import check_count, check_sizes
+from genbook.models.networks._doors import check_patch, check_vectors
 from genbook.models.variational._networks import INIT_LOG_STD
 
 __all__ = ["ImageDecoder", "ImageEncoder"]
@@ -83,7 +84,8 @@ class ImageEncoder(nn.Module):
             TypeError: If ``x`` is not of the network's type.
             ValueError: If it has another shape.
         """
-        _check_rows(x, self.features + self.config["classes"], self.output.weight)
+        columns = self.features + self.config["classes"]
+        check_vectors(x, "x", columns, self.output.weight.dtype)
         if not len(x):
             return x.new_zeros(0, self.output.out_features)
         image, label = x[:, : self.features], x[:, self.features :]
@@ -155,7 +157,7 @@ class ImageDecoder(nn.Module):
             TypeError: If ``z`` is not of the network's type.
             ValueError: If it has another shape.
         """
-        _check_rows(z, self.middle.in_features, self.middle.weight, "z")
+        check_vectors(z, "z", self.middle.in_features, self.middle.weight.dtype)
         h = self.place(silu(self.middle(z))).unflatten(1, self.cells)
         h = self.output(silu(self.norm(h)))  # (n, outputs * inside, ...)
         return pixel_shuffle(h, self.patch).flatten(1)
@@ -171,11 +173,7 @@ def _checked(
 ) -> dict[str, Any]:
     """Return the arguments that both networks share, as a file says them."""
     shape = check_sizes(event_shape, "event_shape")
-    if len(shape) != 3:
-        raise ValueError(f"event_shape must be (channels, height, width), got {shape}")
-    patch = check_count(patch, "patch", 1, 64)
-    if any(side % patch for side in shape[1:]):
-        raise ValueError(f"patch must divide the sides {shape[1:]}, got {patch}")
+    patch = check_patch(shape, patch)
     width = check_count(width, "width", GROUP, MOST_WIDTH)
     if width % GROUP:
         raise ValueError(f"width must be a multiple of {GROUP}, got {width}")
@@ -187,8 +185,3 @@ def _checked(
         "patch": patch,
         "classes": check_count(classes, "classes", 0, MOST_VECTOR),
     }
-
-
-def _check_rows(x: Tensor, columns: int, weight: Tensor, name: str = "x") -> None:
-    shape = ("n", columns)
-    check_tensor(x, name, shape, dtype=weight.dtype, finite=False, allow_empty=True)
