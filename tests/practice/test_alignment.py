@@ -165,5 +165,7 @@ def test_feedback_turns_what_the_model_prefers() -> None:
 def test_feedback_that_teaches_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="told must leave a pair"):
         feedback_pairs([Pair("a?", "1", "1.0")], TOKENS, PASSAGES.__getitem__)
-    with pytest.raises(TypeError, match="look_up"):
+    with pytest.raises(TypeError, match=r"look_up\(prompt\) must be"):
+        feedback_pairs([Pair("c?", "1", "?")], TOKENS, PASSAGES.get)
+    with pytest.raises(TypeError, match="look_up must be"):
         feedback_pairs([Pair("a?", "1", "?")], TOKENS, PASSAGES)

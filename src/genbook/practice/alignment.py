@@ -27,7 +27,12 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from genbook._numbers import check_each, check_kind, check_positive
-from genbook._validate import check_function, check_generator, check_tensor
+from genbook._validate import (
+    check_function,
+    check_generator,
+    check_tensor,
+    check_text,
+)
 from genbook.models.base import Model
 from genbook.practice.answering import read
 from genbook.practice.byte_pairs import BytePairs
@@ -235,7 +240,8 @@ def feedback_pairs(
     check_function(look_up, "look_up")
     pairs = []
     for pair in told:
-        passage, answer = look_up(pair.prompt), pair.chosen
+        passage = check_text(look_up(pair.prompt), "look_up(prompt)")
+        answer = pair.chosen
         if normalise(answer) != normalise(pair.rejected):
             q = Question("", "", "", passage, answer, answer)
             rows = _chosen_and_rejected(q, pair.rejected, tokens, context)
