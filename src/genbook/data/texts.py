@@ -43,7 +43,7 @@ class SplitText(NamedTuple):
 
 
 def load_texts(folder: str | os.PathLike[str], *, most: int = MOST) -> tuple[str, ...]:
-    r"""Return the texts of a folder and those below it, in pieces to be split.
+    """Return the texts of a folder and those below it, in pieces to be split.
 
     Files end in ``.txt`` or ``.md``; hidden ones are left out, and so is the licence
     around a text of Project Gutenberg. The lines of a paragraph are joined, and a
@@ -66,13 +66,10 @@ def load_texts(folder: str | os.PathLike[str], *, most: int = MOST) -> tuple[str
             text in UTF-8.
 
     Example:
-        >>> import tempfile
-        >>> days = (f"On day {i} it rained, and all stayed in." for i in range(700))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = Path(folder, "diary.txt").write_text("\n\n".join(days))
-        ...     pieces = load_texts(folder)
-        >>> len(pieces), pieces[0].splitlines()[0]
-        (39, 'On day 0 it rained, and all stayed in.')
+        >>> load_texts("no-such-folder")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: folder must be one of texts, got no-such-folder
     """
     folder = check_path(folder, "folder")
     most = check_count(most, "most", 1, 1_000_000_000)
