@@ -17,7 +17,15 @@ import torch
 from torch import Generator, Tensor
 
 from genbook import metrics
-from genbook._validate import check_count, check_each, check_kind, check_seed
+from genbook._validate import (
+    check_count,
+    check_each,
+    check_kind,
+    check_labels,
+    check_seed,
+    check_tensor,
+    check_unit_interval,
+)
 from genbook.course.cached_fit import seeded_init
 from genbook.course.digit_board import at_side, judge_digits
 from genbook.course.digit_contenders import (
@@ -204,6 +212,9 @@ def evaluate(
             brought to the reader's size.
     """
     check_kind(reader, "reader", ConvolutionalClassifier)
+    check_tensor(samples, "samples", ("n", 1, "side", "side"))
+    check_unit_interval(samples, "samples")
+    asked = check_labels(asked, "asked", reader.classes, len(samples))
     x = at_side(samples, reader.event_shape[-1])
     verdict = judge_digits(reader, x, real, asked)
     return {
