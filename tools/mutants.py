@@ -25,7 +25,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +39,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+
+import copies
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "tests" / "planted_bugs" / "server.py"
@@ -257,12 +258,10 @@ class Server:
         assert self.process.stdout is not None
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            copy = folder / "genbook"
-            skip = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(self.package, copy, ignore=skip)
+            text = (self.package / file).read_text("utf-8")
             if mutant is not None:
-                path = copy / file
-                path.write_text(mutant.apply(path.read_text("utf-8")), "utf-8")
+                text = mutant.apply(text)
+            copy = copies.changed(self.package, folder, file, text)
             job: dict[str, object] = {"folder": name, "log": str(folder / "log")}
             job["tests"] = ["--doctest-modules", *tests, str(copy / file)]
             job["limit"] = limit
@@ -272,7 +271,7 @@ class Server:
 
 @contextmanager
 def server(package: Path) -> Iterator[Server]:
-    """Start the fork server, and stop it in the end."""
+    """Start the fork server for a compiled package, and stop it in the end."""
     one = dict.fromkeys(THREADS, "1")  # a fork beside other threads may never go on
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | one
     pipe = subprocess.PIPE
@@ -334,6 +333,8 @@ def hunt(
         return Result(m, word, time.perf_counter() - start)
 
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        package = copies.compiled(package, folder)
         for _ in range(jobs):
             free.put(stack.enter_context(server(package)))
         pool = stack.enter_context(ThreadPoolExecutor(2 * jobs))

@@ -5,10 +5,15 @@ once; each job forks, puts its copy of the package first on the path, and runs p
 Jobs come as lines of JSON, ``{"folder", "tests", "log"}`` and perhaps a ``limit`` in
 seconds of processor time; each answers with a line, the exit code of pytest (negative
 for the signal that killed it).
+
+Two things would take longer than most tests: the plugins of pytest that other packages
+bring, of which only that of hypothesis is wanted, and the collector of garbage, which
+goes through all that was imported.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -25,6 +30,10 @@ PRELOAD = [
     *("torch", "torch._dynamo", "safetensors.torch", "numpy", "matplotlib.pyplot"),
     *("hypothesis.strategies", "scipy.stats", "scipy.optimize", "scipy.integrate"),
     *("sklearn.linear_model", "sklearn.mixture", "sklearn.neighbors"),
+]
+OPTIONS = [
+    *("-x", "-q", "-p", "_hypothesis_pytestplugin"),
+    *(f"-pno:{name}" for name in ("cacheprovider", "unraisableexception")),
 ]
 
 
@@ -43,7 +52,7 @@ def run(folder: str, tests: list[str], log: str, limit: int = 240) -> int:
     importlib.invalidate_caches()
     package = importlib.import_module("genbook")
     assert Path(str(package.__file__)).parent == Path(folder) / "genbook", package
-    return pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"])
+    return pytest.main([*tests, *OPTIONS])
 
 
 def main() -> None:
@@ -55,6 +64,8 @@ def main() -> None:
     phases = [Phase.explicit, Phase.generate]
     settings.register_profile("planted", phases=phases, database=None)
     settings.load_profile("planted")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    gc.freeze()
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,14 +18,16 @@ from pathlib import Path
 
 import pytest
 
+import copies
+
 pytestmark = pytest.mark.slow
 
 PACKAGE = Path(__file__).parents[2] / "src" / "genbook"
 BUGS = tomllib.loads(Path(__file__).with_name("bugs.toml").read_text("utf-8"))["bug"]
-TARGETS: dict[str, set[str]] = {}  # test file: everything that the list runs in it
+TARGETS: dict[str, set[str]] = {}  # folder of tests: all that the list runs in it
 for _bug in BUGS:
     for _test in _bug["tests"]:
-        TARGETS.setdefault(_test.split("::")[0], set()).add(_test)
+        TARGETS.setdefault(_test.split("::")[0].rpartition("/")[0], set()).add(_test)
 
 Run = Callable[[Path, list[str]], tuple[int, str]]
 
@@ -51,6 +52,7 @@ def run_tests() -> Iterator[Run]:
 
     def run(folder: Path, tests: list[str]) -> tuple[int, str]:
         log = folder / "log"
+        log.unlink(missing_ok=True)
         job = {"folder": str(folder), "tests": tests, "log": str(log)}
         print(json.dumps(job), file=server.stdin, flush=True)
         code = int(server.stdout.readline())
@@ -61,17 +63,17 @@ def run_tests() -> Iterator[Run]:
     server.wait(timeout=60)
 
 
-def plant(folder: Path, bug: dict | None) -> Path:
-    """Copy the package into a folder, with a bug if one is given."""
-    shutil.copytree(
-        PACKAGE, folder / "genbook", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    if bug is not None:
-        path = folder / "genbook" / bug["file"]
-        changed = path.read_text("utf-8").replace(bug["old"], bug["new"])
-        compile(changed, bug["file"], "exec")  # a syntax error is no planted bug
-        path.write_text(changed, "utf-8")
-    return folder
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package, compiled once for all that follow."""
+    return copies.compiled(PACKAGE, tmp_path_factory.mktemp("package"))
+
+
+def plant(package: Path, folder: Path, bug: dict) -> None:
+    """Copy the package into a folder, with a bug."""
+    text = (package / bug["file"]).read_text("utf-8").replace(bug["old"], bug["new"])
+    compile(text, bug["file"], "exec")  # a syntax error is no planted bug
+    copies.changed(package, folder, bug["file"], text)
 
 
 def test_the_list_is_well_formed() -> None:
@@ -91,15 +93,18 @@ def test_the_text_stands_once(bug: dict) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_unchanged_package_passes(
-    target: str, tmp_path: Path, run_tests: Run
+    target: str, package: Path, run_tests: Run
 ) -> None:
-    code, log = run_tests(plant(tmp_path, None), sorted(TARGETS[target]))
+    code, log = run_tests(package.parent, sorted(TARGETS[target]))
     assert code == 0, log
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug["name"])
-def test_the_bug_is_caught(bug: dict, tmp_path: Path, run_tests: Run) -> None:
-    code, log = run_tests(plant(tmp_path, bug), bug["tests"])
+def test_the_bug_is_caught(
+    bug: dict, package: Path, tmp_path: Path, run_tests: Run
+) -> None:
+    plant(package, tmp_path, bug)
+    code, log = run_tests(tmp_path, bug["tests"])
     # 1: a test failed. 0: none did. Others: they did not run, which catches nothing.
     assert code == 1, log
     assert " failed" in log.splitlines()[-1], log

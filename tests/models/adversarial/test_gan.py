@@ -215,7 +215,14 @@ def test_every_method_names_what_it_refuses(classes: int) -> None:
 
 
 def test_counts_have_limits() -> None:
-    check_limits(lambda **n: GAN((2,), **n), latent_dim=1, frequencies=0, classes=0)
+    check_limits(
+        lambda **n: GAN((2,), **n),
+        {"r1_every": 10_000},
+        latent_dim=1,
+        frequencies=0,
+        classes=0,
+        r1_every=1,
+    )
 
 
 def test_the_judge_names_what_was_made_badly() -> None:

@@ -285,3 +285,11 @@ def test_layers_and_widths_name_what_they_refuse() -> None:
     )
     assert torch.equal(loose.mask, torch.ones(3, 3).tril())
     assert torch.equal(tight.mask, torch.ones(3, 3).tril(-1))
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_no_unit_of_a_flat_model_is_idle(classes: int) -> None:
+    # The first of two coordinates is all that a hidden unit may hand on.
+    *_, last = made(2, classes=classes).nets[0]
+    assert isinstance(last, MaskedLinear)
+    assert last.mask.any(0).all()

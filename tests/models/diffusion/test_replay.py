@@ -82,3 +82,11 @@ def test_inference_mode() -> None:
         outside_inference(made).__enter__()
     with outside_inference(model):
         assert torch.is_grad_enabled()
+
+
+def test_a_question_may_lack_a_part() -> None:
+    model, x = net(), torch.randn(5, 2, generator=seeded(1)).double()
+    found = replay(model, lambda y, x: model(x), None, x)
+    assert torch.equal(found, model(x))
+    found.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())

@@ -189,3 +189,9 @@ def test_draws_and_steps_have_limits() -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(NoiseConditionalEnergy)
+
+
+def test_the_network_sees_a_noise_in_three_octaves() -> None:
+    x = torch.randn(50, 2, generator=seeded(0))
+    model = NoiseConditionalEnergy((2,), x, width=8, depth=1)
+    assert model.network[0].in_features == 2 + 1 + 2 * 3

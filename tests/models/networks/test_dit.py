@@ -94,3 +94,8 @@ def test_arguments_are_refused() -> None:
         DiT((3,), WordEncoder(9, 6, width=8))
     with pytest.raises(ValueError, match="y must be"):
         WordEncoder(9, 6, width=8)(torch.ones(1, 7, dtype=torch.long))
+
+
+def test_no_codes_are_answered_by_none() -> None:
+    net, (x, t) = network(), question()
+    assert net(x[:0], t[:1], Y).shape == (0, 3, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from doors import check_event_shape, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
-from genbook.models.networks.unet import Block, SelfAttention, UNet
+from genbook.models.networks.unet import Block, SelfAttention, UNet, _Embedding
 from genbook.training import load, save
 from seeding import seeded
 
@@ -255,3 +256,16 @@ def test_sizes_have_limits() -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(UNet)
+
+
+def test_a_time_is_waves_whose_speeds_go_from_one_to_a_thousand() -> None:
+    known = _Embedding(4, classes=0).double()
+    seen: list[Tensor] = []
+    known.time.register_forward_hook(lambda net, given, out: seen.append(*given))
+    t = torch.tensor([0.0, 0.3], dtype=torch.float64)
+    known(t, None)
+    speeds = [1000 ** (i / 15) for i in range(16)]
+    wanted = [
+        [f(s * u) for f in (math.sin, math.cos) for s in speeds] for u in (0, 0.3)
+    ]
+    assert torch.allclose(seen[0], torch.tensor(wanted, dtype=torch.float64))
