@@ -1,7 +1,9 @@
-"""Generative models in the order of their invention, on the same images.
+"""Generative models in the order of their invention, on the same digits.
 
-Each gets the same images and about the same time, and is measured by the same four
-numbers.
+What came before 2014 is fitted here, to the images of each digit by themselves. What
+came since are the models of the chapters, by the calls of the digits' scoreboard
+(:mod:`genbook.course.digit_contenders`), so that where trainings are kept none of them
+runs for the replay; only the diffusion's is its own.
 """
 
 from __future__ import annotations
@@ -12,53 +14,49 @@ from time import process_time
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from genbook import metrics
 from genbook._validate import (
+    check_count,
     check_each,
     check_kind,
+    check_labels,
     check_seed,
     check_tensor,
     check_unit_interval,
 )
 from genbook.course.cached_fit import seeded_init
+from genbook.course.digit_board import at_side, judge_digits
+from genbook.course.digit_contenders import (
+    DIGIT_CONTENDERS,
+    DigitContender,
+    Learned,
+)
+from genbook.course.recipes.diffusion import diffusion_images
+from genbook.data.digits import load_digits
 from genbook.discriminative.convolutional import ConvolutionalClassifier
-from genbook.models.adversarial.gan import GAN
-from genbook.models.autoregressive.made import MADE
-from genbook.models.base import GenerativeModel
+from genbook.models.density.class_conditional import ClassConditional
 from genbook.models.density.kernel import KernelDensity
-from genbook.models.density.mixture import GaussianMixture
-from genbook.models.density.ppca import ProbabilisticPCA
-from genbook.models.density.ppca_mixture import PPCAMixture
-from genbook.models.diffusion.diffusion import Diffusion
-from genbook.models.diffusion.flow_matching import FlowMatching
-from genbook.models.flows.dequantisation import dequantise
-from genbook.models.flows.flow import Flow
-from genbook.models.representation.autoencoder import Autoencoder
-from genbook.models.variational.vae import VAE
-from genbook.training import fit
 
-#: Draws ``n`` images: ``sampler(n, generator)``.
-Sampler = Callable[[int, torch.Generator], Tensor]
-Learner = Callable[[Tensor, torch.Generator], Sampler]
+__all__ = ["METHODS", "Method", "Result", "evaluate", "replay"]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to learn to draw images.
+    """A way to learn to draw digits.
 
     Attributes:
         year: When it was published.
         paper: By whom.
         name: What it is, in a few words.
-        fit: Learns from images, ``(n, *event_shape)``; returns what draws new ones.
+        contender: How it learns and draws.
     """
 
     year: int
     paper: str
     name: str
-    fit: Learner
+    contender: DigitContender
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ class Result:
 
     Attributes:
         method: The method.
-        seconds: The processor time that it took to learn.
-        samples: What it drew, clipped to [0, 1], ``(n, *event_shape)``.
+        seconds: The processor time of its training, when that ran.
+        samples: What it drew, with ink from 0 to 1, ``(repeats, n, 1, side, side)``.
     """
 
     method: Method
@@ -76,198 +74,152 @@ class Result:
     samples: Tensor
 
 
-def _kernel(x: Tensor, g: torch.Generator) -> Sampler:
-    model = KernelDensity(x[0].numel()).fit(x.flatten(1))
-    return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
+def _planes(clusters: int, components: int) -> Callable[[Tensor, Tensor], Learned]:
+    """Several planes with noise around them for each digit."""
 
+    def learn(x: Tensor, y: Tensor) -> Learned:
+        start = process_time()
+        model = ClassConditional(x.shape[1:], 10, clusters, components)
+        model.fit(x, y, iterations=15, generator=Generator().manual_seed(0))
+        seconds = process_time() - start
 
-def _plane(components: int) -> Learner:
-    def learn(x: Tensor, g: torch.Generator) -> Sampler:
-        model = ProbabilisticPCA(x.shape[1:], components=components).fit(x)
-        return lambda n, g: model.sample(n, generator=g)
+        def draw(asked: Tensor, g: Generator) -> Tensor:
+            return model.sample(len(asked), asked, generator=g).clamp(0, 1)
 
-    return learn
-
-
-def _planes(clusters: int, components: int) -> Learner:
-    def learn(x: Tensor, g: torch.Generator) -> Sampler:
-        model = PPCAMixture(x.shape[1:], clusters=clusters, components=components)
-        model.fit(x, iterations=15, generator=g)
-        return lambda n, g: model.sample(n, generator=g)
+        return Learned(draw, seconds)
 
     return learn
 
 
-def _autoencoder(x: Tensor, g: torch.Generator) -> Sampler:
-    seed = int(torch.randint(2**31, (), generator=g))
-    network = Autoencoder(x.shape[1:], latent_dim=8, hidden=(128,))
-    fit(network, x, steps=450, batch_size=128, lr=5e-3, seed=seed, progress=False)
-    codes = network.encode(x).detach()
-    prior = GaussianMixture(codes.shape[1], components=40)
-    prior.fit(codes, iterations=30, min_variance=1e-3, generator=g)
-    return lambda n, g: network.decode(prior.sample(n, generator=g)).detach()
+def _kernels(x: Tensor, y: Tensor) -> Learned:
+    """A bump on every image, as wide as predicts best the others of its digit."""
+    start = process_time()
+    models = [KernelDensity(x[0].numel()).fit(x[y == k].flatten(1)) for k in range(10)]
+    seconds = process_time() - start
+
+    def draw(asked: Tensor, g: Generator) -> Tensor:
+        drawn = torch.empty(len(asked), x[0].numel(), dtype=x.dtype)
+        for k in asked.unique().tolist():
+            rows = asked == k
+            drawn[rows] = models[k].sample(int(rows.sum()), generator=g)
+        return drawn.view(-1, *x.shape[1:]).clamp(0, 1)
+
+    return Learned(draw, seconds)
 
 
-def _trained(
-    make: Callable[[], GenerativeModel],
-    x: Tensor,
-    g: torch.Generator,
-    steps: int,
-    **options: Any,
-) -> GenerativeModel:
-    """Make a model and train it; both follow from the generator."""
-    seed = int(torch.randint(2**31, (), generator=g))
-    with seeded_init(seed):
-        model = make()
-    options = {"batch_size": 100, "seed": seed, "progress": False} | options
-    fit(model, x, steps=steps, **options)
-    return model
+def _diffusion(x: Tensor, y: Tensor) -> Learned:
+    """The U-Net on small images, for about as long as the families before it."""
+    model, history = diffusion_images(x, y, steps=700)
+
+    def draw(asked: Tensor, g: Generator) -> Tensor:
+        drawn = model.sample(len(asked), asked, guidance=1.5, generator=g)
+        return ((drawn + 1) / 2).clamp(0, 1)
+
+    return Learned(draw, history.cpu_seconds)
 
 
-def _vae(x: Tensor, g: torch.Generator) -> Sampler:
-    model = _trained(
-        lambda: VAE(x.shape[1:], 16, hidden=(256, 128), likelihood="bernoulli"),
-        *(x, g, 500),
-        lr=3e-3,
-    )
-    return lambda n, g: model.sample(n, generator=g)
+def _old(
+    year: int, paper: str, name: str, learn: Callable[[Tensor, Tensor], Learned]
+) -> Method:
+    return Method(year, paper, name, DigitContender(name, learn, year))
 
 
-def _gan(x: Tensor, g: torch.Generator) -> Sampler:
-    sizes: dict[str, Any] = {"latent_dim": 16, "hidden": (256, 256)}
-    model = _trained(
-        lambda: GAN(
-            x.shape[1:], r1_weight=3.0, ema_decay=0.99, output="sigmoid", **sizes
-        ),
-        *(x, g, 320),
-        lr=4e-3,
-        betas=(0.5, 0.9),
-    )
-    return lambda n, g: model.sample(n, generator=g)
-
-
-def _masked(x: Tensor, g: torch.Generator) -> Sampler:
-    d = x[0].numel()
-    low, high = torch.zeros(d), torch.ones(d)
-    model = _trained(
-        lambda: MADE(low, high, bins=4, hidden=(500,), frequencies=0),
-        *(x.flatten(1), g, 320),
-        lr=1e-2,
-    )
-
-    def draw(n: int, g: torch.Generator) -> Tensor:
-        grey = (4 * model.sample(n, generator=g)).floor() / 3  # the bins as grey levels
-        return grey.view(n, *x.shape[1:])
-
-    return draw
-
-
-def _couplings(x: Tensor, g: torch.Generator) -> Sampler:
-    d = x[0].numel()
-    box: dict[str, Any] = {"low": torch.zeros(d), "high": torch.ones(d)}
-    model = _trained(
-        lambda: Flow(d, kind="affine", transforms=6, hidden=(128, 128), **box),
-        *(dequantise(x.flatten(1), generator=g), g, 120),
-        lr=2e-3,
-    )
-    return lambda n, g: model.sample(n, generator=g).view(n, *x.shape[1:])
-
-
-def _path(kind: type[Diffusion] | type[FlowMatching]) -> Learner:
-    def learn(x: Tensor, g: torch.Generator) -> Sampler:
-        model = _trained(
-            lambda: kind(x.shape[1:], prediction="x0", width=384),
-            *(2 * x - 1, g, 320),
-            lr=2e-3,
-        )
-        return lambda n, g: (model.sample(n, generator=g) + 1) / 2
-
-    return learn
+def _of_the_board(paper: str, name: str, called: str) -> Method:
+    (contender,) = [c for c in DIGIT_CONTENDERS if c.name == called]
+    assert contender.year is not None
+    return Method(contender.year, paper, name, contender)
 
 
 #: The methods, in the order of their invention.
 METHODS: tuple[Method, ...] = (
-    Method(1809, "Gauss", "mean and errors", _plane(0)),
-    Method(1956, "Rosenblatt", "kernel estimate", _kernel),
-    Method(1977, "Dempster et al.", "mixture of Gaussians", _planes(60, 0)),
-    Method(1999, "Tipping & Bishop", "probabilistic PCA", _plane(50)),
-    Method(1999, "Tipping & Bishop", "mixture of PPCA", _planes(30, 8)),
-    Method(2014, "Kingma & Welling", "variational autoencoder", _vae),
-    Method(2014, "Goodfellow et al.", "adversarial network", _gan),
-    Method(2015, "Germain et al.", "masked autoregressive", _masked),
-    Method(2017, "Dinh et al.", "normalizing flow", _couplings),
-    Method(2020, "Ghosh et al.", "density of codes", _autoencoder),
-    Method(2020, "Ho et al.", "diffusion", _path(Diffusion)),
-    Method(2023, "Lipman et al.", "flow matching", _path(FlowMatching)),
+    _old(1809, "Gauss", "mean and errors", _planes(1, 0)),
+    _old(1956, "Rosenblatt", "kernel estimate", _kernels),
+    _old(1977, "Dempster et al.", "mixture of Gaussians", _planes(6, 0)),
+    _old(1999, "Tipping & Bishop", "probabilistic PCA", _planes(1, 30)),
+    _old(1999, "Tipping & Bishop", "mixture of PPCA", _planes(4, 8)),
+    _of_the_board("Kingma & Welling", "variational autoencoder", "VAE"),
+    _of_the_board("Goodfellow et al.", "adversarial network", "GAN"),
+    _of_the_board("van den Oord et al.", "PixelCNN", "PixelCNN"),
+    _of_the_board("Kingma & Dhariwal", "normalizing flow", "flow"),
+    _old(2020, "Ho et al.", "diffusion", _diffusion),
+    _of_the_board("Lipman et al.", "flow matching", "U-Net flow"),
 )
 
 
 def replay(
-    x: Tensor, n: int = 1000, *, methods: Sequence[Method] = METHODS, seed: int = 0
+    n: int = 300,
+    *,
+    methods: Sequence[Method] = METHODS,
+    repeats: int = 3,
+    seed: int = 0,
 ) -> list[Result]:
-    """Let each method learn from the same images, and draw.
+    """Let each method learn from the same digits, and draw.
+
+    All learn from the training digits, at the size at which each sees them, and are
+    asked for 0, 1, ..., 9 in turn.
 
     Args:
-        x: Images with values in [0, 1], ``(m, channels, height, width)``.
-        n: How many each method draws.
+        n: How many each method draws at once, at most 10,000.
         methods: Which methods.
-        seed: Decides all randomness.
+        repeats: How often it does so, with other dice, at most 100.
+        seed: Decides the dice of the drawings. A training has its own.
 
     Returns:
         One result for each method.
 
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If a number is out of range.
+
     Example:
-        >>> x = torch.rand(80, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-        >>> (result,) = replay(x, 5, methods=METHODS[:1])
+        >>> (result,) = replay(20, methods=METHODS[:1])
         >>> result.method.year, result.samples.shape
-        (1809, torch.Size([5, 1, 4, 4]))
+        (1809, torch.Size([3, 20, 1, 14, 14]))
     """
-    check_tensor(x, "x", ("m", "channels", "height", "width"))
-    check_unit_interval(x, "x")
+    asked = torch.arange(check_count(n, "n", 1, 10_000)) % 10
+    repeats = check_count(repeats, "repeats", 1, 100)
     check_seed(seed)
     results = []
     for method in check_each(methods, "methods", Method):
-        g = torch.Generator().manual_seed(seed)
-        start = process_time()
-        with seeded_init(seed):
-            sampler = method.fit(x, g)
-        seconds = process_time() - start
-        results.append(Result(method, seconds, sampler(n, g).clamp(0, 1)))
+        digits = load_digits("train", size=method.contender.size)
+        with seeded_init(0):
+            learned = method.contender.learn(method.contender.see(digits.x), digits.y)
+        dice = [Generator().manual_seed(seed + k) for k in range(1, repeats + 1)]
+        drawn = torch.stack([learned.draw(asked, g) for g in dice])
+        results.append(Result(method, learned.seconds or 0.0, drawn))
     return results
 
 
 def evaluate(
-    samples: Tensor,
-    reader: ConvolutionalClassifier,
-    train: Tensor,
-    held_out: Tensor,
-    *,
-    seed: int = 0,
+    samples: Tensor, reader: ConvolutionalClassifier, real: Tensor, asked: Tensor
 ) -> dict[str, Any]:
-    """Return four numbers on drawn digits.
+    """Return four numbers on drawn digits, at the size of the reader.
 
     Args:
-        samples: What was drawn, ``(n, 1, height, width)``.
+        samples: What was drawn, ``(n, 1, side, side)`` with ink from 0 to 1.
         reader: From :func:`~genbook.course.recipes.reading.digit_reader`.
-        train: The images that were learned from.
-        held_out: As many images that were not.
-        seed: Decides the shuffles of the test for copies.
+        real: As many real digits that nobody learned from.
+        asked: Which digits were asked for, ``(n,)``.
 
     Returns:
-        The Fréchet distance between the reader's features of the samples and of ``n``
-        held-out images; the coverage of those images in the same features; the energy
-        distance between the pixels of both; and the share of the samples nearest to an
-        image learned from, one half for a model that remembers none.
+        The share read as asked; the Fréchet distance between the reader's features of
+        the drawn and the real digits; the coverage of the real ones in the same
+        features; and the energy distance between the pixels of both.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If shapes differ, ink lies outside [0, 1], or the samples cannot be
+            brought to the reader's size.
     """
     check_kind(reader, "reader", ConvolutionalClassifier)
-    g = torch.Generator().manual_seed(check_seed(seed))
-    sets = samples, train, held_out
-    copies = metrics.nearest_neighbour_memorisation(*sets, permutations=1, generator=g)
-    new = held_out[: len(samples)]
-    real, drawn = reader.features(new), reader.features(samples)
+    check_tensor(samples, "samples", ("n", 1, "side", "side"))
+    check_unit_interval(samples, "samples")
+    asked = check_labels(asked, "asked", reader.classes, len(samples))
+    x = at_side(samples, reader.event_shape[-1])
+    verdict = judge_digits(reader, x, real, asked)
     return {
-        "Fréchet distance": metrics.frechet_distance(real, drawn),
-        "coverage": metrics.precision_recall(real, drawn).coverage,
-        "energy distance": metrics.energy_distance(samples, new),
-        "nearest was seen": copies.share,
+        "read as asked": verdict.read,
+        "Fréchet distance": verdict.frechet,
+        "coverage": verdict.coverage,
+        "energy distance": metrics.energy_distance(x, real),
     }
