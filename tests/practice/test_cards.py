@@ -18,8 +18,8 @@ from genbook.practice import desk
 from genbook.practice.cards import DataCard, data_card, data_cards, model_card
 from genbook.practice.weights import shipped_weights
 
-#: What is no data set: the class of densities, colours, and numbers for words.
-TOOLS = {"base", "palettes", "texts", "tokens", "tokenisers"}  # data of nobody, or yours
+#: What is no data set: the class of densities, colours, numbers for words, your texts.
+TOOLS = {"base", "palettes", "texts", "tokens", "tokenisers"}
 LICENCES = Path(__file__).parents[2] / "DATA_LICENSES.md"
 
 
