@@ -196,3 +196,15 @@ def test_one_shuffle_is_taken() -> None:
         ),
         permutations=1,
     )
+    check_limits(
+        lambda **n: memorisation_power(
+            x[:3],
+            train=x[3:6],
+            held_out=x[6:],
+            noise=0.1,
+            level=0.5,
+            **{"repetitions": 1, "permutations": 2} | n,
+        ),
+        repetitions=1,
+        permutations=1,
+    )

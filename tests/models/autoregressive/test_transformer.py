@@ -11,6 +11,7 @@ import torch
 from doors import check_doors
 from genbook._looking import unseen
 from genbook.models.autoregressive.transformer import Transformer
+from genbook.models.networks.attention import Past
 from genbook.training import fit
 from seeding import seeded
 
@@ -177,3 +178,12 @@ def test_sizes_have_a_least_value() -> None:
     for name, value in least.items():
         with pytest.raises(ValueError, match=f"{name} must be at least {value}"):
             Transformer(**least | {name: value - 1})
+
+
+def test_a_past_and_what_follows_fill_the_context_and_no_more() -> None:
+    model, past = transformer(), [Past(), Past()]
+    model.logits(torch.zeros(1, 4, dtype=torch.long), past)
+    two = torch.zeros(1, 2, dtype=torch.long)
+    assert model.logits(two, past).shape == (1, 2, 5)
+    with pytest.raises(ValueError, match="past and tokens must hold at most 6, got 8"):
+        model.logits(two, past)

@@ -63,6 +63,8 @@ def test_it_learns_sharp_borders() -> None:
 def test_too_many_cells_are_refused() -> None:
     with pytest.raises(ValueError, match=r"48 \* 48 \* 48 \* 48 = 5,308,416"):
         GridNetwork([0.0] * 4, [1.0] * 4, bins=48)
+    with pytest.raises(ValueError, match=r"1025 \* 1024 = 1,049,600"):
+        GridNetwork([0.0] * 2, [1.0] * 2, bins=[1025, 1024])
 
 
 def test_points_outside_have_no_density() -> None:

@@ -295,3 +295,25 @@ def test_labels_are_those_there_are() -> None:
         torch.tensor([0, 2], dtype=torch.uint8), torch.tensor(3), 2, 3
     )
     assert found.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fits"),
+    [
+        *((t, True) for t in (torch.uint8, torch.int16, torch.int32, torch.int64)),
+        *((t, False) for t in (torch.bool, torch.float64, torch.complex64)),
+    ],
+)
+def test_tokens_take_the_type_of_what_stands_for_none(
+    dtype: torch.dtype, fits: bool
+) -> None:
+    y, null = torch.ones(3, 2, dtype=dtype), torch.zeros(2, dtype=torch.long)
+    if fits:
+        assert check_condition(y, null, 3).dtype == torch.long
+    else:
+        with pytest.raises(TypeError, match=r"^y must be torch\.int64 like null"):
+            check_condition(y, null, 3)
+    vector = torch.zeros(2)
+    if dtype == torch.int64:
+        with pytest.raises(TypeError, match=r"^y must be torch\.float32 like null"):
+            check_condition(y, vector, 3)

@@ -208,6 +208,19 @@ def test_there_is_no_score_where_there_is_no_noise() -> None:
     assert model.score(x, torch.tensor(1e-3)).isfinite().all()
 
 
+def test_the_score_names_a_time_that_is_none() -> None:
+    model, x = Diffusion((2,), width=8, depth=1), torch.zeros(3, 2)
+    for bad, message in (
+        (torch.tensor(1.1), "t must lie from"),
+        (torch.tensor([0.5, 0.5]), r"t must be \(\) or \(3,\), got \(2,\)"),
+        (torch.tensor([0.5, torch.nan, 1.0]), "t must be finite"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            model.score(x, bad)
+    with pytest.raises(TypeError, match=r"^t must be torch\.float32"):
+        model.score(x, torch.tensor(0.5).double())
+
+
 def test_draws_and_steps_of_the_bound_have_limits() -> None:
     model = Diffusion((2,), width=8, depth=1)
     check_limits(

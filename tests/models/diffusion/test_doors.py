@@ -427,6 +427,15 @@ def test_no_times_are_times() -> None:
         check_times(none)
 
 
+def test_what_is_no_time_is_named() -> None:
+    for bad in (0.5, None, torch.tensor(1), torch.tensor(0.5).double()):
+        with pytest.raises(TypeError, match=r"^s must be"):
+            check_times(bad, "s", dtype=torch.float32)
+    for bad in (torch.tensor(torch.nan), torch.tensor(torch.inf)):
+        with pytest.raises(ValueError, match=r"^s must be finite"):
+            check_times(bad, "s")
+
+
 @pytest.mark.parametrize(
     ("t", "fits"), [(-2e-6, False), (0, True), (1, True), (1 + 2e-6, False)]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.networks.dit import DiT
@@ -93,3 +94,17 @@ def test_arguments_are_refused() -> None:
     x = torch.rand(2, 3, 24, 48)
     with pytest.raises(ValueError, match="strength"):
         picture_model().edit(x, Y, strength=1.0)
+
+
+def test_an_edit_is_euler_s_method_from_a_noisy_code() -> None:
+    model, x = picture_model(), torch.rand(4, 3, 24, 48, generator=seeded(5))
+    model.code.fit_components(torch.rand(30, 3, 24, 48, generator=seeded(6)))
+    nn.init.normal_(model.flow.net.output.weight, generator=seeded(7))
+    y = Y.repeat(2, 1)
+    z = model.code.encode(x)
+    eps = torch.randn(z.shape, generator=seeded(8))
+    z = 0.4 * z + 0.6 * eps
+    for t in (0.6, 0.3):
+        z = z - 0.3 * model.flow.velocity(z, torch.tensor(t), y, guidance=1.5)
+    found = model.edit(x, y, strength=0.6, guidance=1.5, steps=2, generator=seeded(8))
+    assert torch.allclose(found, model.code.decode(z), atol=1e-4)

@@ -99,3 +99,11 @@ def test_arguments_are_refused() -> None:
 def test_no_codes_are_answered_by_none() -> None:
     net, (x, t) = network(), question()
     assert net(x[:0], t[:1], Y).shape == (0, 3, 4)
+
+
+def test_places_begin_small_and_apart() -> None:
+    with isolated_rng(0):
+        net = DiT((40, 4), WordEncoder(9, 6, width=8), width=64, depth=1)
+    place = net.place.detach()
+    assert place.std().item() == pytest.approx(0.3, rel=0.05)
+    assert place.mean().item() == pytest.approx(0.0, abs=0.03)

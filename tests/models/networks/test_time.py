@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import gelu
 
 from doors import check_event_shape, check_function_doors, check_limits
 from genbook.models.networks.mlp import fourier_features
@@ -33,10 +35,11 @@ def test_one_row_of_conditions_stands_for_all() -> None:
 def test_waves_of_time_start_and_end_where_they_should() -> None:
     net = TimeConditionedMLP((2,), width=8, depth=1).double()
     t = torch.tensor([0.0, 1 - net.FIRST], dtype=torch.float64)
-    sines = net._embed(t, None)[:, : net.TIMES]
-    k = torch.arange(1, net.TIMES + 1, dtype=torch.float64)
-    wanted = torch.stack([0 * k, (k * torch.pi / 2).sin()])
-    assert torch.allclose(sines, wanted, rtol=0, atol=1e-12)
+    waves = net._embed(t, None)[:, : 2 * net.TIMES]
+    k = torch.arange(1, net.TIMES + 1, dtype=torch.float64) * torch.pi / 2
+    first = torch.cat([0 * k, 0 * k + 1])  # sines, then cosines
+    wanted = torch.stack([first, torch.cat([k.sin(), k.cos()])])
+    assert torch.allclose(waves, wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["width", "depth", "frequencies", "classes"])
@@ -137,3 +140,12 @@ def test_counts_have_limits() -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(lambda shape: TimeConditionedMLP(shape, width=8))
+
+
+def test_time_stretches_and_shifts_what_is_seen() -> None:
+    net = TimeConditionedMLP((2,), width=8, depth=0).double()
+    nn.init.normal_(net.output.weight, generator=seeded(0))
+    x, t = torch.randn(5, 2, generator=seeded(1)).double(), torch.rand(5).double()
+    scale, shift = net.modulation(net._embed(t, None)).chunk(2, 1)
+    wanted = net.output(gelu(net.input(x) * (1 + scale) + shift))
+    assert torch.allclose(net(x, t), wanted, rtol=0, atol=1e-12)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from doors import check_limits
 from genbook.models.networks.words import WordEncoder
 from genbook.models.representation.contrastive import ContrastivePair
 from genbook.models.representation.pca import PCA
@@ -92,3 +93,17 @@ def test_arguments_are_refused() -> None:
         PlaceAutoencoder((3, 4, 10), 3)
     with pytest.raises(TypeError, match="words must be a WordEncoder"):
         ContrastivePair(nn.Linear(2, 2), (2,))
+
+
+def test_one_place_is_the_whole_picture() -> None:
+    made = PlaceAutoencoder(SHAPE, 1, latent_dim=3, components=10, width=8, margin=2)
+    assert made.part == SHAPE[2]
+    small = {"places": 3, "latent_dim": 1, "components": 1, "width": 1, "margin": 0}
+    check_limits(
+        lambda **n: PlaceAutoencoder(SHAPE, **small | n),
+        places=1,
+        latent_dim=1,
+        components=1,
+        width=1,
+        margin=0,
+    )
