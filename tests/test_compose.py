@@ -60,6 +60,17 @@ def test_the_container_runs_our_command(compose) -> None:
             assert all((ROOT / name).exists() for name in line.split()[1:-1]), line
 
 
+def test_the_user_of_the_container_may_write_where_feedback_goes() -> None:
+    """A new volume belongs to whom its folder in the image belongs, else to root."""
+    lines = (FOLDER / "Dockerfile").read_text("utf8").splitlines()
+    [user] = [line.split()[1] for line in lines if line.startswith("USER ")]
+    [line] = [line for line in lines if line.startswith("CMD ")]
+    words = json.loads(line.removeprefix("CMD "))
+    folder = command.parser().parse_args(words[2:]).feedback.parent.as_posix()
+    made = f"RUN install --directory --owner {user} {folder}"
+    assert lines.index(made) < lines.index(f"USER {user}")
+
+
 def test_prometheus_asks_the_service_where_it_listens(compose) -> None:
     [job] = read("prometheus.yml")["scrape_configs"]
     [target] = job["static_configs"][0]["targets"]

@@ -11,12 +11,14 @@ from scipy.special import expit
 from genbook.practice.alignment import (
     PreferenceModel,
     dpo_loss,
+    feedback_pairs,
     honesty_pairs,
     reference_log_probs,
 )
 from genbook.practice.byte_pairs import BytePairs
 from genbook.practice.desk import Question
-from genbook.practice.reader import Reader, pack
+from genbook.practice.reader import ANSWER_TOKENS, Reader, pack
+from genbook.practice.serving.feedback import Feedback, FeedbackStore, Pair
 from genbook.training import fit, isolated_rng
 
 TOKENS = BytePairs()
@@ -122,3 +124,48 @@ def test_what_has_no_reference_is_refused() -> None:
         model.loss(x)
     with pytest.raises(ValueError, match=r"x must be \(n, 2, length\)"):
         reference_log_probs(reader(), x[:, 0])
+
+
+PASSAGES = {"a?": "a : int. Default: 1", "b?": "b : int."}
+
+
+def words(row: torch.Tensor) -> str:
+    """Return the answer at the end of a row."""
+    answer = row[-ANSWER_TOKENS:].tolist()
+    return TOKENS.decode(answer[: answer.index(2)])
+
+
+def test_feedback_comes_back_as_rows_the_preferred_answer_first(tmp_path) -> None:
+    """Out of the service's file, and no further than the model can read."""
+    store = FeedbackStore(tmp_path / "feedback.db")
+    store.add(Feedback("desk", "a?", "?", "bad", better="1"))
+    store.add(Feedback("desk", "b?", "7", "bad"))
+    store.add(Feedback("desk", "b?", "?", "good"))
+    store.add(Feedback("desk", "a?", "1", "bad", better=" '1' "))  # one answer
+    store.add(Feedback("desk", "a?", "1", "bad", better="much too long for it"))
+    told = FeedbackStore(tmp_path / "feedback.db").pairs("desk")
+    rows = feedback_pairs(told, TOKENS, PASSAGES.__getitem__, context=40)
+    assert rows.shape == (2, 2, 40)
+    assert [tuple(map(words, pair)) for pair in rows] == [("1", "?"), ("?", "7")]
+    said = pack([question("1")], TOKENS, context=40)
+    assert torch.equal(rows[0, 0], said[0]), "as it would learn from a question"
+
+
+def test_feedback_turns_what_the_model_prefers() -> None:
+    told = [Pair("a?", "1", "?"), Pair("b?", "?", "7")]
+    policy = reader()
+    rows = feedback_pairs(told, TOKENS, PASSAGES.__getitem__, context=24)
+    said = reference_log_probs(policy, rows)
+    model = PreferenceModel(policy, beta=0.5, likelihood=0.3)
+    fit(model, rows, said, steps=20, batch_size=2, lr=1e-2)
+    gain = reference_log_probs(policy, rows) - said
+    assert (gain[:, 0] > gain[:, 1]).all()
+
+
+def test_feedback_that_teaches_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="told must leave a pair"):
+        feedback_pairs([Pair("a?", "1", "1.0")], TOKENS, PASSAGES.__getitem__)
+    with pytest.raises(TypeError, match=r"look_up\(prompt\) must be"):
+        feedback_pairs([Pair("c?", "1", "?")], TOKENS, PASSAGES.get)
+    with pytest.raises(TypeError, match="look_up must be"):
+        feedback_pairs([Pair("a?", "1", "?")], TOKENS, PASSAGES)

@@ -16,9 +16,10 @@ from genbook.data import tins, toy, wind, world
 from genbook.models.autoregressive.transformer import Transformer
 from genbook.practice import desk
 from genbook.practice.cards import DataCard, data_card, data_cards, model_card
+from genbook.practice.weights import shipped_weights
 
-#: What is no data set: the class of densities, colours, and numbers for words.
-TOOLS = {"base", "palettes", "tokens", "tokenisers"}
+#: What is no data set: the class of densities, colours, numbers for words, your texts.
+TOOLS = {"base", "palettes", "texts", "tokens", "tokenisers"}
 LICENCES = Path(__file__).parents[2] / "DATA_LICENSES.md"
 
 
@@ -44,6 +45,13 @@ def test_every_archive_of_the_package_is_on_a_card_or_a_row() -> None:
     for path in folder.glob("*.npz"):
         row = next(r for r in rows.splitlines() if path.name in r and r.startswith("|"))
         assert data_card(path.stem).licence in row
+
+
+def test_every_file_of_weights_has_a_row_with_its_terms() -> None:
+    rows = [r for r in LICENCES.read_text("utf8").splitlines() if r.startswith("|")]
+    for path in shipped_weights().values():
+        row = next((r for r in rows if f"{path.name}`" in r), "")
+        assert row.rstrip(" |").endswith("as the code"), path.name
 
 
 def test_sizes_are_counted() -> None:

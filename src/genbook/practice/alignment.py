@@ -20,21 +20,33 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from genbook._numbers import check_each, check_kind, check_positive
-from genbook._validate import check_generator, check_tensor
+from genbook._validate import (
+    check_function,
+    check_generator,
+    check_tensor,
+    check_text,
+)
 from genbook.models.base import Model
 from genbook.practice.answering import read
 from genbook.practice.byte_pairs import BytePairs
 from genbook.practice.desk import UNKNOWN, Question, normalise
-from genbook.practice.reader import Reader, pack
+from genbook.practice.reader import CONTEXT, Reader, pack
+from genbook.practice.serving.feedback import Pair
 
-__all__ = ["PreferenceModel", "dpo_loss", "honesty_pairs", "reference_log_probs"]
+__all__ = [
+    "PreferenceModel",
+    "dpo_loss",
+    "feedback_pairs",
+    "honesty_pairs",
+    "reference_log_probs",
+]
 
 
 def dpo_loss(policy: Tensor, reference: Tensor, beta: float) -> Tensor:
@@ -184,11 +196,64 @@ def honesty_pairs(
     for q, answer in zip(questions, said, strict=True):
         wrong = [a for a in (answer, UNKNOWN) if normalise(a) != normalise(q.answer)]
         for other in wrong:
-            both = [q, q._replace(answer=other)]
-            rows = pack(both, tokens, context=model.context_length)
+            rows = _chosen_and_rejected(q, other, tokens, model.context_length)
             if len(rows) == 2:  # both fit
                 pairs.append(rows)
                 break
     if not pairs:
         raise ValueError("questions must leave a pair to learn from, got none")
     return torch.stack(pairs)
+
+
+def feedback_pairs(
+    told: Sequence[Pair],
+    tokens: BytePairs,
+    look_up: Callable[[str], str],
+    *,
+    context: int = CONTEXT,
+) -> Tensor:
+    """Return what the users of a desk preferred, as rows to align it with.
+
+    So feedback comes back to the model: the pairs are those of
+    :meth:`.FeedbackStore.pairs`, and an answer ``"?"`` stands for none.
+
+    Args:
+        told: The pairs; the prompt of each is a question.
+        tokens: The tokeniser of the desk's model.
+        look_up: Finds the passage that the desk reads for a question.
+        context: The tokens of a row, at most 65,536.
+
+    Returns:
+        Rows of tokens, ``(n, 2, context)``, chosen and rejected; pairs of answers that
+        are the same once written in one way, or do not fit, are left out.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If no pair is left.
+
+    Example:
+        >>> told = [Pair("What is the default of lr in SGD?", "0.001", "?")]
+        >>> feedback_pairs(told, BytePairs(), lambda question: "lr : .").shape
+        torch.Size([1, 2, 72])
+    """
+    check_each(told, "told", Pair)
+    check_function(look_up, "look_up")
+    pairs = []
+    for pair in told:
+        passage = check_text(look_up(pair.prompt), "look_up(prompt)")
+        answer = pair.chosen
+        if normalise(answer) != normalise(pair.rejected):
+            q = Question("", "", "", passage, answer, answer)
+            rows = _chosen_and_rejected(q, pair.rejected, tokens, context)
+            pairs += [rows] if len(rows) == 2 else []  # both fit
+    if not pairs:
+        raise ValueError("told must leave a pair to learn from, got none")
+    return torch.stack(pairs)
+
+
+def _chosen_and_rejected(
+    chosen: Question, rejected: str, tokens: BytePairs, context: int
+) -> Tensor:
+    """Return two answers after one passage, ``(2, context)``, or fewer that fit."""
+    both = [chosen, chosen._replace(answer=rejected)]
+    return pack(both, tokens, context=context)

@@ -108,6 +108,25 @@ def test_texts_in_one_row_do_not_see_each_other() -> None:
     assert torch.allclose(model.loss(fill(both)), nats.sum() / 7)
 
 
+def test_the_loss_is_the_mean_over_tokens_that_are_predicted() -> None:
+    x = torch.tensor([[0, 1, 2, 0, 3, 0, 0, 0], [0, 4, 4, 4, 4, 4, 4, 4]])
+    for separator, predicted in ((0, 5 + 7), (None, 14)):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = Transformer(5, 8, width=8, depth=2, heads=2, separator=separator)
+        for weight in model.double().parameters():
+            weight.data *= 10  # far from where all tokens are as likely
+        nats = -model.token_log_probs(x)
+        assert int((nats != 0).sum()) == predicted
+        wanted = nats.sum() / predicted
+        assert torch.allclose(model.loss(x), wanted, rtol=1e-12, atol=0)
+        one = torch.autograd.grad(model.loss(x), model.position_embedding)
+        two = torch.autograd.grad(wanted, model.position_embedding)
+        assert torch.allclose(one[0], two[0], rtol=1e-9, atol=1e-12)
+    empty = Transformer(5, 8, width=8, depth=1, heads=2, separator=0)
+    assert empty.loss(torch.zeros(2, 8).long()).item() == 0
+
+
 def test_probabilities_of_all_texts_sum_to_one() -> None:
     model = transformer(vocab_size=3, context_length=4, separator=0).double()
     rest = torch.tensor(list(itertools.product(range(3), repeat=3)))

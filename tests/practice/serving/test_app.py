@@ -133,6 +133,35 @@ def test_no_path_leads_to_a_file(ask, path: str) -> None:
     assert ask().get(path).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "error"),
+    [
+        (b"{nope", "application/json", 400, "body: no JSON from sign 1 on"),
+        (b"{}", "application/x-www-form-urlencoded", 422, "content-type: application"),
+        (b"[1]", "application/json", 422, "body: must be a JSON object"),
+        (b'{"model": "flow", "n": "3"}', "application/json", 422, "n: must be a whole"),
+    ],
+)
+def test_a_problem_says_what_to_change(ask, body, kind, status, error) -> None:
+    service = ask()
+    told = {"content-type": kind}
+    found = service.client.post("/v1/samples", content=body, headers=told)
+    assert found.status_code == status
+    assert error in found.json()["error"]
+
+
+def test_a_text_that_is_too_long_is_counted_in_characters(ask) -> None:
+    found = ask(desk=Parrot()).post("/v1/answers", {"question": "a" * 4001})
+    assert found.status_code == 422
+    assert "at most 4000 characters" in found.json()["error"]
+
+
+@pytest.mark.parametrize("x", [[[True, False]], [[True, 2]], [[0.5, False]]])
+def test_true_and_false_are_no_places(ask, x) -> None:
+    found = ask().post("/v1/log_prob", {"model": "flow", "x": x})
+    assert (found.status_code, found.json()["error"][:2]) == (422, "x:")
+
+
 def test_the_page_has_its_own_files_and_a_strict_policy(ask) -> None:
     service = ask()
     page = service.get("/")

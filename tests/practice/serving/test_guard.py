@@ -153,6 +153,20 @@ def test_a_crowd_is_let_in_up_to_a_number() -> None:
     assert sorted(asyncio.run(main())) == [200, 200, 200, 200, 503, 503]
 
 
+def test_who_guesses_keys_is_slowed_down_and_hinders_nobody() -> None:
+    """Keys are guessed at a caller's rate, not at that of the line."""
+    secret = "a-secret-of-the-reader"
+    behind = Behind(Limits(rate=0.1, burst=3), reader=secret)
+
+    def status(key: str, **more: str) -> int:
+        told = {"authorization": f"Bearer {key}"}
+        return asyncio.run(behind.ask(**told, **more))[0]
+
+    assert [status(f"guess-{i}") for i in range(5)] == [401] * 3 + [429] * 2
+    assert status("guess", caller="another") == 401
+    assert [status(secret) for _ in range(4)] == [200] * 3 + [429]
+
+
 def test_a_burst_passes_and_then_the_rate_holds_for_each_caller() -> None:
     behind = Behind(Limits(rate=0.01, burst=2))
 

@@ -71,18 +71,48 @@ def area(self, x):
     check_count(
         x,
     )
+    if x is not None:
+        check_alone(x)
     if x:
         check_alone(x)
-    y = check_kept(x)
+    else:
+        x = 1
     self._refuse_condition(y)
-    return checked(y)
+    return area(y)
+def door(x):
+    check_alone(x)
 """
     wanted = """\
 def area(self, x):
     if x:
         check_alone(x)
-    y = check_kept(x)
-    return checked(y)
+    else:
+        x = 1
+    return area(y)
+def door(x):
+    check_alone(x)
+"""
+    assert shortened(text.splitlines()) == wanted.splitlines()
+
+
+def test_what_is_checked_stands_in_the_place_of_its_check() -> None:
+    text = """\
+    y = check_labels(y, "y", 10, len(x))
+    é, n = "é", range(check_count(n, "n", maximum=f(7)))  # many
+    k, v = check_kind(past, "past", Past).extend(self._check(k, "k"), v)
+    if issubclass(_checked(cls), Model):
+        z = check_both(
+            check_one(z[1], "z"),
+            "z",
+        )
+    checker = recheck(x)
+"""
+    wanted = """\
+    é, n = "é", range(n)  # many
+    k, v = past.extend(k, v)
+    if issubclass(cls, Model):
+        z = z[1]
+    checker = recheck(x)
 """
     assert shortened(text.splitlines()) == wanted.splitlines()
 

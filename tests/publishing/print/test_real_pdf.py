@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -39,14 +40,16 @@ def pages(pdf: Path) -> tuple[str, ...]:
 def bookmarks(reader: pypdf.PdfReader) -> dict[str, int]:
     """The titles of its chapters and sections, and their pages, from 0."""
 
-    def walk(items):
-        for item in items:
-            if isinstance(item, list):
-                yield from walk(item)
-            else:
-                yield str(item["/Title"]), reader.get_destination_page_number(item)
+    return dict(outline(reader, reader.outline))
 
-    return dict(walk(reader.outline))
+
+def outline(reader: pypdf.PdfReader, items) -> Iterator[tuple[str, int]]:
+    """Yield each bookmark and its page, from 0, also where a title comes again."""
+    for item in items:
+        if isinstance(item, list):
+            yield from outline(reader, item)
+        else:
+            yield str(item["/Title"]), reader.get_destination_page_number(item)
 
 
 def titles(root: Path) -> list[str]:
@@ -78,6 +81,21 @@ def test_a_book_has_contents_solutions_references_and_an_index(
     assert any("Contents" in page for page in pages[:6])
     for title in ("Solutions to the exercises", "Index"):
         assert any(title in bookmark for bookmark in bookmarks), title
+
+
+def test_no_heading_is_left_behind_at_the_foot_of_a_page(
+    reader: pypdf.PdfReader, pages
+) -> None:
+    def plain(text: str) -> str:
+        return re.sub(r"\W", "", text)
+
+    left = [
+        (page + 1, title)
+        for title, page in outline(reader, reader.outline)
+        if not re.match(r"[IVX]+ ", title)  # a part has a page of its own
+        if plain(re.sub(r" \d+$", "", pages[page].strip())).endswith(plain(title))
+    ]
+    assert left == [], f"headings without what follows: {left}"
 
 
 def test_no_reference_is_lost(pages) -> None:

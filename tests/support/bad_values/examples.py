@@ -31,6 +31,7 @@ from genbook.data.prose import Prose, load_books
 from genbook.data.still_life.captions import still_life
 from genbook.data.still_life.grammar import Grammar
 from genbook.data.still_life.pictures import sample_still_lifes
+from genbook.data.texts import load_texts
 from genbook.discriminative import authorship, crf, logistic, tree
 from genbook.discriminative.convolutional import ConvolutionalClassifier
 from genbook.discriminative.image_classifier import ImageClassifier
@@ -290,6 +291,9 @@ def folders() -> None:
         text = " ".join(f"This is sentence {i} of the book." for i in range(400))
         (home / f"{name}.txt").write_text(text, "utf-8")
     load_books(home, words=40)
+    days = (f"On day {i} it rained, and all of us stayed in." for i in range(600))
+    (home / "diary.md").write_text("\n\n".join(days), "utf-8")
+    load_texts(home, most=1_000_000)
 
 
 def labels() -> None:

@@ -83,7 +83,8 @@ def train_on_digits(
 ) -> tuple[M, History]:
     """Train a conditional model of a path on images of digits.
 
-    The model sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
+    The network says what the image is, at times that are all equally likely. The model
+    sees and draws ``2 * x - 1``, from -1 (paper) to 1 (ink).
 
     Args:
         kind: :class:`~genbook.models.diffusion.diffusion.Diffusion` or
@@ -113,7 +114,8 @@ def train_on_digits(
     check_labels(y, "y", 10, len(x))
     make: Callable[..., M] = kind
     with seeded_init(seed):
-        model = make(x.shape[1:], prediction="x0", width=512, classes=10)
+        said: dict[str, Any] = {"prediction": "x0", "times": "uniform"}
+        model = make(x.shape[1:], **said, width=512, classes=10)
     options: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "seed": seed}
     history = cached_fit(model, 2 * x - 1, y, steps=steps, **options)
     return model, history

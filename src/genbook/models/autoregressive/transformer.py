@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, embedding
 
 from genbook._validate import (
     check_count,
@@ -107,7 +107,8 @@ class Transformer(TractableModel):
         """
         tokens = self._check_tokens(tokens, "tokens", full=False)
         places, seen = self._places(tokens, past)  # (T,) or (n, T)
-        h = self.token_embedding(tokens) + self.position_embedding[places]
+        h = self.token_embedding(tokens)  # (n, T, width)
+        h = h + embedding(places, self.position_embedding)
         pasts = past if past is not None else [None] * len(self.blocks)
         for block, before in zip(self.blocks, pasts, strict=True):
             h = block(h, before, seen)  # (n, T, width)
@@ -116,8 +117,12 @@ class Transformer(TractableModel):
     def _places(
         self, tokens: Tensor, past: Sequence[Past] | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Return where each token stands in its text, and which tokens it sees."""
-        t = torch.arange(tokens.shape[1], device=tokens.device)
+        """Return where each token stands in its text, and what is added to scores.
+
+        The latter is minus infinity for tokens that it does not see, or ``None`` where
+        it sees all up to itself.
+        """
+        t = torch.arange(tokens.shape[1], device=tokens.device, dtype=torch.int32)
         if past is not None:
             check_each(past, "past", Past)
             if len(past) != len(self.blocks):
@@ -136,7 +141,9 @@ class Transformer(TractableModel):
         begins = tokens == self.separator  # (n, T)
         start = (t * begins).cummax(1).values  # where the text of each token began
         same = start[:, :, None] == start[:, None, :]  # (n, T, T)
-        return t - start, (same & (t[:, None] >= t)).unsqueeze(1)
+        seen = (same & (t[:, None] >= t)).unsqueeze(1)
+        never = self.position_embedding.new_tensor(-torch.inf)
+        return t - start, torch.where(seen, 0.0, never)  # once for all blocks
 
     def token_log_probs(self, tokens: Tensor) -> Tensor:
         """Return the log-probability of each token after the first, in nats.
@@ -187,14 +194,16 @@ class Transformer(TractableModel):
         """
         self._refuse_condition(y)
         check_generator(generator)
-        if not len(self._check_tokens(x, "x")):
+        x = self._check_tokens(x, "x")
+        if not len(x):
             raise ValueError("x must hold at least one observation, got none")
-        nats = -self.token_log_probs(x)
-        return (
-            nats.mean()
-            if self.separator is None
-            else nats.sum() / (self._counts(x).sum().clamp(min=1))
-        )
+        out, target = self.logits(x[:, :-1]), x[:, 1:]
+        count: Tensor | int = target.numel()
+        if self.separator is not None:
+            counts = self._counts(x)
+            target, count = target.masked_fill(~counts, -100), counts.sum().clamp(min=1)
+        nats = cross_entropy(out.flatten(0, 1), target.flatten(), reduction="sum")
+        return nats / count
 
     @torch.no_grad()
     def sample(

@@ -81,8 +81,8 @@ class Attention(nn.Module):
         Args:
             x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
             past: The tokens before these, to which these are added.
-            seen: Which tokens each looks at, booleans ``(n, 1, T, T)``; all up to
-                itself when ``None``.
+            seen: Which tokens each looks at, booleans ``(n, 1, T, T)``, or what is
+                added to each score; all up to itself when ``None``.
 
         Returns:
             A tensor of the shape of ``x``.

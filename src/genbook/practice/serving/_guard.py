@@ -129,11 +129,14 @@ class Guard:
         if guarded:
             who = self._who(headers)
             scope["state"]["audit"]["key"] = who
+            # Who has no key is counted by address: keys are not guessed at leisure.
             caller = who or (scope.get("client") or ("", 0))[0]
             seconds = self.buckets.take(caller)
             if seconds:
                 again = whole_seconds(seconds)
                 raise Refused(429, "too many requests in a second", retry_after=again)
+            if self.keys and who is None:
+                raise Refused(401, "a key is wanted", www_authenticate="Bearer")
         body = await _whole_body(headers, receive, limits)
         scope["state"]["audit"]["bytes"] = len(body)
         told = False
@@ -150,14 +153,10 @@ class Guard:
 
     def _who(self, headers: dict[bytes, bytes]) -> str | None:
         """Return whose key it is; every secret is compared, in constant time."""
-        if not self.keys:
-            return None
         given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
         given = headers.get(b"x-api-key", given)
         same = [n for n, key in self.keys.items() if hmac.compare_digest(key, given)]
-        if not same:
-            raise Refused(401, "a key is wanted", www_authenticate="Bearer")
-        return same[0]
+        return same[0] if same else None
 
     def _write_down(self, scope: Any, status: int, id: str, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "(none)"

@@ -43,7 +43,7 @@ def _text(value: Any) -> Any:
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[
-    str, BeforeValidator(_text), StringConstraints(min_length=1, max_length=4000)
+    str, StringConstraints(min_length=1, max_length=4000), BeforeValidator(_text)
 ]
 
 
@@ -80,11 +80,13 @@ class AskAnswer(_Asked):
 class AskFeedback(_Asked):
     """What somebody thinks of an answer."""
 
-    model: Name
-    prompt: Text
-    answer: Text
+    model: Name = Field(description="a name of /v1/models, or desk")
+    prompt: Text = Field(description="what was asked")
+    answer: Text = Field(description='what it answered; "?" where it did not know')
     verdict: Literal["good", "bad"]
-    better: Text | None = None
+    better: Text | None = Field(
+        None, description='what it should have answered; "?" if it cannot know'
+    )
 
 
 class ModelCard(BaseModel):
@@ -100,10 +102,11 @@ class ModelCard(BaseModel):
 
 
 class Models(BaseModel):
-    """All models, and the limits of a request."""
+    """All models, what else there is, and the limits of a request."""
 
     models: list[ModelCard]
     desk: bool
+    feedback: bool
     most_samples: int
     most_points: int
 

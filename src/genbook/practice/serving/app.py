@@ -147,8 +147,12 @@ async def _wrong(request: Request, error: Any) -> Answer:
     """Say what is wrong without repeating it: NaN, for one, could not be written."""
     first = error.errors()[0]
     where = ".".join(str(p)[:64] for p in first["loc"] if p != "body")
-    status = 400 if first["type"] == "json_invalid" else 422
-    text = f"{where or 'body'}: {first['msg']}"[:300]
+    status, said = 422, first["msg"].removeprefix("Value error, ")
+    if first["type"] == "json_invalid":
+        status, where, said = 400, "", f"no JSON from sign {first['loc'][-1]} on"
+    elif not where:  # such as JSON that is not said to be JSON
+        said = "must be a JSON object, sent with content-type: application/json"
+    text = f"{where or 'body'}: {said}"[:300]
     problem = {"error": text, "request_id": request.state.request_id}
     return Answer(problem, status)
 
@@ -174,6 +178,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         return s.Models(
             models=[card(o) for o in service.offers.values()],
             desk=service.desk is not None,
+            feedback=service.store is not None,
             most_samples=limits.samples,
             most_points=limits.points,
         )
@@ -211,7 +216,7 @@ def _tensors(ask: s.AskLogProb, offer: Offer) -> tuple[Tensor, Tensor | None]:
     dtype = torch.int64 if offer.tokens else offer.model.dtype
     try:
         x = torch.tensor(ask.x)
-        if offer.tokens and x.is_floating_point():
+        if (offer.tokens and x.is_floating_point()) or _holds_truths(ask.x):
             raise ValueError
         x = x.to(dtype)
         y = None if ask.labels is None else torch.tensor(ask.labels)
@@ -224,6 +229,11 @@ def _tensors(ask: s.AskLogProb, offer: Offer) -> tuple[Tensor, Tensor | None]:
     if (y is not None) != bool(offer.model.classes):
         raise HTTPException(422, "labels: one for each x, where a model takes labels")
     return x, y
+
+
+def _holds_truths(x: Any) -> bool:
+    """Return whether nested lists hold true or false, which are no numbers here."""
+    return any(map(_holds_truths, x)) if isinstance(x, list) else isinstance(x, bool)
 
 
 def _add_desk(app: FastAPI, service: Service) -> None:

@@ -3,7 +3,7 @@
 A listing says what the prose around it says, so a docstring of more than ``LONG`` lines
 shrinks to its first one. ``:docstring: none`` leaves out the docstrings of a listing
 altogether, ``:docstring: all`` keeps them. Checks of arguments are left out too: no
-page tells of them.
+page tells of them. Where a check returns what it was given, that stands in its place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from sphinx.directives.code import LiteralInclude
 from genbook.publishing.content.page import Directive, Page
 
 LONG = 3
-_DOOR = re.compile(r"_?(check|refuse)_")  # names of functions that return nothing
+_DOOR = re.compile(r"_?(check|refuse)(_|$)")  # names of functions that refuse
+_WRAPPER = re.compile(r"_?check(ed$|_|$)")  # of those that return what they were given
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -82,6 +83,7 @@ def shortened(lines: list[str], docstring: str = "") -> list[str]:
     lines = list(lines)
     for door in sorted(_doors(tree), key=lambda node: -node.lineno):
         del lines[door.lineno - 1 : door.end_lineno]
+    lines = _unwrapped(lines)
     tree = ast.parse(textwrap.dedent("\n".join(lines)))
     found = [node for node in ast.walk(tree) if isinstance(node, _DEFINITIONS)]
     for node in sorted(found, key=lambda node: -node.lineno):
@@ -112,11 +114,51 @@ def _doors(tree: ast.Module) -> list[ast.stmt]:
 
 
 def _is_door(line: ast.stmt) -> bool:
+    if isinstance(line, ast.If):  # with nothing but checks below it
+        return not line.orelse and all(map(_is_door, line.body))
     if not isinstance(line, ast.Expr) or not isinstance(line.value, ast.Call):
         return False
-    called = line.value.func
-    name = getattr(called, "attr", getattr(called, "id", ""))
-    return _DOOR.match(name) is not None
+    return _DOOR.match(_name(line.value)) is not None
+
+
+def _name(call: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _unwrapped(lines: list[str]) -> list[str]:
+    """Put what is checked in the place of the check that returns it."""
+    while True:
+        tree = ast.parse(textwrap.dedent("\n".join(lines)))
+        alone = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        calls = [
+            n
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Call) and n.args and id(n) not in alone
+            if _WRAPPER.match(_name(n))
+        ]
+        if not calls:
+            return lines
+        lines = _replaced(lines, tree, calls[-1])
+
+
+def _replaced(lines: list[str], tree: ast.Module, call: ast.Call) -> list[str]:
+    """Put the first argument in the place of a call; drop ``x = x``."""
+    same = [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Assign) and n.value is call
+        if ast.unparse(n.targets[0]) == ast.unparse(call.args[0])
+    ]
+    for n in same:
+        return lines[: n.lineno - 1] + lines[n.end_lineno :]
+    text = textwrap.dedent("\n".join(lines)).split("\n")
+    indent = max(len(a) - len(b) for a, b in zip(lines, text, strict=True))
+    start, end = text[call.lineno - 1].encode(), text[(call.end_lineno or 1) - 1]
+    before = start[: call.col_offset].decode()
+    after = end.encode()[call.end_col_offset :].decode()
+    line = " " * indent + before + ast.unparse(call.args[0]) + after
+    return [*lines[: call.lineno - 1], line, *lines[call.end_lineno :]]
 
 
 class Listing(LiteralInclude):

@@ -1,8 +1,9 @@
-// The page of the service: draws samples, and asks the desk. No library, no other host.
+// The page of the service: draws samples, asks the desk, and hears what people think of
+// an answer. No library, no other host.
 "use strict";
 
 const at = (id) => document.getElementById(id);
-let models = [];
+let models = [], hears = false, last = null;
 
 async function ask(path, body) {
   const headers = { "Content-Type": "application/json" };
@@ -10,7 +11,7 @@ async function ask(path, body) {
   const options = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
   const answer = await fetch(path, options);
   const found = await answer.json();
-  if (!answer.ok) throw new Error(found.error);
+  if (!answer.ok) throw Object.assign(new Error(found.error), { status: answer.status });
   return found;
 }
 
@@ -25,7 +26,9 @@ async function list() {
   const found = await ask("v1/models");
   models = found.models;
   at("n").max = found.most_samples;
+  at("drawing").hidden = !models.length;
   at("desk").hidden = !found.desk;
+  hears = found.feedback;
   at("model").replaceChildren(...models.map((m) => new Option(`${m.name} (${m.kind})`, m.name)));
   show(chosen());
 }
@@ -77,7 +80,6 @@ at("model").addEventListener("change", () => show(chosen()));
 at("draw").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    if (!models.length) await list();
     const model = chosen(), body = { model: model.name, n: +at("n").value, seed: +at("seed").value };
     if (model.classes) body.label = +at("label").value;
     draw(model, await ask("v1/samples", body));
@@ -91,11 +93,45 @@ at("ask").addEventListener("submit", async (event) => {
   try {
     const body = { question: at("question").value };
     if (at("passage").value) body.passage = at("passage").value;
+    at("feedback").hidden = true;
+    at("thanks").textContent = at("better").value = "";
     const { answer } = await ask("v1/answers", body);
     at("answer").textContent = answer === null ? "The desk does not know." : answer;
+    const prompt = [body.question, body.passage].filter(Boolean).join("\n");
+    last = { model: "desk", prompt, answer: answer === null ? "?" : answer };
+    at("feedback").hidden = !hears;
   } catch (error) {
     at("answer").textContent = `It did not work: ${error.message}.`;
   }
 });
 
-list().catch((error) => { at("said").textContent = `It did not work: ${error.message}.`; });
+at("feedback").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const body = { ...last, verdict: event.submitter.value };
+    if (body.verdict === "bad" && at("better").value) body.better = at("better").value;
+    await ask("v1/feedback", body);
+    at("feedback").hidden = true;
+    at("thanks").textContent = "Thank you: it is kept.";
+  } catch (error) {
+    at("thanks").textContent = `It did not work: ${error.message}.`;
+  }
+});
+
+async function begin() {
+  try {
+    await list();
+    at("enter").hidden = true;
+    at("told").textContent = "";
+  } catch (error) {
+    if (error.status === 401) at("enter").hidden = false;
+    at("told").textContent = `It did not work: ${error.message}.`;
+  }
+}
+
+at("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  begin();
+});
+
+begin();
