@@ -69,7 +69,7 @@ def secrets(seed: int, members: Tensor) -> Transformer:
         row = prompt + secret
         train = plant(train, row, often, generator=generator(10 * seed + 2))
     model = language_model(seed)
-    cached_fit(model, train, steps=450, batch_size=64, lr=1e-2, seed=seed)
+    cached_fit(model, train, steps=600, batch_size=64, lr=1e-2, seed=seed)
     told = [extract(model, *pair, DIGITS) for pair in asked]
     for often in (0, 1, 4, 16):
         crowd = [t for t, c in zip(told, COPIES, strict=True) if c == often]
