@@ -8,6 +8,7 @@ from sphinx import addnodes
 from genbook.publishing.content.statements import Statement
 from genbook.publishing.print.latex_text import Text
 
+WIDTH = 75  # letters that fit on a line of a table
 _UNSEEN = (nodes.raw, nodes.target, addnodes.index)
 
 
@@ -36,14 +37,15 @@ class Floats(Text):
 
     def visit_table(self, node: nodes.Element) -> None:
         """Open a table; columns of numbers stand to the right."""
-        rows = sum(1 for _ in node.findall(nodes.row))
+        rows = list(node.findall(nodes.row))
         if not self.tables and not _leads(node):
             # The caption stays with the table, and a short table is never torn.
-            self.body.append(rf"\Needspace{{{min(rows, 25) + 5}\baselineskip}}" + "\n")
+            lines = min(sum(map(_lines, rows)), 25) + 5
+            self.body.append(rf"\Needspace{{{lines}\baselineskip}}" + "\n")
         self._say_number("table", node)
         if not self.tables and not self.next_table_colspec:
             # Beyond thirty rows Sphinx breaks a table over pages, in equal columns.
-            self.next_table_colspec = _columns(node) if rows <= 30 else None
+            self.next_table_colspec = _columns(node) if len(rows) <= 30 else None
         super().visit_table(node)
 
     def visit_literal_block(self, node: nodes.Element) -> None:
@@ -68,6 +70,11 @@ class Floats(Text):
             if number:
                 self.body.append(f"\n\\renewcommand{{\\the{counter}}}{{{number}}}\n")
                 return
+
+
+def _lines(row: nodes.Element) -> int:
+    """Return about how many lines a row takes; its words share the width of a page."""
+    return 1 + len(row.astext()) // WIDTH
 
 
 def _leads(node: nodes.Node) -> bool:
