@@ -29,6 +29,7 @@ from genbook.course.recipes.flow_matching import (
 )
 from genbook.course.recipes.reading import digit_reader
 from genbook.data.digits import load_digits
+from genbook.discriminative.convolutional import ConvolutionalClassifier
 
 N, EQUAL = 300, 150  # drawings; steps of the U-Net in the seconds of the others
 ASKED = torch.arange(N) % 10
@@ -37,6 +38,22 @@ ASKED = torch.arange(N) % 10
 def dice(seed: int) -> torch.Generator:
     """Return a generator."""
     return torch.Generator().manual_seed(seed)
+
+
+def judge() -> tuple[ConvolutionalClassifier, Tensor, float]:
+    """Return a reader of small digits, real ones, and the distance that is a floor."""
+    small, test = load_digits("train", size=14), load_digits("test", size=14)
+    reader = digit_reader(small.x, small.y)
+    real = test.x[torch.arange(len(test.x)) // 10 % 2 == 0][:N]
+    floor = metrics.noise_floor(
+        reader.features(test.x),
+        metrics.frechet_distance,
+        N,
+        5,
+        labels=test.y,
+        generator=dice(2),
+    ).mean
+    return reader, real, floor
 
 
 def main() -> None:
@@ -48,18 +65,8 @@ def main() -> None:
     )
     args = parser.parse_args()
     torch.set_num_threads(1)
-    small, test = load_digits("train", size=14), load_digits("test", size=14)
-    large = load_digits("train")
-    reader = digit_reader(small.x, small.y)
-    real = test.x[torch.arange(len(test.x)) // 10 % 2 == 0][:N]
-    floor = metrics.noise_floor(
-        reader.features(test.x),
-        metrics.frechet_distance,
-        N,
-        5,
-        labels=test.y,
-        generator=dice(2),
-    ).mean
+    small, large = load_digits("train", size=14), load_digits("train")
+    reader, real, floor = judge()
     makers: dict[str, tuple[Callable, Tensor, dict, dict]] = {
         "diffusion": (diffusion_digits, small.x, {}, {"guidance": 1.5, "steps": 16}),
         "flow matching": (

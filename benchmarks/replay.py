@@ -17,27 +17,18 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from digit_board import ASKED, N, dice, judge
 from torch import Tensor
 
-from genbook import metrics
 from genbook.course.digit_contenders import DIGIT_CONTENDERS
 from genbook.course.recipes.adversarial import gan_digits
 from genbook.course.recipes.autoregressive import pixelcnn_digits
 from genbook.course.recipes.diffusion import diffusion_images
 from genbook.course.recipes.flow_matching import flow_matching_images
-from genbook.course.recipes.reading import digit_reader
 from genbook.course.recipes.vae import vae_digits
 from genbook.course.timeline import evaluate
 from genbook.data.digits import load_digits
 from genbook.models.density.class_conditional import ClassConditional
-
-N = 300
-ASKED = torch.arange(N) % 10
-
-
-def dice(seed: int) -> torch.Generator:
-    """Return a generator."""
-    return torch.Generator().manual_seed(seed)
 
 
 def seen(name: str) -> tuple[Tensor, Tensor]:
@@ -77,17 +68,7 @@ def main() -> None:
     parser.add_argument("--brief", action="store_true", help="without flow matching")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    small, test = load_digits("train", size=14), load_digits("test", size=14)
-    reader = digit_reader(small.x, small.y)
-    real = test.x[torch.arange(len(test.x)) // 10 % 2 == 0][:N]
-    floor = metrics.noise_floor(
-        reader.features(test.x),
-        metrics.frechet_distance,
-        N,
-        5,
-        labels=test.y,
-        generator=dice(2),
-    ).mean
+    reader, real, floor = judge()
     for seed in args.seed or [0]:
         makers: dict[str, Callable[[], Callable]] = {
             "planes": lambda s=seed: planes(s),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import compileall
 import shutil
+from importlib.util import cache_from_source
 from pathlib import Path
 
 
@@ -25,6 +26,5 @@ def changed(package: Path, folder: Path, file: str, text: str) -> Path:
     """Copy a compiled package, and write another text into one of its files."""
     copy = shutil.copytree(package, folder / package.name)
     (copy / file).write_text(text, "utf-8")
-    for old in (copy / file).parent.glob(f"__pycache__/{Path(file).stem}.*.pyc"):
-        old.unlink()
+    Path(cache_from_source(copy / file)).unlink(missing_ok=True)
     return copy
