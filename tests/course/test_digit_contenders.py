@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -95,6 +96,36 @@ def test_each_learns_and_draws_what_it_sees(name: str) -> None:
     assert (learned.seconds is None) == (c.year is None)
     if learned.bits:
         assert 0 < learned.bits(x[:20], y[:20]) < 20
+
+
+@pytest.mark.parametrize("name", ["VAE", "PixelCNN"])
+def test_untrained_models_of_levels_need_as_many_bits_as_the_levels_have(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c = BY_NAME[name]
+    recipe = {"VAE": "vae_digits", "PixelCNN": "pixelcnn_digits"}[name]
+    real = getattr(digit_contenders, recipe)
+
+    def untrained(*args: Any, **options: Any) -> Any:
+        model, history = real(*args, **{**options, "steps": 1})
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.zero_()
+        return model, history
+
+    monkeypatch.setattr(digit_contenders, recipe, untrained)
+    x, y = seen(c, 100)
+    learned = c.learn(x, y)
+    assert learned.bits is not None
+    assert learned.bits(x[:20], y[:20]) == pytest.approx(math.log2(c.levels), abs=0.02)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_bits_of_a_flow_are_positive_for_its_bins_are_counted() -> None:
+    x, y = seen(BY_NAME["flow"], 100)
+    learned = BY_NAME["flow"].learn(x, y)
+    assert learned.bits is not None
+    assert 1 < learned.bits(x[:20], y[:20]) < 8
 
 
 def test_copies_are_images_of_the_digit_that_was_asked_for() -> None:

@@ -8,6 +8,7 @@ more learn nothing worth the name: they are there to be refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
@@ -135,7 +136,7 @@ def _vae(x: Tensor, y: Tensor) -> Learned:
     def bits(new: Tensor, new_y: Tensor) -> float:
         g = torch.Generator().manual_seed(0)
         bound = model.elbo(new, new_y, k=CODES, generator=g)
-        return bits_per_dimension(bound, dims=new[0].numel()).mean().item()
+        return _bits_of_masses(bound, new)
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 
@@ -149,8 +150,7 @@ def _pixelcnn(x: Tensor, y: Tensor) -> Learned:
     model, history = pixelcnn_digits(x, y)
 
     def bits(new: Tensor, new_y: Tensor) -> float:
-        log_p = model.log_prob(model.quantise(new), new_y)
-        return bits_per_dimension(log_p, dims=new[0].numel()).mean().item()
+        return _bits_of_masses(model.log_prob(model.quantise(new), new_y), new)
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 
@@ -209,6 +209,11 @@ def _one_step(x: Tensor, y: Tensor) -> Learned:
         return ((drawn + 1) / 2).clamp(0, 1)
 
     return Learned(draw, first.cpu_seconds + second.cpu_seconds + third.cpu_seconds)
+
+
+def _bits_of_masses(log_p: Tensor, new: Tensor) -> float:
+    """Count bits a pixel where ``log_p`` is of levels, and not a density of grey."""
+    return -log_p.mean().item() / (new[0].numel() * math.log(2))
 
 
 def _asked(sample: Callable[..., Tensor]) -> Draw:
