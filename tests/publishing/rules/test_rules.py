@@ -437,6 +437,22 @@ def test_rows_are_owned(book):
     assert "already owned" in found(book_rules.course_rows, book(rows="[F1, F2, F1]"))
 
 
+def test_the_first_page_lists_the_chapters(chapters, tmp_path):
+    def ask(*lines: str) -> str:
+        made = chapters("# One\n", "# Two\n")
+        path = tmp_path / "index.md"
+        path.write_text("# Home\n\n" + "\n\n".join(lines) + "\n", "utf8")
+        made.pages["book/index"] = read_page(path, "book/index")
+        return found(book_rules.home_page, made)
+
+    one, two = (f"{{doc}}`foundations/page-{i}`\n: What it tells." for i in (0, 1))
+    assert not ask(one, two)
+    assert "book/foundations/page-1 must be listed once, got 0" in ask(one)
+    assert "page-0 must be listed once, got 2" in ask(one, one, two)
+    assert "in the order of _toc.yml" in ask(two, one)
+    assert "page-1 must be listed once" in ask(one, "See {doc}`foundations/page-1`.")
+
+
 def test_the_table_of_contents(book):
     assert not found(book_rules.contents, book())
     toc = ["book/foundations/test", "book/foundations/test", "book/lost"]
