@@ -215,6 +215,24 @@ def test_figures_stand_alone(page, last, quiet):
     assert (not found(code_rules.silent_figures, page(text))) == quiet
 
 
+@pytest.mark.parametrize(
+    ("last", "quiet"),
+    [
+        ("model.fit(x)", False),
+        ("cached_fit(model, x, steps=3,\n           seed=0)", False),
+        ("fit(model, x);", True),
+        ("run = fit(model, x)", True),
+        ("outfit(x)", True),
+        ("model.fit(x).mu", True),
+    ],
+)
+def test_a_fit_at_the_end_of_a_cell_shows_nothing(page, last, quiet):
+    shown = page(cell(["x = 1", *last.splitlines()]) + "\n```\n")
+    assert (not found(code_rules.silent_fits, shown)) == quiet
+    removed = cell(last.splitlines(), ":tags: [remove-cell]") + "\n```\n"
+    assert not found(code_rules.silent_fits, page(removed))
+
+
 def test_statements_and_exercises(page):
     definition = "```{prf:definition} Box\n:label: def-box\nA box.\n```\n"
     assert not found(page_rules.labelled_statements, page(definition))
