@@ -109,7 +109,9 @@ def test_bad_arguments_are_refused() -> None:
 
 def normed(h: Tensor, norm: torch.nn.LayerNorm) -> Tensor:
     h = h - h.mean(1, keepdim=True)
-    return h / (h.square().mean(1, keepdim=True) + 1e-5).sqrt() * norm.weight + norm.bias
+    return (
+        h / (h.square().mean(1, keepdim=True) + 1e-5).sqrt() * norm.weight + norm.bias
+    )
 
 
 def logits_by_hand(model: PictureWriter, x: Tensor, y: Tensor) -> Tensor:

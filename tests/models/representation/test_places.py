@@ -243,7 +243,9 @@ def test_codes_and_pictures_are_what_the_layers_say() -> None:
 
 def test_every_method_names_what_it_refuses() -> None:
     x = pictures(6)
-    check_doors(lambda: code(margin=2), x, rows=["fit_components"], z=torch.zeros(6, 3, 3))
+    check_doors(
+        lambda: code(margin=2), x, rows=["fit_components"], z=torch.zeros(6, 3, 3)
+    )
     check_event_shape(
         lambda shape: PlaceAutoencoder(shape, 1, latent_dim=1, components=1, margin=0)
     )

@@ -107,9 +107,7 @@ class WordEncoder(nn.Module):
         """
         y, most = check_integers(y, name, "tokens"), len(self.place)
         if y.ndim != 2 or not 1 <= y.shape[1] <= most:
-            raise ValueError(
-                f"{name} must be (n, 1 to {most}), got {tuple(y.shape)}"
-            )
+            raise ValueError(f"{name} must be (n, 1 to {most}), got {tuple(y.shape)}")
         return check_vocabulary(y, name, self.vocabulary)
 
 
