@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from genbook.models.flows.flow import Flow
-from genbook.training import fit, isolated_rng
-from genbook.training import distributed
+from genbook.training import distributed, fit, isolated_rng
 from genbook.training.distributed import Team, together
 from tiny_models import RUN, Line, Noisy, points, weights
 
@@ -226,15 +225,20 @@ def test_a_team_parts_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(dist, "destroy_process_group", lambda: told.append("end"))
     monkeypatch.setattr(dist, "get_rank", lambda: 1)
     monkeypatch.setattr(dist, "get_world_size", lambda: 3)
-    with pytest.raises(KeyError), together(seconds=5) as team:
-        assert team == Team(1, 3)
-        assert not team.leads
-        with (
-            pytest.raises(RuntimeError, match="together must be entered once"),
-            together(),
-        ):
-            pass
-        raise KeyError
+
+    def breaks() -> None:
+        with together(seconds=5) as team:
+            assert team == Team(1, 3)
+            assert not team.leads
+            with (
+                pytest.raises(RuntimeError, match="together must be entered once"),
+                together(),
+            ):
+                pass
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        breaks()
     assert told == [("gloo", timedelta(seconds=5)), "end"]
 
 
@@ -243,7 +247,7 @@ def test_a_team_parts_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     [(0.0, ValueError), (-1.0, ValueError), (604_801, ValueError), ("1", TypeError)],
 )
 def test_how_long_is_waited_has_limits(seconds: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match="^seconds must be"), together(seconds):  # type: ignore[arg-type]
+    with pytest.raises(error, match=r"^seconds must be"), together(seconds):  # type: ignore[arg-type]
         pass
     with together(seconds=604_800) as team:
         assert team == Team()
@@ -257,7 +261,7 @@ def test_what_cannot_be_shared_out_is_refused() -> None:
         (torch.zeros(0, 2), ValueError),
         (torch.zeros(3, 2), ValueError),
     ):
-        with pytest.raises(error, match="^rows must be"):
+        with pytest.raises(error, match=r"^rows must be"):
             Team(0, 2).share(bad)  # type: ignore[arg-type]
     rows = torch.arange(6)
     assert Team(1, 2).share(rows).tolist() == [1, 3, 5]

@@ -237,14 +237,14 @@ def test_every_method_names_what_it_refuses() -> None:
         model.logits(x[:, :3], CAPTIONS)
     with pytest.raises(ValueError, match=r"^y must be \(3, up to 5\), got \(3, 6\)"):
         model.logits(x, torch.ones(3, 6).long())
-    with pytest.raises(ValueError, match="^y must hold tokens 0 to 5, got 0 to 6"):
+    with pytest.raises(ValueError, match=r"^y must hold tokens 0 to 5, got 0 to 6"):
         model.logits(x, CAPTIONS + (CAPTIONS == 4) * 2)
-    with pytest.raises(ValueError, match="^y must be 3 captions, got None"):
+    with pytest.raises(ValueError, match=r"^y must be 3 captions, got None"):
         model.sample(3)
     for p in (0.0, 1.5):
-        with pytest.raises(ValueError, match="^p must be"):
+        with pytest.raises(ValueError, match=r"^p must be"):
             model.sample(3, CAPTIONS, p=p)
-    with pytest.raises(ValueError, match="^temperature must be positive"):
+    with pytest.raises(ValueError, match=r"^temperature must be positive"):
         model.sample(3, CAPTIONS, temperature=0.0)
     assert model.sample(0, CAPTIONS[:0]).shape == (0, 4)
 

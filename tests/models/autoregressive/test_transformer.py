@@ -230,7 +230,7 @@ def test_a_separator_is_a_token() -> None:
         made = Transformer(5, 8, width=8, depth=1, heads=2, separator=good)
         assert made.config["separator"] == good
     for bad, error in ((-1, ValueError), (5, ValueError), (1.5, TypeError)):
-        with pytest.raises(error, match="^separator must be"):
+        with pytest.raises(error, match=r"^separator must be"):
             Transformer(5, 8, width=8, depth=1, heads=2, separator=bad)  # type: ignore[arg-type]
     plain = Transformer(5, 8, width=8, depth=1, heads=2)
     assert "separator" not in plain.config
@@ -241,7 +241,7 @@ def test_a_separator_is_a_token() -> None:
 def test_the_past_has_one_entry_a_block() -> None:
     model, row = transformer(), torch.zeros(1, 2, dtype=torch.long)
     for bad, error in (([Past()], ValueError), ([None, None], TypeError)):
-        with pytest.raises(error, match="past must|past"):
+        with pytest.raises(error, match=r"past must|past"):
             model.logits(row, bad)  # type: ignore[arg-type]
 
 

@@ -29,7 +29,7 @@ def test_units_are_mean_and_deviation_in_double_precision() -> None:
     assert torch.allclose(units.scale, exact.std(0, correction=0))
     huge = torch.tensor([[-1e300], [1e300]], dtype=torch.float64)
     assert column_units(huge).scale.item() == pytest.approx(1e300)
-    with pytest.raises(ValueError, match="^x must not be constant, got 2 times one"):
+    with pytest.raises(ValueError, match=r"^x must not be constant, got 2 times one"):
         column_units(torch.ones(2, 3))
     x[:, 1] = 5
     with pytest.raises(

@@ -131,10 +131,12 @@ def test_scales_broadcast_from_the_last_size_on() -> None:
     for good in (torch.ones(()), torch.ones(2), torch.ones(1, 2), torch.ones(3, 1)):
         assert convert.eps_from_x0(x, x, good, 1.0).shape == (3, 2)
     for bad in (torch.ones(3), torch.ones(1, 3, 2), torch.ones(1, 1, 1)):
-        with pytest.raises(ValueError, match=r"^alpha must broadcast against \(3, 2\)"):
+        with pytest.raises(ValueError, match=r"^alpha must broadcast against \(3, 2"):
             convert.eps_from_x0(x, x, bad, 1.0)
     for bad_number in (True, None, "1"):
-        with pytest.raises(TypeError, match="^alpha must be a number or a tensor, got"):
+        with pytest.raises(
+            TypeError, match=r"^alpha must be a number or a tensor, got"
+        ):
             convert.eps_from_x0(x, x, bad_number, 1.0)  # type: ignore[arg-type]
 
 

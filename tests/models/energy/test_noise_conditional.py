@@ -203,11 +203,11 @@ def test_a_level_is_known_within_a_thousandth() -> None:
     for good in (0.9995 * bottom, 1.0005 * top):
         assert MODEL.energy(X, good.expand(20)).isfinite().all()
     for bad in (0.998 * bottom, 1.002 * top):
-        with pytest.raises(ValueError, match="sigma must be from 0.05 to 1.5, got"):
+        with pytest.raises(ValueError, match=r"sigma must be from 0.05 to 1.5, got"):
             MODEL.energy(X, bad.expand(20))
     mixed = torch.full((20,), 0.5)
     mixed[3] = 0.02
-    with pytest.raises(ValueError, match="got 0.02 to 0.5"):
+    with pytest.raises(ValueError, match=r"got 0.02 to 0.5"):
         MODEL.energy(X, mixed)
     assert torch.equal(MODEL.energy(X), MODEL.energy(X, bottom.expand(20)))
 

@@ -192,13 +192,13 @@ def test_the_pieces_name_what_they_refuse() -> None:
             with pytest.raises(error, match=f"^{name} must be"):
                 call(bad)
     for bad in (x - 1, x + 1, x * torch.nan, x[:0]):
-        with pytest.raises(ValueError, match="^x must "):
+        with pytest.raises(ValueError, match=r"^x must "):
             table.count(bad)
     for extra in (0.0, -1.0):
-        with pytest.raises(ValueError, match="^extra must be positive"):
+        with pytest.raises(ValueError, match=r"^extra must be positive"):
             table.count(x, extra)
     for piece in (table, table.inverse):
-        with pytest.raises(ValueError, match="^h must be"):
+        with pytest.raises(ValueError, match=r"^h must be"):
             piece(x, torch.zeros(3, 2))
     for piece in (coupling(0, 2), coupling(0, 2).inverse):
         for h, error in (
@@ -206,9 +206,9 @@ def test_the_pieces_name_what_they_refuse() -> None:
             (torch.zeros(4, 3).double(), ValueError),
             (torch.zeros(4, 2), TypeError),
         ):
-            with pytest.raises(error, match="^h must be"):
+            with pytest.raises(error, match=r"^h must be"):
                 piece(x, h)
-    with pytest.raises(ValueError, match="^h must be None"):
+    with pytest.raises(ValueError, match=r"^h must be None"):
         coupling()(x, torch.zeros(4, 2).double())
     spoilt = x.clone()
     spoilt[0, 0] = torch.nan

@@ -244,7 +244,7 @@ def test_bad_questions_are_named() -> None:
             with pytest.raises(error, match=message):
                 ask(**good | change)
     assert net(x * torch.nan, t, Y).isnan().all()
-    with pytest.raises(ValueError, match="^x must be finite"):
+    with pytest.raises(ValueError, match=r"^x must be finite"):
         net.looks(x * torch.nan, t, Y)
     for change, error, message in (
         ({"t": t.double()}, TypeError, "^t must be torch.float32"),

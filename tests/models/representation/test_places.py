@@ -254,10 +254,10 @@ def test_every_method_names_what_it_refuses() -> None:
             PlaceAutoencoder(
                 SHAPE, **{"margin": 2, "components": 9, "latent_dim": 9, name: most + 1}
             )
-    with pytest.raises(ValueError, match="^latent_dim must be at most 9, got 10"):
+    with pytest.raises(ValueError, match=r"^latent_dim must be at most 9, got 10"):
         PlaceAutoencoder(SHAPE, components=9, latent_dim=10)
-    with pytest.raises(ValueError, match="^width must be at most 65,536, got"):
+    with pytest.raises(ValueError, match=r"^width must be at most 65,536, got"):
         PlaceAutoencoder(SHAPE, components=9, latent_dim=9, width=65_537)
     for sigma in (0.0, -1.0):
-        with pytest.raises(ValueError, match="^sigma must be positive"):
+        with pytest.raises(ValueError, match=r"^sigma must be positive"):
             PlaceAutoencoder(SHAPE, sigma=sigma)

@@ -107,8 +107,8 @@ def test_sizes_and_doors() -> None:
         z=torch.zeros(6, 3, 4),
     )
     for bad, error in ((torch.zeros(2, 6), TypeError), (torch.ones(6), ValueError)):
-        with pytest.raises(error, match="^tokens must"):
+        with pytest.raises(error, match=r"^tokens must"):
             made.pictures(bad if error is TypeError else bad.long())
-    with pytest.raises(ValueError, match="^indices must hold tokens 0 to 11, got"):
+    with pytest.raises(ValueError, match=r"^indices must hold tokens 0 to 11, got"):
         made.pictures(torch.full((2, 6), 12))
     assert made.tokens(pictures(2)[:0]).shape == (0, 6)
