@@ -208,3 +208,33 @@ def test_one_shuffle_is_taken() -> None:
         repetitions=1,
         permutations=1,
     )
+
+
+def test_a_plan_is_checked_before_anything_is_measured() -> None:
+    x = torch.randn(3, 12, 2, generator=seeded(0))
+    good = {"shares": [0.5], "noise": 0.0, "ratio": 1.0, "level": 0.25}
+    good |= {"repetitions": 1, "permutations": 3}
+
+    def power(**change: object) -> object:
+        return memorisation_power(*x, **good | change, generator=seeded(1))
+
+    assert set(power()) == {0.5}
+    check_limits(power, repetitions=1)
+    assert set(power(permutations=4, shares=[1.0, 0.1])) == {1.0, 0.1}
+    for name, bad in (
+        ("level", 0.249),  # no p-value of three shuffles is so small
+        ("level", 1.0),
+        ("level", -0.1),
+        ("ratio", 1.01),
+        ("ratio", 0.0),
+        ("noise", -0.1),
+        ("shares", [0.5, 0.0]),
+        ("shares", [1.01]),
+        ("permutations", 0),
+        ("repetitions", 0),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}"):
+            power(**{name: bad})
+    for name, bad in (("level", "low"), ("ratio", "half"), ("shares", ["all"])):
+        with pytest.raises(TypeError, match=f"{name}"):
+            power(**{name: bad})

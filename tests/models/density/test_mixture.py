@@ -369,3 +369,16 @@ def test_parameters_and_codes_are_looked_at() -> None:
         with pytest.raises(ValueError, match=r"z must be \(n, 2\)"):
             model.decode(bad)
     assert model.decode(torch.ones(0, 2)).shape == (0, 3)
+
+
+def test_weights_sum_to_one_within_a_ten_thousandth() -> None:
+    means, covariances = torch.zeros(2, 1).double(), torch.ones(2, 1, 1).double()
+    for off in (0.9e-4, -0.9e-4):
+        weights = torch.tensor([0.5, 0.5 + off]).double()
+        model = GaussianMixture.from_parameters(weights, means, covariances)
+        assert model.weights.sum().item() == pytest.approx(1)
+    for bad in ([0.5, 0.5 + 1.1e-4], [0.5, 0.5 - 1.1e-4], [1.0, 0.0], [1.5, -0.5]):
+        with pytest.raises(ValueError, match="weights must be positive and sum to 1"):
+            GaussianMixture.from_parameters(
+                torch.tensor(bad).double(), means, covariances
+            )

@@ -229,3 +229,24 @@ def test_draws_and_steps_of_the_bound_have_limits() -> None:
         draws=1,
         steps=1,
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eta": 1.5}, "^eta must be"),
+        ({"eta": -0.1}, "^eta must be"),
+        ({"guidance": 2.0}, "^guidance must be 1"),
+        ({"steps": 0}, "^steps must be"),
+        ({"n": -1}, "^n must be"),
+        ({"y": torch.zeros(5)}, "^y must be"),
+    ],
+)
+def test_a_walk_that_is_refused_draws_nothing(
+    change: dict[str, Any], message: str
+) -> None:
+    model, g = Diffusion((2,), width=8, depth=1, steps=2), seeded(3)
+    before = g.get_state()
+    with pytest.raises(ValueError, match=message):
+        model.sample_ancestral(**{"n": 5, "generator": g} | change)
+    assert torch.equal(g.get_state(), before)

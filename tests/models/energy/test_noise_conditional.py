@@ -11,6 +11,7 @@ from doors import check_doors, check_event_shape, check_limits
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.training import fit
 from seeding import seeded
+from starts import check_start
 
 
 def test_noise_energy_starts_at_the_gaussian_of_the_data() -> None:
@@ -195,3 +196,74 @@ def test_the_network_sees_a_noise_in_three_octaves() -> None:
     x = torch.randn(50, 2, generator=seeded(0))
     model = NoiseConditionalEnergy((2,), x, width=8, depth=1)
     assert model.network[0].in_features == 2 + 1 + 2 * 3
+
+
+def test_a_level_is_known_within_a_thousandth() -> None:
+    top, bottom = MODEL.sigmas[0], MODEL.sigmas[-1]
+    for good in (0.9995 * bottom, 1.0005 * top):
+        assert MODEL.energy(X, good.expand(20)).isfinite().all()
+    for bad in (0.998 * bottom, 1.002 * top):
+        with pytest.raises(ValueError, match=r"sigma must be from 0.05 to 1.5, got"):
+            MODEL.energy(X, bad.expand(20))
+    mixed = torch.full((20,), 0.5)
+    mixed[3] = 0.02
+    with pytest.raises(ValueError, match=r"got 0.02 to 0.5"):
+        MODEL.energy(X, mixed)
+    assert torch.equal(MODEL.energy(X), MODEL.energy(X, bottom.expand(20)))
+
+
+def test_levels_lie_evenly_on_a_logarithmic_scale() -> None:
+    model = NoiseConditionalEnergy((2,), sigma_min=0.1, sigma_max=1.6, num_scales=5)
+    wanted = torch.tensor([1.6, 0.8, 0.4, 0.2, 0.1])
+    assert torch.allclose(model.sigmas, wanted)
+    with pytest.raises(ValueError, match="sigma_max must be above sigma_min 1"):
+        NoiseConditionalEnergy((2,), sigma_min=1.0, sigma_max=1.0)
+    for name in ("sigma_min", "sigma_max"):
+        with pytest.raises(ValueError, match=f"^{name} must be positive"):
+            NoiseConditionalEnergy((2,), **{name: 0.0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_a_chain_goes_down_the_levels_step_by_step(steps: int) -> None:
+    x = torch.randn(50, 2, generator=seeded(0)).double() @ torch.tensor(
+        [[2.0, 0.3], [0.0, 0.5]], dtype=torch.float64
+    )
+    model = NoiseConditionalEnergy((2,), x + 1, width=8, depth=1, num_scales=3)
+    torch.nn.init.normal_(model.network[-1].weight, std=0.3, generator=seeded(1))
+
+    def slope(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        x = x.clone().requires_grad_()
+        energy = model.energy(x, sigma.expand(len(x))).sum()
+        return torch.autograd.grad(energy, x)[0]
+
+    g = seeded(2)
+    z = torch.randn(5, 2, generator=g, dtype=torch.float64)
+    z = z * (1.5**2 + model.variances).sqrt()
+    at = model.mean + z @ model.axes.T
+    for sigma in model.sigmas:
+        h = 0.6 * sigma
+        for _ in range(steps):
+            eps = torch.randn(5, 2, generator=g, dtype=torch.float64) @ model.axes.T
+            at = at - h**2 / 2 * slope(at, sigma) + h * eps
+    at = at - model.sigmas[-1] ** 2 * slope(at, model.sigmas[-1])
+    drawn = model.sample(5, langevin_steps=steps, step_size=0.6, generator=seeded(2))
+    assert torch.allclose(drawn, at, atol=1e-9)
+
+
+def test_a_new_model_has_these_weights() -> None:
+    model = NoiseConditionalEnergy((2, 2), width=8, depth=2)
+    check_start(
+        model,
+        {
+            "network.0.weight": (8, 4 + 1 + 6),
+            "network.2.weight": (8, 8),
+            "network.4.weight": (4, 8),
+            "network.4.bias": (4,),
+            "*.bias": (8,),
+        },
+        zero=("network.4.*",),
+    )
+    assert isinstance(model.network[1], torch.nn.SiLU)
+    assert torch.equal(model.axes, torch.eye(4))
+    assert model.mean.tolist() == [0.0] * 4
+    assert model.variances.tolist() == [1.0] * 4

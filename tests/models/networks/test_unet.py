@@ -14,8 +14,9 @@ from doors import check_event_shape, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.networks.unet import Block, SelfAttention, UNet, _Embedding
-from genbook.training import load, save
+from genbook.training import isolated_rng, load, save
 from seeding import seeded
+from starts import check_start
 
 
 def awake(net: nn.Module, seed: int = 0) -> nn.Module:
@@ -269,3 +270,72 @@ def test_a_time_is_waves_whose_speeds_go_from_one_to_a_thousand() -> None:
         [f(s * u) for f in (math.sin, math.cos) for s in speeds] for u in (0, 0.3)
     ]
     assert torch.allclose(seen[0], torch.tensor(wanted, dtype=torch.float64))
+
+
+def test_a_new_network_has_these_weights() -> None:
+    with isolated_rng(1):
+        net = UNet(
+            (3, 8, 8), width=8, levels=2, blocks=1, bottom=1, attention=True, classes=3
+        )
+    known = 8 * 8
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed.time.0.weight": (known, 32),
+        "embed.time.2.weight": (known, known),
+        "embed.label.weight": (4, known),
+        "embed.*.bias": (known,),
+        "input.weight": (8, 12, 3, 3),
+        "down.0.0.conv?.weight": (8, 8, 3, 3),
+        "up.0.0.conv?.weight": (8, 8, 3, 3),
+        "bottom.0.conv?.weight": (16, 16, 3, 3),
+        "bottom.0.modulation.weight": (32, known),
+        "bottom.0.modulation.bias": (32,),
+        "*.modulation.weight": (16, known),
+        "*.modulation.bias": (16,),
+        "halve.0.weight": (16, 8, 3, 3),
+        "halve.0.bias": (16,),
+        "narrow.0.weight": (8, 16, 1, 1),
+        "attention.qkv.weight": (48, 16, 1, 1),
+        "attention.qkv.bias": (48,),
+        "attention.out.weight": (16, 16, 1, 1),
+        "attention.*": (16,),
+        "bottom.*": (16,),
+        "output.weight": (12, 8, 3, 3),
+        "output.bias": (12,),
+        "*": (8,),
+    }
+    check_start(
+        net,
+        shapes,
+        zero=("output.*", "*.conv2.*", "attention.out.*"),
+        normal={"embed.label.weight": 1.0},
+    )
+    for module in net.modules():
+        if isinstance(module, nn.GroupNorm):
+            assert module.num_channels == 4 * module.num_groups
+    assert net.halve[0].stride == (2, 2)
+
+
+def test_the_time_is_seen_in_waves_from_1_to_1000() -> None:
+    embed = _Embedding(6, 2).double()
+    t, y = torch.tensor([0.0, 0.37, 1.0]).double(), torch.tensor([0, 2, 1])
+    seen: list[Tensor] = []
+    embed.time.register_forward_hook(lambda net, given, out: seen.extend((*given, out)))
+    found = embed(t, y)
+    angle = t[:, None] * 10 ** (torch.arange(16).double() * 3 / 15)
+    assert torch.allclose(seen[0], torch.cat([angle.sin(), angle.cos()], 1), atol=1e-9)
+    known = seen[1] + embed.label.weight[y]
+    assert torch.allclose(found, known * known.sigmoid())
+
+
+def test_an_answer_goes_down_and_comes_back() -> None:
+    net = awake(UNet((1, 8, 8), width=4, levels=2, bottom=1, classes=3)).double()
+    x, t, y = question((1, 8, 8))
+    known = net.embed(t, y)
+    cells = x.view(3, 4, 2, 4, 2).permute(0, 2, 4, 1, 3).reshape(3, 4, 4, 4)
+    fine = net.down[0][0](net.input(cells), known)
+    low = net.bottom[0](net.halve[0](fine), known)
+    wide = net.narrow[0](low).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = normalised(net.up[0][0](wide + fine, known), net.norm)
+    h = net.output(h * h.sigmoid())
+    wanted = h.view(3, 2, 2, 4, 4).permute(0, 3, 1, 4, 2).reshape(3, 1, 8, 8)
+    assert torch.allclose(net(x, t, y), wanted, rtol=0, atol=1e-9)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors, check_event_shape, check_limits
+from doors import check_doors, check_event_shape, check_limits, check_range
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
 from seeding import seeded
@@ -280,3 +280,11 @@ def test_whether_there_may_be_no_observation_is_a_flag() -> None:
         model.check_observations(none, allow_empty=False)
     with pytest.raises(TypeError, match=r"^allow_empty must be True or False"):
         model.check_observations(none, allow_empty=1)  # type: ignore[arg-type]
+
+
+def test_weights_of_the_loss_have_both_ends() -> None:
+    for name, good, bad in (
+        ("beta", (0.0, 1e6), (-1e-9, 1_000_001.0)),
+        ("free_nats", (0.0, 3.0), (-1e-9,)),
+    ):
+        check_range(lambda **n: VAE((2,), hidden=(4,), **n), name, good, bad)
