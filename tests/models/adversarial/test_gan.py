@@ -266,11 +266,8 @@ def test_both_players_are_what_their_layers_say(classes: int, output: str) -> No
             classes=classes,
             output=output,  # type: ignore[arg-type]
         ).double()
-    z, x = (
-        torch.randn(5, 3, generator=seeded(1)),
-        torch.randn(5, 4, generator=seeded(2)),
-    )
-    z, x = z.double(), x.double()
+    z = torch.randn(5, 3, generator=seeded(1)).double()
+    x = torch.randn(5, 4, generator=seeded(2)).double()
     y = torch.arange(5) % 3 if classes else None
     label = torch.eye(3).double()[y] if classes else torch.zeros(5, 0).double()
     made = layers(model.G, torch.cat([z, label], 1), 0.0)

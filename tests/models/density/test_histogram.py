@@ -211,7 +211,7 @@ def test_how_many_cells_there_may_be_and_how_they_are_written() -> None:
         ([2**14, 2**13 + 1], r"= 134,234,112 \(512 MiB in float32\)"),
         ([2**14, 2**14], r"16384 \* 16384 = 268,435,456 \(1 GiB in float32\)"),
         ([10**7, 10**7, 9], r"= 900,000,000,000,000 \(3.2 PiB in float32\)"),
-        ([10**7, 10**7, 10], r"about 10\^15, in 3 dimensions \(3.55 PiB in float32\)"),
+        ([10**7, 10**7, 10], r"about 10\^15, in 3 dimensions \(3.55 PiB"),
     ):
         corners = [0.0] * len(bins), [1.0] * len(bins)
         with pytest.raises(
