@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genbook import training
 from genbook.course import diagrams, plotting, scoreboard, style, tables, timeline
+from genbook.course.counted_words import CountedWords
 from genbook.course.drawings import faces, family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.pretrained import load_pretrained, save_pretrained
@@ -432,6 +433,9 @@ def pictures() -> None:
     picture_tokens.token_code(seen.x, start, steps=1, seed=0)
     picture_tokens.write_pictures(tokens, y, code, steps=1, seed=0)
     picture_tokens.token_use(tokens, 16, 2)
+    words = CountedWords(["a cup", "a pear"], 2)
+    words.shorter(1).log_prob(["a cup"])
+    words.write(2, longest=4, generator=seeded())
     store = FeedbackStore(":memory:")
     store.forget(3, date(2026, 1, 1))
 
