@@ -366,7 +366,7 @@ def test_weights_of_annealing_are_summed_before_each_walk(inner: int) -> None:
 
 def test_a_step_may_be_as_long_as_its_square_is_a_number() -> None:
     info = torch.finfo(torch.float32)
-    for good in (1.0001 * info.tiny**0.5, 0.9999 * info.max**0.5):
+    for good in (info.tiny**0.5, info.max**0.5):
         assert check_step(good, torch.float32) == good
     for bad in (0.999 * info.tiny**0.5, 1.001 * info.max**0.5):
         with pytest.raises(ValueError, match="step_size must be 1e-19 to 2e"):

@@ -244,6 +244,8 @@ def test_a_seed_decides_the_rotation(seed: int) -> None:
     z, log_det = piece(x)
     assert torch.allclose(z, x @ q.T, atol=1e-5)
     assert torch.allclose(log_det, torch.zeros(5).double(), atol=1e-5)
+    assert torch.equal(piece.U, piece.U.triu(1))  # the diagonal stands elsewhere
+    assert torch.equal(piece.L, piece.L.tril(-1))
     assert not torch.equal(PLULinear(4, seed=seed + 1).P @ x[0].float(), z[0].float())
 
 
