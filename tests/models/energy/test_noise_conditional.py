@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from doors import check_doors, check_event_shape, check_limits
+from doors import check_doors, check_event_shape, check_limits, check_range
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.training import fit
 from seeding import seeded
@@ -267,3 +267,12 @@ def test_a_new_model_has_these_weights() -> None:
     assert torch.equal(model.axes, torch.eye(4))
     assert model.mean.tolist() == [0.0] * 4
     assert model.variances.tolist() == [1.0] * 4
+
+
+def test_a_step_is_below_twice_the_level() -> None:
+    check_range(
+        lambda step_size: MODEL.sample(1, langevin_steps=1, step_size=step_size),
+        "step_size",
+        (0.1, 1.999),
+        (0.0, -1.0, 2.0),
+    )

@@ -339,3 +339,12 @@ def test_an_answer_goes_down_and_comes_back() -> None:
     h = net.output(h * h.sigmoid())
     wanted = h.view(3, 2, 2, 4, 4).permute(0, 3, 1, 4, 2).reshape(3, 1, 8, 8)
     assert torch.allclose(net(x, t, y), wanted, rtol=0, atol=1e-9)
+
+
+def test_the_lowest_level_is_no_wider_than_any_may_be() -> None:
+    with torch.device("meta"):  # nothing of this size is made
+        UNet((1, 16, 16), width=2048, levels=2, bottom=1)
+        for width, levels, lowest in ((2052, 2, 4104), (1024, 4, 8192)):
+            words = "the width of the lowest level must be at most 4,096"
+            with pytest.raises(ValueError, match=f"{words}, got {lowest}"):
+                UNet((1, 16, 16), width=width, levels=levels, bottom=1)
