@@ -133,7 +133,7 @@ class TimeConditionedCNN(nn.Module):
         if not len(x):
             return x.new_empty(0)  # PyTorch cannot cut what is not there
         told = self._embed(t, y)  # (n, told), or (1, told)
-        h = pixel_unshuffle(x, self.patch)  # (n, cell, height / patch, ...)
+        h = pixel_unshuffle(x, self.patch) if self.patch > 1 else x  # (n, cell, ...)
         *along, last = (layer(told) for layer in self.modulations)
         for layer, said in zip(self.convolutions, along, strict=True):
             scale, shift = said[:, :, None, None].chunk(2, dim=1)
