@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from doors import check_doors, check_event_shape, check_limits, check_range
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
-from genbook.training import fit
+from genbook.models.networks.cnn import TimeConditionedCNN
+from genbook.models.networks.time import TimeConditionedMLP
+from genbook.models.networks.unet import UNet
+from genbook.training import fit, load, save
 from seeding import seeded
 from starts import check_start
 
@@ -276,3 +282,178 @@ def test_a_step_is_below_twice_the_level() -> None:
         (0.1, 1.999),
         (0.0, -1.0, 2.0),
     )
+
+
+# --- a network that is given ----------------------------------------------------------
+
+IMAGES = torch.rand(30, 1, 4, 4, generator=seeded(40), dtype=torch.float64)
+LABELS = torch.arange(30) % 3
+
+
+def convolutional(classes: int = 0) -> NoiseConditionalEnergy:
+    """Return an energy by convolutions whose every layer speaks."""
+    net = TimeConditionedCNN((1, 4, 4), channels=(3,), width=4, classes=classes)
+    model = NoiseConditionalEnergy((1, 4, 4), IMAGES, network=net, num_scales=3)
+    g = seeded(41)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(0.5 * torch.randn(p.shape, generator=g))
+    return model
+
+
+def parts(
+    model: NoiseConditionalEnergy, x: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the Gaussian's energy, the image that is shown, its time and its unit."""
+    level, lowest, highest = sigma.log(), model.sigmas[-1].log(), model.sigmas[0].log()
+    z, s = (x.flatten(1) - model.mean) @ model.axes, model.variances.mean().sqrt()
+    total = sigma[:, None] ** 2 + model.variances
+    v = (z / s * (model.variances / total).sqrt()) @ model.axes.T
+    shown = v.view(x.shape)
+    return (
+        (z**2 / (2 * total)).sum(1),
+        shown,
+        (level - lowest) / (highest - lowest),
+        s / sigma,
+    )
+
+
+def test_a_number_of_a_given_network_corrects_the_gaussian() -> None:
+    model = convolutional()
+    x, sigma = IMAGES[:5], torch.linspace(0.1, 1.2, 5).double()
+    gauss, shown, t, unit = parts(model, x, sigma)
+    wanted = gauss - unit * model.network(shown, t)
+    assert torch.allclose(model.energy(x, sigma), wanted)
+    assert (wanted - gauss).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        TimeConditionedMLP((1, 4, 4), width=6, depth=1),
+        UNet((1, 4, 4), width=4, levels=1, bottom=1),
+    ],
+)
+def test_an_image_of_a_given_network_stands_beside_the_one_shown(
+    network: nn.Module,
+) -> None:
+    model = NoiseConditionalEnergy((1, 4, 4), IMAGES, network=network)
+    g = seeded(42)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(0.3 * torch.randn(p.shape, generator=g))
+    x, sigma = IMAGES[:5], torch.linspace(0.1, 1.2, 5).double()
+    gauss, shown, t, unit = parts(model, x, sigma)
+    wanted = gauss - unit * (shown * model.network(shown, t)).sum((1, 2, 3))
+    assert torch.allclose(model.energy(x, sigma), wanted)
+    assert (wanted - gauss).abs().max() > 0.1
+
+
+def test_the_slope_of_a_given_network_is_that_of_differences() -> None:
+    """Also the slope's slope, by which it is trained."""
+    model = convolutional()
+    z = model._turn(IMAGES[:2]).requires_grad_()
+    sigma = torch.tensor([0.1, 1.0]).double()
+    assert torch.autograd.gradcheck(lambda z: model._energy(z, sigma), z)
+    assert torch.autograd.gradgradcheck(lambda z: model._energy(z, sigma), z)
+    (wanted,) = torch.autograd.grad(model._energy(z, sigma).sum(), z)
+    assert torch.equal(model._grad(z, sigma, None), wanted)
+
+
+def test_the_loss_s_gradient_is_that_of_differences() -> None:
+    model = convolutional()
+    model.loss(IMAGES, generator=seeded(43)).backward()
+    weight = model.network.dense.weight
+    assert weight.grad is not None
+    h, g = 1e-5, weight.grad[0, 0].item()
+
+    def moved(by: float) -> float:
+        with torch.no_grad():
+            weight[0, 0] += by
+            found = model.loss(IMAGES, generator=seeded(43)).item()
+            weight[0, 0] -= by
+        return found
+
+    assert g == pytest.approx((moved(h) - moved(-h)) / (2 * h), rel=1e-5)
+
+
+def test_a_new_network_of_convolutions_leaves_the_gaussian() -> None:
+    net = TimeConditionedCNN((1, 4, 4), channels=(3,), width=4)
+    model = NoiseConditionalEnergy((1, 4, 4), IMAGES, network=net)
+    plain = NoiseConditionalEnergy((1, 4, 4), IMAGES, width=4, depth=1)
+    assert torch.equal(model.energy(IMAGES), plain.energy(IMAGES))
+
+
+def test_labels_reach_energy_loss_and_chains() -> None:
+    model = convolutional(classes=3)
+    sigma = torch.full((30,), 0.5).double()
+    gauss, shown, t, unit = parts(model, IMAGES, sigma)
+    wanted = gauss - unit * model.network(shown, t, LABELS)
+    assert torch.allclose(model.energy(IMAGES, sigma, LABELS), wanted)
+    other = (LABELS + 1) % 3
+    for ask in (
+        lambda y: model.energy(IMAGES, sigma, y),
+        lambda y: model.loss(IMAGES, y, generator=seeded(44)).detach(),
+        lambda y: model.sample(30, y, langevin_steps=0, generator=seeded(45)),
+        lambda y: model.sample(30, y, langevin_steps=1, generator=seeded(45)),
+    ):
+        assert torch.equal(ask(LABELS), ask(LABELS.int()))
+        assert not torch.allclose(ask(LABELS), ask(other))
+
+
+def test_chains_draw_the_label_that_they_are_asked_for() -> None:
+    y = torch.arange(600) % 2
+    x = (2.0 * y - 1)[:, None, None, None] * torch.ones(1, 1, 2, 2)
+    x = x + 0.1 * torch.randn(600, 1, 2, 2, generator=seeded(46))
+    torch.manual_seed(0)
+    net = TimeConditionedCNN((1, 2, 2), channels=(8,), width=16, classes=2)
+    model = NoiseConditionalEnergy((1, 2, 2), x, network=net, sigma_max=2.0)
+    fit(model, x, y, steps=300, batch_size=200, lr=1e-2)
+    drawn = model.sample(200, y[:200], generator=seeded(47)).mean((1, 2, 3))
+    right = (drawn > 0) == (y[:200] == 1)
+    assert right.double().mean() > 0.95
+    assert drawn.abs().mean().item() == pytest.approx(1, abs=0.1)
+
+
+def test_labels_are_refused_where_they_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="y must hold 30 labels, got None"):
+        convolutional(classes=3).energy(IMAGES)
+    with pytest.raises(ValueError, match="y must be None: NoiseConditionalEnergy"):
+        convolutional().loss(IMAGES, LABELS)
+    check_doors(lambda: convolutional(classes=3), IMAGES[:6], y=LABELS[:6])
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_file_brings_a_given_network_back(tmp_path: Path, classes: int) -> None:
+    model = convolutional(classes)
+    y = LABELS if classes else None
+    save(model, tmp_path / "energy.safetensors")
+    net = TimeConditionedCNN(**model.config["network"]["config"])
+    again = NoiseConditionalEnergy((1, 4, 4), network=net, num_scales=3).double()
+    load(again, tmp_path / "energy.safetensors")
+    assert torch.equal(again.energy(IMAGES, y=y), model.energy(IMAGES, y=y))
+    other = TimeConditionedCNN((1, 4, 4), channels=(3,), width=5, classes=classes)
+    model = NoiseConditionalEnergy((1, 4, 4), network=other, num_scales=3).double()
+    with pytest.raises(ValueError, match="network"):
+        load(model, tmp_path / "energy.safetensors")
+
+
+class Says(nn.Module):
+    """A network that returns what it was made with, whatever is asked."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.answer + 0 * x.sum()
+
+
+def test_networks_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(
+        TypeError, match=r"network must be a torch\.nn\.Module, got list"
+    ):
+        NoiseConditionalEnergy((2,), network=[])  # type: ignore[arg-type]
+    model = NoiseConditionalEnergy((2,), network=Says(torch.zeros(20, 3)))
+    with pytest.raises(ValueError, match=r"network must return \(20,\) or \(20, 2\)"):
+        model.energy(X)

@@ -64,6 +64,7 @@ from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.attention import Past
+from genbook.models.networks.cnn import TimeConditionedCNN
 from genbook.models.networks.dcgan import (
     ConvolutionalDiscriminator,
     ConvolutionalGenerator,
@@ -258,6 +259,12 @@ def energies() -> None:
     levels.energy(X, torch.full((12,), 0.5))
     levels.loss(X, generator=seeded())
     levels.sample(4, langevin_steps=1, step_size=0.5, generator=seeded())
+    net = TimeConditionedCNN((1, 4, 4), channels=(2,), width=4, classes=3)
+    asked = NoiseConditionalEnergy((1, 4, 4), network=net, num_scales=2)
+    images, y = torch.rand(6, 1, 4, 4, generator=seeded()), torch.arange(6) % 3
+    asked.energy(images, torch.full((6,), 0.5), y)
+    asked.loss(images, y, generator=seeded())
+    asked.sample(6, y, langevin_steps=1, step_size=0.5, generator=seeded())
 
 
 def known_densities() -> None:
