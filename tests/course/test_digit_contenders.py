@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from genbook.course import digit_contenders
+from genbook.course.digit_board import digit_board_again
 from genbook.course.digit_contenders import DIGIT_CONTENDERS, DigitContender
 from genbook.data.digits import load_digits
 from genbook.models.diffusion.reflow import draw_pairs
@@ -175,3 +176,28 @@ def test_the_gaussian_has_mean_and_covariance_of_the_digit() -> None:
     wanted = root @ root.T + 1e-4 * torch.eye(4)
     assert torch.allclose(drawn.T.cov(), wanted, atol=1e-4)
     assert torch.allclose(drawn.mean(0), torch.full((4,), 0.5), atol=2e-3)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("name", [c.name for c in DIGIT_CONTENDERS if c.year])
+def test_another_seed_trains_another_model(name: str) -> None:
+    c = BY_NAME[name]
+    x, y = seen(c)
+    first, same, other = (c.learn(x, y, seed=s).draw(ASKED, G(0)) for s in (0, 0, 1))
+    assert torch.equal(first, same)
+    assert torch.equal(first, other) == (name == "one Gaussian a digit")
+
+
+def test_the_board_again_has_each_that_learned_with_three_seeds() -> None:
+    again = digit_board_again()
+    assert list(again) == [c.name for c in DIGIT_CONTENDERS if c.year]
+    for name, rows in again.items():
+        assert [row["seed"] for row in rows] == [0, 1, 2]
+        for row in rows:
+            assert 0.5 < row["far"] < 100, "floors"
+            assert (row["read"] is not None) == BY_NAME[name].on_request
+            shares = [v for k, v in row.items() if k[:4] in ("prec", "reca", "cove")]
+            assert len(shares) == 3
+            assert all(0 <= v <= 1 for v in shares)
+    alike = {row["far"] for row in again["one Gaussian a digit"]}
+    assert len(alike) == 1, "it has no dice in its training"
