@@ -1,12 +1,13 @@
 """Let models of captions and of pictures from words meet the grammar and a reader.
 
-The models are those of the chapters, beside some that only count or look things up.
-
 Chapter: book/families/still-life-scoreboard.md
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
@@ -36,6 +37,7 @@ def main() -> None:
     """Write and draw, and print both boards."""
     args = example_parser(__doc__).parse_args()
     n, m = (500, 40) if args.fast else (64_000, 300)
+    short: dict[str, Any]
     short, seeded = {"steps": 3} if args.fast else {}, torch.Generator().manual_seed
     grammar, words = still_life(), language.still_life_words()
     texts = grammar.captions(n, generator=seeded(1)).texts
@@ -71,8 +73,8 @@ def main() -> None:
     print("\n".join(lines))
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    axes = captioned_pictures(drawn[:8], test.texts[:8])
-    axes[0].figure.savefig(args.out / "drawn.png")
+    captioned_pictures(drawn[:8], test.texts[:8])
+    plt.savefig(args.out / "drawn.png")
     print(f"Figure: {args.out}/drawn.png")
 
 
