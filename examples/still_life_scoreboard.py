@@ -1,12 +1,13 @@
 """Let models of captions and of pictures from words meet the grammar and a reader.
 
-The models are those of the chapters, beside some that only count or look things up.
-
 Chapter: book/families/still-life-scoreboard.md
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
@@ -36,23 +37,22 @@ def main() -> None:
     """Write and draw, and print both boards."""
     args = example_parser(__doc__).parse_args()
     n, m = (500, 40) if args.fast else (64_000, 300)
+    short: Any
     short, seeded = {"steps": 3} if args.fast else {}, torch.Generator().manual_seed
     grammar, words = still_life(), language.still_life_words()
     texts = grammar.captions(n, generator=seeded(1)).texts
     held = grammar.captions(m, generator=seeded(2)).texts
     truth = torch.tensor([grammar.log_prob(text.split()) for text in held])
     tens, lines = CountedWords(texts, 10), []
-    for order in (0, 1, 2, 4, 10):
-        count = tens.shorter(order)
+    for count in map(tens.shorter, (0, 1, 2, 4, 10)):
         gap = (truth - count.log_prob(held)).mean().item()
-        right = share(count.write(m, generator=seeded(args.seed)))
-        lines.append(f"counts of {order:2} words  {gap:6.2f} nats {right:6.1%} right")
+        r = share(count.write(m, generator=seeded(args.seed)))
+        lines.append(f"counts of {count.order:2} words  {gap:6.2f} nats {r:6.1%} right")
     x = language.caption_rows(n, seed=1)
     model, _ = language.still_life_language(x, vocab_size=len(words), **short)
     gap = language.caption_scores(model, words, m).mean().item()
     written = [words.decode(r) for r in model.sample(m, generator=seeded(args.seed))]
-    right = share(written)
-    lines.append(f"transformer         {gap:6.2f} nats {right:6.1%} right")
+    lines.append(f"transformer         {gap:6.2f} nats {share(written):6.1%} right")
 
     shown = sample_still_lifes(200 if args.fast else 14_000, generator=seeded(21))
     test = sample_still_lifes(m, generator=seeded(23))
@@ -68,11 +68,11 @@ def main() -> None:
     for name, x in pictures.items():
         found = shares_right(reader.read(x), test.meanings)["all"]
         lines.append(f"{name:19} {found:6.1%} of captions drawn rightly")
-    print("\n".join(lines))
+    print(*lines, sep="\n")
     args.out.mkdir(parents=True, exist_ok=True)
     plotting.setup()
-    axes = captioned_pictures(drawn[:8], test.texts[:8])
-    axes[0].figure.savefig(args.out / "drawn.png")
+    captioned_pictures(drawn[:8], test.texts[:8])
+    plt.savefig(args.out / "drawn.png")
     print(f"Figure: {args.out}/drawn.png")
 
 

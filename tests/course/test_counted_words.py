@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -73,6 +74,8 @@ def test_an_unknown_word_is_impossible() -> None:
         (TEXTS, 2.0, TypeError, "order must be"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(texts, order, error, match) -> None:
+def test_what_cannot_be_counted_is_refused(
+    texts: Any, order: Any, error: type[Exception], match: str
+) -> None:
     with pytest.raises(error, match=match):
         CountedWords(texts, order)

@@ -7,6 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_it_is_small() -> None:
 
 
 @pytest.mark.parametrize("split", ["all", 1, None])
-def test_an_unknown_part_is_refused(split) -> None:
+def test_an_unknown_part_is_refused(split: Any) -> None:
     with pytest.raises(ValueError, match="split must be train, validation or test"):
         load_novel(split)
 

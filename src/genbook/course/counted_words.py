@@ -140,9 +140,8 @@ class CountedWords:
         for word in (*words, END):
             p = 1 / len(self.words)
             for c in self._contexts(said):
-                p = (self._after[c].get(word, 0) + WEIGHT * p) / (
-                    self._sums[c] + WEIGHT
-                )
+                n = self._after[c].get(word, 0)
+                p = (n + WEIGHT * p) / (self._sums[c] + WEIGHT)
             total += math.log(p)
             said.append(word)
         return total
