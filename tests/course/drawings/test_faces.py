@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
 
-import matplotlib
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.transforms import Bbox
@@ -18,15 +16,7 @@ from genbook.course.drawings.faces import FACES, draw_faces, pixels
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def agg() -> Iterator[None]:
-    before = matplotlib.get_backend(), dict(matplotlib.rcParams)
-    matplotlib.use("Agg")
-    plotting.setup()
-    yield
-    plt.close("all")
-    matplotlib.rcParams.update(before[1])
-    matplotlib.use(before[0])
+pytestmark = pytest.mark.usefixtures("agg")
 
 
 def test_every_paper_is_listed_and_cited_beside_the_figure() -> None:

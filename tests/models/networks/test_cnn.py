@@ -9,23 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from awake import awake, question
 from doors import check_event_shape, check_limits
 from genbook.models.networks.cnn import TimeConditionedCNN
-from seeding import seeded
-
-
-def awake(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a network in float64 whose last layer speaks."""
-    g = seeded(seed)
-    for p in net.parameters():
-        with torch.no_grad():
-            p.copy_(0.3 * torch.randn(p.shape, generator=g))
-    return net.double()
-
-
-def question(shape: tuple[int, ...], n: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    x = torch.randn(n, *shape, generator=seeded(9), dtype=torch.float64)
-    return x, torch.linspace(0.1, 0.9, n).double(), torch.arange(n) % 3
 
 
 def small(shape: tuple[int, ...] = (1, 8, 8), **options: Any) -> TimeConditionedCNN:

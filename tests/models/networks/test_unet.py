@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from awake import awake, question
 from doors import check_event_shape, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
@@ -17,21 +18,6 @@ from genbook.models.networks.unet import Block, SelfAttention, UNet, _Embedding
 from genbook.training import isolated_rng, load, save
 from seeding import seeded
 from starts import check_start
-
-
-def awake(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a network in float64 whose silent layers speak."""
-    g = seeded(seed)
-    for p in net.parameters():
-        with torch.no_grad():
-            p.copy_(0.3 * torch.randn(p.shape, generator=g))
-    return net.double()
-
-
-def question(shape: tuple[int, ...], n: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    g = seeded(9)
-    x = torch.randn(n, *shape, generator=g, dtype=torch.float64)
-    return x, torch.linspace(0.1, 0.9, n).double(), torch.arange(n) % 3
 
 
 def normalised(x: Tensor, norm: nn.GroupNorm) -> Tensor:
