@@ -13,7 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from genbook._validate import check_generator, check_labels, check_tensor
+from genbook._validate import (
+    check_count,
+    check_generator,
+    check_labels,
+    check_tensor,
+)
 
 
 class Model(nn.Module, ABC):
@@ -103,6 +108,12 @@ class Model(nn.Module, ABC):
             raise ValueError(f"y must hold {n} labels, got None")
         y = check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
+
+    def _asked(self, n: int, y: Tensor | None) -> int:
+        """Check what is asked of ``sample`` before anything is drawn; return ``n``."""
+        n = check_count(n, "n")
+        self._label_features(y, n)
+        return n
 
     def _with_label(self, v: Tensor, y: Tensor | None) -> Tensor:
         """Return vectors ``(n, dim)`` beside their labels, in a conditional model."""

@@ -241,7 +241,7 @@ class GAN(GenerativeModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw noise and let the generator make observations of it."""
-        z = self._normal(check_count(n, "n"), self.latent_dim, generator=generator)
+        z = self._normal(self._asked(n, y), self.latent_dim, generator=generator)
         return self.generate(z, y)
 
     def _make(self, G: nn.Module, z: Tensor, y: Tensor | None) -> Tensor:

@@ -181,14 +181,15 @@ class PixelCNN(TractableModel):
         """
         temperature = check_temperature(temperature)
         _, height, width = self.event_shape
-        u = self._uniform(check_count(n, "n"), 1, height, width, generator=generator)
+        h = self._label_features(y, check_count(n, "n"))  # (n, classes)
+        if prefix is not None:
+            check_unit_interval(self._check_rows(prefix, "prefix", n), "prefix")
+        u = self._uniform(n, 1, height, width, generator=generator)
         x = torch.zeros_like(u)
         start = 0
         if prefix is not None:
-            check_unit_interval(self._check_rows(prefix, "prefix", n), "prefix")
             start = prefix.shape[2]
             x[:, :, :start] = self.quantise(prefix)
-        h = self._label_features(y, n)  # (n, classes)
         bias = self._bias(h, height).expand(n, -1, -1, -1)
         memory = Memory(self.blocks, x, h)
         for r in range(height):

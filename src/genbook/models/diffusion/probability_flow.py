@@ -23,6 +23,7 @@ from genbook.models.base import LatentVariableModel, TractableModel
 from genbook.models.diffusion._doors import MOST, check_guidance, check_times
 from genbook.models.diffusion._replay import outside_inference, replay
 from genbook.models.diffusion.solvers import (
+    EVALUATIONS,
     Method,
     Velocity,
     odeint,
@@ -209,7 +210,10 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
                 ``method`` is unknown, or ``guidance`` is not 1 without a condition.
         """
         features = prod(self.event_shape)
-        z = self._normal(check_count(n, "n"), features, generator=generator)
+        check_guidance(guidance, self._check_y(y, check_count(n, "n")))
+        self.time_grid(steps)
+        check_choice(method, "method", tuple(EVALUATIONS))
+        z = self._normal(n, features, generator=generator)
         return self.decode(z, y, steps=steps, method=method, guidance=guidance)
 
     def log_prob(

@@ -269,7 +269,7 @@ class VAE(VariationalModel, LatentVariableModel):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw a code, then an observation from what the decoder says of it."""
-        z = self._normal(check_count(n, "n"), self.latent_dim, generator=generator)
+        z = self._normal(self._asked(n, y), self.latent_dim, generator=generator)
         out = self.likelihood_params(z, y)
         if self.likelihood == "bernoulli":
             u = self._uniform(*out.shape, generator=generator)
