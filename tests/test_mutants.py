@@ -103,6 +103,27 @@ def test_where_tests_are_looked_for(tiny: tuple[Path, Path]) -> None:
     assert mutants.tests_of("models/other.py", tests) == [str(other)]
 
 
+def test_the_recorded_calls_of_a_module_are_its_tests(tiny: tuple[Path, Path]) -> None:
+    _, tests = tiny
+    models = tests.parent / "src" / "genbook" / "models"
+    models.mkdir(parents=True)
+    (models / "double.py").write_text("from genbook.models import _one, _other\n")
+    (models / "triple.py").write_text("from genbook.models._one import once\n")
+    record = tests / mutants.RECORD
+    record.parent.mkdir(parents=True)
+    record.write_text('{"models/double.py": {}, "models/triple.py": {}}')
+
+    def cases(file: str) -> list[str]:
+        found = mutants.cases_of(file, tests)
+        assert mutants.tests_of(file, tests)[-len(found) :] == found
+        return [c.rpartition("[")[2] for c in found]
+
+    assert cases("models/double.py") == ["models/double.py]"]
+    assert cases("models/_one.py") == ["models/double.py]", "models/triple.py]"]
+    assert cases("models/_other.py") == ["models/double.py]"]
+    assert mutants.cases_of("models/other.py", tests) == []
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the server needs os.fork")
 def test_mutants_are_noticed_or_survive(tiny: tuple[Path, Path]) -> None:

@@ -7,7 +7,9 @@ that is off by one, a condition the other way round, two arguments swapped, a st
 left out. Left alone are annotations, texts, and the defaults of arguments, which are
 choices. A mutant is noticed if the tests of its module fail within a minute of
 processor time: the file of ``tests/`` at the same place, or where there is none what
-imports the module, or its folder; and the examples of the module. The battery of all
+imports the module, or its folder; the examples of the module; and its case of
+``tests/test_calls.py``, which compares what its calls give and refuse with the record,
+or for a private module those of the modules that import it as well. The battery of all
 models does not count. What no test notices is listed with its line, to be explained or
 tested: ``harmless.toml`` beside this file holds the changes that do nothing, and why.
 
@@ -48,6 +50,9 @@ HARMLESS = ROOT / "tools" / "harmless.toml"
 PARTS = ("models", "metrics", "training")
 LIMIT = 60  # seconds of processor time for the tests of a mutant
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+RECORD = Path("support", "bad_values", "recorded.json")
+CASES = "test_calls.py::test_a_file_does_what_it_did"
+MOST = 6  # cases of a mutant: a module that all import needs not all of theirs
 BATTERY = "test_common"  # tests of all models: the last line, not a module's own
 
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
@@ -232,7 +237,15 @@ def sample(package: Path, parts: Sequence[str], n: int, seed: int) -> list[Mutan
 
 
 def tests_of(file: str, tests: Path) -> list[str]:
-    """Return the tests of a module: its own file, or what imports it, or its folder."""
+    """Return the tests of a module: its own file, or what imports it, or its folder.
+
+    The cases of the recorded calls come last, since they take the longest to start.
+    """
+    return own_tests(file, tests) + cases_of(file, tests)
+
+
+def own_tests(file: str, tests: Path) -> list[str]:
+    """Return the files of tests that are about a module."""
     place = Path(file)
     own = tests / place.parent / f"test_{place.stem.removeprefix('_')}.py"
     if own.exists():
@@ -242,6 +255,32 @@ def tests_of(file: str, tests: Path) -> list[str]:
     part = [t for t in part if not t.name.startswith(BATTERY)]
     found = [t for t in part if name.search(t.read_text("utf-8"))]
     return [str(t) for t in found or part if found or t.parent == own.parent]
+
+
+def cases_of(file: str, tests: Path) -> list[str]:
+    """Return the cases of the recorded calls that reach a module."""
+    record = tests / RECORD
+    if not record.exists():
+        return []
+    known = list(json.loads(record.read_text("utf-8")))
+    found = [file] if file in known else []
+    place = Path(file)
+    if place.stem.startswith("_") and not place.stem.startswith("__"):
+        name = ".".join(("genbook", *place.with_suffix("").parts))
+        parent, _, last = name.rpartition(".")
+        uses = re.compile(
+            rf"\bfrom {re.escape(name)} import|"
+            rf"\bfrom {re.escape(parent)} import [^#]*\b{last}\b"
+        )
+        package = tests.parent / "src" / "genbook"
+        found += [
+            f
+            for f in known
+            if f != file
+            and (package / f).exists()
+            and uses.search((package / f).read_text("utf-8"))
+        ]
+    return [f"{tests / CASES}[{f}]" for f in found[:MOST]]
 
 
 class Server:

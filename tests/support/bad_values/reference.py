@@ -95,10 +95,11 @@ def modules() -> list[ModuleType]:
 
 def targets() -> list[Target]:
     """Return everything public that can be called, in the order of the modules."""
-    return [t for m in modules() for t in _targets(m)]
+    return [t for m in modules() for t in of_module(m)]
 
 
-def _targets(module: ModuleType) -> Iterator[Target]:
+def of_module(module: ModuleType) -> Iterator[Target]:
+    """Yield everything public of a module that can be called."""
     exported = getattr(module, "__all__", None)
     for name in exported or [n for n in vars(module) if not n.startswith("_")]:
         value = getattr(module, name)
@@ -111,10 +112,11 @@ def _targets(module: ModuleType) -> Iterator[Target]:
                 module.__name__, name, None, value, inspect.getdoc(value) or ""
             )
         elif inspect.isclass(value) and not inspect.isabstract(value):
-            yield from _of_class(module.__name__, name, value)
+            yield from of_class(module.__name__, name, value)
 
 
-def _of_class(module: str, name: str, cls: type) -> Iterator[Target]:
+def of_class(module: str, name: str, cls: type) -> Iterator[Target]:
+    """Yield the constructor and the methods of a class, under a name."""
     maker = cls.__init__ if inspect.isfunction(cls.__init__) else cls.__new__  # type: ignore[misc]
     if inspect.isfunction(maker) and _is_ours(maker, cls):
         yield Target(module, name, cls, maker, cls.__doc__ or "")

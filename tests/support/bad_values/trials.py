@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from bad_values.digest import digest
 from bad_values.harvest import Call, copied
 from bad_values.reference import Target, parameters
 from bad_values.values import bad_values
@@ -25,18 +26,21 @@ from bad_values.verdict import Trial, of_error, of_result
 
 SECONDS = 2.0  # of processor time for one call
 HANGS = (-signal.SIGPROF, -signal.SIGALRM)
+Answer = tuple[str, str, str]  # a word, what was seen, a digest of what came back
+DREW = "drew random numbers, then refused"
 ROOM = 1500 * 2**20  # bytes for all that one call makes
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial: a word, and what was seen."""
+    """What became of a trial: a word, what was seen, a digest of what came back."""
 
     target: Target
     parameter: str
     kind: str
     word: str
     seen: str
+    mark: str = ""
 
 
 def plan(target: Target, calls: list[Call]) -> Iterator[tuple[Call, Trial]]:
@@ -95,20 +99,32 @@ class Bench:
                 self.usual[id(call)] = error
         return self.usual[id(call)]
 
-    def attempt(self, call: Call, trial: Trial) -> tuple[str, str]:
+    def attempt(self, call: Call, trial: Trial) -> Answer:
         """Make one call with one bad value, and judge it; only the call is timed."""
         usual = self.result(call)
         if isinstance(usual, Exception):
-            return "no example", f"the call that works fails: {usual!r}"[:140]
+            return "no example", f"the call that works fails: {usual!r}"[:140], ""
         itself, arguments = self.fresh(call)
+        dice = [g for g in arguments.values() if isinstance(g, torch.Generator)]
         arguments[trial.parameter.name] = trial.value
         torch.manual_seed(0)
+        dice.append(torch.default_generator)
+        before = [g.get_state() for g in dice]
         try:
             with _limit(SECONDS):
                 result = invoke(call, itself, arguments)
         except BaseException as error:
-            return of_error(trial, error)
-        return of_result(trial, result, usual)
+            word, seen = of_error(trial, error)
+            after = [g.get_state() for g in dice]
+            drew = not all(map(torch.equal, before, after))
+            return word, seen, DREW if drew else ""
+        if trial.kind in ("NaN", "inf", "huge"):  # whatever came back
+            return *of_result(trial, result, usual), "taken"
+        try:
+            mark = digest(result, 1)
+        except (MemoryError, RuntimeError):
+            mark = "taken, and large"
+        return *of_result(trial, result, usual), mark
 
 
 @contextlib.contextmanager
@@ -121,9 +137,9 @@ def _limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def try_all(work: list[tuple[Call, Trial]]) -> list[tuple[str, str]]:
+def try_all(work: list[tuple[Call, Trial]]) -> list[Answer]:
     """Try everything in a child; start another where one hangs or dies."""
-    done: list[tuple[str, str]] = []
+    done: list[Answer] = []
     while len(done) < len(work):
         read, write = os.pipe()
         pid = os.fork()
@@ -142,7 +158,7 @@ def try_all(work: list[tuple[Call, Trial]]) -> list[tuple[str, str]]:
             if by == 0:
                 raise RuntimeError(f"the tool failed: {work[len(done)][1]}")
             word = "hang" if by in HANGS else "crash"
-            done.append((word, f"ended by signal {-by}"))
+            done.append((word, f"ended by signal {-by}", ""))
     return done
 
 
@@ -176,6 +192,6 @@ def run(calls: dict[Target, list[Call]]) -> list[Outcome]:
         by_module.setdefault(target.module, []).extend(plan(target, known))
     found = []
     for work in by_module.values():
-        for (_, t), (word, seen) in zip(work, try_all(work), strict=True):
-            found.append(Outcome(t.target, t.parameter.name, t.kind, word, seen))
+        for (_, t), answer in zip(work, try_all(work), strict=True):
+            found.append(Outcome(t.target, t.parameter.name, t.kind, *answer))
     return found

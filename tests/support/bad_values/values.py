@@ -94,14 +94,15 @@ def _of_sequence(v: Sequence[Any]) -> dict[str, Any]:
             "negative": -abs(v[0]) - 1,
             "huge": HUGE if whole else 1e300,
         }
-        made |= {kind: _with_first(v, first) for kind, first in changes.items()}
+        made |= {kind: with_first(v, first) for kind, first in changes.items()}
     else:
         made["list"] = [3]
     empty: Any = () if isinstance(v, tuple) else []
     return made | {"empty": empty}
 
 
-def _with_first(v: Sequence[Any], first: Any) -> Sequence[Any]:
+def with_first(v: Sequence[Any], first: Any) -> Sequence[Any]:
+    """Return a sequence with another first value."""
     changed = [first, *v[1:]]
     return tuple(changed) if isinstance(v, tuple) else changed
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 import genbook
 from bad_values.reference import Parameter, Target, parameters
-from bad_values.values import conforms
+from bad_values.values import KINDS, conforms
 
 HOME = str(Path(genbook.__file__).parent)
 TABLE = tomllib.loads(Path(__file__).with_name("documented.toml").read_text("utf-8"))
@@ -64,7 +64,10 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     known = [trial.parameter.name]
     left_out = trial.value is None and trial.parameter.default is None
-    if trial.kind in ("empty", "huge") or left_out:  # two do not fit: either is named
+    at_bound = trial.kind not in KINDS
+    if (
+        trial.kind in ("empty", "huge") or at_bound or left_out
+    ):  # two do not fit: either is named
         known += [p.name for p in parameters(trial.target)]
     names = re.search(rf"\b({'|'.join(map(re.escape, known))})\b", str(error))
     if not frame.filename.startswith(HOME):
