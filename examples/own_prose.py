@@ -1,6 +1,6 @@
 """Train a language model on a folder of your own texts, and let it go on with them.
 
-Without `--folder` it reads the prose of Python's language reference. With
+Without `--folder` it reads a novel, chapter by chapter: Jane Austen's Persuasion. With
 `--folder FOLDER` it reads the `.txt` and `.md` files there and below, in UTF-8. A tenth
 is held out in whole pieces; what a byte of it costs is printed beside what counting
 pairs of tokens and two compressors need, which read the rest first.
@@ -19,7 +19,7 @@ import torch
 
 from genbook.cli import example_parser
 from genbook.course.recipes.language import prose_language
-from genbook.data.prose import load_topics
+from genbook.data.novel import load_novel
 from genbook.data.texts import load_texts, split_texts
 from genbook.data.tokenisers import BytePairs
 
@@ -30,10 +30,11 @@ def main() -> None:
     """Read, train, measure, and write."""
     parser = example_parser(__doc__)
     parser.add_argument("--folder", type=Path, help="of your own texts")
-    parser.add_argument("--steps", type=int, default=750, help="more for more text")
+    parser.add_argument("--steps", type=int, default=1500, help="more for more text")
     args = parser.parse_args()
+    chapters = [*load_novel(), *load_novel("validation"), *load_novel("test")]
     try:
-        texts = load_texts(args.folder) if args.folder else load_topics().split("\n\n")
+        texts = load_texts(args.folder) if args.folder else chapters
     except (OSError, ValueError) as error:
         parser.error(f"--folder: {error}")
     if args.fast:
@@ -66,9 +67,8 @@ def main() -> None:
     for name, press in compressors.items():
         more = len(press((kept + unseen).encode())) - len(press(kept.encode()))
         print(f"{name:18}{8 * more / len(unseen.encode()):.2f} bits a byte")
-    start = pieces.encode(unseen)[:3]
     generator = torch.Generator().manual_seed(args.seed)
-    rows = model.sample(4, prompt=start, p=0.9, generator=generator)
+    rows = model.sample(4, prompt=pieces.encode(unseen)[:3], p=0.9, generator=generator)
     text = "\n\n".join(pieces.decode(row) for row in rows)
     print(text)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from genbook.course import digit_contenders
+from genbook.course.digit_board import digit_board_again
 from genbook.course.digit_contenders import DIGIT_CONTENDERS, DigitContender
 from genbook.data.digits import load_digits
 from genbook.models.diffusion.reflow import draw_pairs
@@ -97,6 +99,36 @@ def test_each_learns_and_draws_what_it_sees(name: str) -> None:
         assert 0 < learned.bits(x[:20], y[:20]) < 20
 
 
+@pytest.mark.parametrize("name", ["VAE", "PixelCNN"])
+def test_untrained_models_of_levels_need_as_many_bits_as_the_levels_have(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    c = BY_NAME[name]
+    recipe = {"VAE": "vae_digits", "PixelCNN": "pixelcnn_digits"}[name]
+    real = getattr(digit_contenders, recipe)
+
+    def untrained(*args: Any, **options: Any) -> Any:
+        model, history = real(*args, **{**options, "steps": 1})
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.zero_()
+        return model, history
+
+    monkeypatch.setattr(digit_contenders, recipe, untrained)
+    x, y = seen(c, 100)
+    learned = c.learn(x, y)
+    assert learned.bits is not None
+    assert learned.bits(x[:20], y[:20]) == pytest.approx(math.log2(c.levels), abs=0.02)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_bits_of_a_flow_are_positive_for_its_bins_are_counted() -> None:
+    x, y = seen(BY_NAME["flow"], 100)
+    learned = BY_NAME["flow"].learn(x, y)
+    assert learned.bits is not None
+    assert 1 < learned.bits(x[:20], y[:20]) < 8
+
+
 def test_copies_are_images_of_the_digit_that_was_asked_for() -> None:
     x, y = seen(BY_NAME["copies"])
     drawn = BY_NAME["copies"].learn(x, y).draw(ASKED, G(0))
@@ -144,3 +176,28 @@ def test_the_gaussian_has_mean_and_covariance_of_the_digit() -> None:
     wanted = root @ root.T + 1e-4 * torch.eye(4)
     assert torch.allclose(drawn.T.cov(), wanted, atol=1e-4)
     assert torch.allclose(drawn.mean(0), torch.full((4,), 0.5), atol=2e-3)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("name", [c.name for c in DIGIT_CONTENDERS if c.year])
+def test_another_seed_trains_another_model(name: str) -> None:
+    c = BY_NAME[name]
+    x, y = seen(c)
+    first, same, other = (c.learn(x, y, seed=s).draw(ASKED, G(0)) for s in (0, 0, 1))
+    assert torch.equal(first, same)
+    assert torch.equal(first, other) == (name == "one Gaussian a digit")
+
+
+def test_the_board_again_has_each_that_learned_with_three_seeds() -> None:
+    again = digit_board_again()
+    assert list(again) == [c.name for c in DIGIT_CONTENDERS if c.year]
+    for name, rows in again.items():
+        assert [row["seed"] for row in rows] == [0, 1, 2]
+        for row in rows:
+            assert 0.5 < row["far"] < 100, "floors"
+            assert (row["read"] is not None) == BY_NAME[name].on_request
+            shares = [v for k, v in row.items() if k[:4] in ("prec", "reca", "cove")]
+            assert len(shares) == 3
+            assert all(0 <= v <= 1 for v in shares)
+    alike = {row["far"] for row in again["one Gaussian a digit"]}
+    assert len(alike) == 1, "it has no dice in its training"

@@ -207,3 +207,25 @@ def test_two_observations_have_an_error_and_one_has_none() -> None:
     assert two == 2.5
     assert two.se == pytest.approx(1.5)  # |a - b| / 2
     assert math.isnan(_estimate(torch.ones(1).double()).se)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_are_drawn_in_the_type_of_the_model(dtype: torch.dtype) -> None:
+    seen: list[torch.dtype] = []
+
+    class Halved(Halves):
+        def _draw(self, n, generator, dtype):  # type: ignore[no-untyped-def]
+            seen.append(dtype)
+            return super()._draw(n, generator, dtype)
+
+    nats_above_entropy(
+        gaussian([0.0, 0.0]).to(dtype), Halved(), 50, generator=seeded(0)
+    )
+    assert seen == [dtype]
+
+    class Untyped:
+        def log_prob(self, x: torch.Tensor, y: object = None) -> torch.Tensor:
+            return -x.square().sum(1)
+
+    nats_above_entropy(Untyped(), Halved(), 50, generator=seeded(0))  # type: ignore[arg-type]
+    assert seen[-1] == torch.get_default_dtype()

@@ -208,3 +208,86 @@ def test_one_shuffle_is_taken() -> None:
         repetitions=1,
         permutations=1,
     )
+
+
+def test_a_plan_is_checked_before_anything_is_measured() -> None:
+    x = torch.randn(3, 12, 2, generator=seeded(0))
+    good = {"shares": [0.5], "noise": 0.0, "ratio": 1.0, "level": 0.25}
+    good |= {"repetitions": 1, "permutations": 3}
+
+    def power(**change: object) -> object:
+        return memorisation_power(*x, **good | change, generator=seeded(1))
+
+    assert set(power()) == {0.5}
+    check_limits(power, repetitions=1)
+    assert set(power(permutations=4, shares=[1.0, 0.1])) == {1.0, 0.1}
+    for name, bad in (
+        ("level", 0.249),  # no p-value of three shuffles is so small
+        ("level", 1.0),
+        ("level", -0.1),
+        ("ratio", 1.01),
+        ("ratio", 0.0),
+        ("noise", -0.1),
+        ("shares", [0.5, 0.0]),
+        ("shares", [1.01]),
+        ("permutations", 0),
+        ("repetitions", 0),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}"):
+            power(**{name: bad})
+    for name, bad in (("level", "low"), ("ratio", "half"), ("shares", ["all"])):
+        with pytest.raises(TypeError, match=f"{name}"):
+            power(**{name: bad})
+
+
+def nearest_by_hand(x: torch.Tensor, pool: torch.Tensor, ratio: float) -> list[int]:
+    found = []
+    for p in x.tolist():
+        d = [math.dist(p, q) for q in pool.tolist()]
+        first, second = sorted(d)[:2]
+        if first <= ratio * second:
+            found.append(d.index(first))
+    return found
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_the_share_and_its_p_value_are_those_of_the_dice(ratio: float) -> None:
+    samples, train = torch.randn(2, 14, 2, generator=seeded(1))
+    held_out = torch.randn(9, 2, generator=seeded(2))
+    g = seeded(3)
+    order = torch.randperm(23, generator=g)
+    pool, seen = torch.cat([train, held_out])[order], order < 14
+    near = nearest_by_hand(samples, pool, ratio)
+    hits = sum(bool(seen[i]) for i in near)
+    larger = 0
+    for _ in range(19):
+        shuffled = seen[torch.randperm(23, generator=g)]
+        larger += sum(bool(shuffled[i]) for i in near) >= hits
+    got = nearest_neighbour_memorisation(
+        samples, train, held_out, ratio=ratio, permutations=19, generator=seeded(3)
+    )
+    assert got.counted == len(near)
+    assert (len(near) < 14) == (ratio < 1)
+    assert got.share == pytest.approx(hits / len(near))
+    assert got.expected == pytest.approx(14 / 23)
+    assert got.p_value == pytest.approx((1 + larger) / 20)
+
+
+def test_planted_sets_hold_copies_first_and_fresh_ones_after_them() -> None:
+    copies, fresh = torch.arange(5), torch.arange(100, 108)
+    for share, n in ((0.25, 2), (0.3, 2), (0.32, 3), (0.001, 1), (1.0, 8)):
+        g = seeded(4)
+        rows = torch.randint(5, (n,), generator=g)
+        kept = torch.randperm(8, generator=g)[n:]
+        wanted = torch.cat([copies[rows], fresh[kept]])
+        assert torch.equal(_planted(copies, fresh, share, seeded(4)), wanted)
+
+
+def test_nobody_s_neighbour_has_no_share() -> None:
+    train = torch.tensor([[0.0], [2.0]])
+    got = nearest_neighbour_memorisation(
+        torch.tensor([[1.0]]), train, train + 10, ratio=0.5, permutations=3
+    )
+    assert math.isnan(got.share)
+    assert got.counted == 0
+    assert got.p_value == 1.0

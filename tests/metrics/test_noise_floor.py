@@ -131,3 +131,18 @@ def test_a_row_and_two_halves_are_enough() -> None:
     good = {"n": 2, "splits": 2}
     difference = lambda a, b: (a.mean() - b.mean()).abs().item()  # noqa: E731
     check_limits(lambda **k: noise_floor(x, difference, **good | k), n=1, splits=2)
+
+
+def test_labels_go_up_to_two_bytes() -> None:
+    labels = torch.zeros(30).long()
+    labels[0] = 65_535
+    noise_floor(X, frechet_distance, 5, 2, labels=labels, generator=seeded(0))
+    labels[0] = 65_536
+    with pytest.raises(ValueError, match="labels must hold labels 0 to 65535, got"):
+        noise_floor(X, frechet_distance, 5, 2, labels=labels, generator=seeded(0))
+
+
+def test_two_halves_may_be_all_there_is() -> None:
+    seen: list[Tensor] = []
+    noise_floor(X, lambda a, b: seen.append(torch.cat([a, b])) or 0.0, 15, 2)
+    assert all(torch.equal(s.sort(dim=0).values, X) for s in seen)

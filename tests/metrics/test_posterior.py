@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from doors import check_limits
-from genbook.metrics.posterior import aggregated_posterior
+from genbook.metrics.posterior import HOLE, aggregated_posterior
+from genbook.metrics.two_sample import energy_test
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.variational.closed_form import linear_vae
 from genbook.models.variational.vae import VAE
@@ -101,3 +102,38 @@ def test_shuffles_are_counted() -> None:
 def test_a_bare_seed_is_no_generator() -> None:
     with pytest.raises(TypeError, match=r"^generator must be"):
         aggregated_posterior(VAE((2,)), torch.zeros(6, 2), generator=3)  # type: ignore[arg-type]
+
+
+def test_only_a_vae_has_an_aggregated_posterior() -> None:
+    with pytest.raises(TypeError, match=r"^model must be a VAE, got Linear$"):
+        aggregated_posterior(torch.nn.Linear(2, 2), torch.zeros(6, 2))  # type: ignore[arg-type]
+
+
+def test_all_figures_are_those_of_the_codes_by_hand() -> None:
+    model = VAE((2,), latent_dim=2, hidden=(4,)).double()
+    with torch.no_grad():
+        for i, p in enumerate(model.parameters()):
+            p.copy_(0.6 * torch.randn(p.shape, generator=seeded(i)))
+    x = torch.randn(30, 2, generator=seeded(20)).double()
+    found = aggregated_posterior(model, x, permutations=9, generator=seeded(21))
+    mu, log_scale = (t.detach() for t in model.posterior(x))
+    q = torch.distributions.Normal(mu, log_scale.exp())
+    p = torch.distributions.Normal(torch.zeros(2).double(), 1.0)
+    g = seeded(21)
+    eps, prior = (torch.empty_like(mu).normal_(generator=g) for _ in range(2))
+    z = mu + log_scale.exp() * eps
+
+    def mixture(z: torch.Tensor) -> torch.Tensor:
+        return q.log_prob(z[:, None]).sum(2).logsumexp(1) - math.log(30)
+
+    kl = torch.distributions.kl_divergence(q, p).sum(1).mean()
+    assert found.rate == pytest.approx(kl.item())
+    own = q.log_prob(z).sum(1)
+    assert found.mutual_information == pytest.approx((own - mixture(z)).mean().item())
+    marginal = (mixture(z) - p.log_prob(z).sum(1)).mean()
+    assert found.marginal_kl == pytest.approx(marginal.item())
+    missed = mixture(prior) < p.log_prob(prior).sum(1) + math.log(HOLE)
+    assert found.holes == pytest.approx(missed.double().mean().item())
+    assert torch.allclose(found.posterior_mean_variance, mu.var(0))
+    test = energy_test(z, prior, 9, generator=g)
+    assert (found.energy_distance, found.p_value) == test

@@ -19,6 +19,7 @@ from genbook.metrics import (
     clustering_accuracy,
     linear_probe_r2,
 )
+from genbook.metrics.representation import MOST_PAIRS
 from seeding import seeded
 
 X = torch.randn(40, 2, generator=seeded(8))
@@ -183,3 +184,32 @@ def test_linear_probe_r_names_what_it_refuses() -> None:
     check_function_doors(
         linear_probe_r2, codes=x, factors=x, held_out=0.5, generator=seeded(1)
     )
+
+
+@pytest.mark.parametrize(("held_out", "size"), [(0.5, 4), (0.25, 6), (0.75, 2)])
+def test_a_share_of_the_rows_is_held_out_and_enough_must_be_left(
+    held_out: float, size: int
+) -> None:
+    x = torch.randn(8, 3, generator=seeded(0))
+    fits = [k for k in (1, 2, 3) if size > k and 8 - size >= 2]
+    for k in (1, 2, 3):
+        codes = x[:, :k]
+        if k in fits:
+            linear_probe_r2(codes, x[:, :1], held_out=held_out, generator=seeded(1))
+        else:
+            with pytest.raises(
+                ValueError, match=f"more than {k} rows .* got {size} and {8 - size}"
+            ):
+                linear_probe_r2(codes, x[:, :1], held_out=held_out)
+    with pytest.raises(ValueError, match="got 7 and 1"):
+        linear_probe_r2(x, x, held_out=0.1)
+
+
+def test_pairs_of_labels_and_clusters_have_a_limit() -> None:
+    for n, fits in ((5000, True), (5001, False)):
+        labels, clusters = torch.arange(n), torch.arange(n).clamp(max=4999)
+        if fits:
+            assert MOST_PAIRS == 5000 * 5000
+        else:
+            with pytest.raises(ValueError, match="at most 25,000,000 pairs, got 5,001"):
+                clustering_accuracy(labels, clusters)

@@ -299,3 +299,84 @@ def test_counts_have_limits() -> None:
         steps=1,
         hidden=1,
     )
+
+
+@pytest.mark.parametrize("n", [9, 256, 257])
+def test_the_classifier_learns_by_steps_of_a_hundredth(n: int) -> None:
+    """The first step of AdamW goes as far for every weight, and weights fade a bit."""
+    x, label = torch.randn(n, 3, generator=seeded(0)), torch.arange(n) % 2
+    g = seeded(1)
+    w = [torch.randn(s, generator=g) for s in ((3, 5), (5,), (5,))]
+    w[0] *= math.sqrt(2 / 3)
+    w[2] /= math.sqrt(5)
+    w = [v.requires_grad_() for v in (*w, torch.zeros(()))]
+    rows = torch.randint(n, (256,), generator=g) if n > 256 else torch.arange(n)
+
+    def score(x: Tensor) -> Tensor:
+        return (x @ w[0] + w[1]).relu() @ w[2] + w[3]
+
+    s, y = score(x[rows]), label[rows]
+    loss = (torch.log1p(s.exp()) - y * s).mean()
+    slopes = torch.autograd.grad(loss, w)
+    with torch.no_grad():
+        for v, slope in zip(w, slopes, strict=True):
+            v.mul_(1 - 0.01 * 0.01).sub_(0.01 * slope / (slope.abs() + 1e-8))
+        wanted = score(x)
+    found = _classifier(x, label, 1, 5, seeded(1))(x)
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert not found.requires_grad
+
+
+def test_one_half_is_learned_from_and_the_other_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Tensor] = []
+
+    def classifier(x: Tensor, label: Tensor, *rest: object) -> Callable:
+        assert rest[:2] == (7, 5)
+        seen.extend((x, label))
+        return lambda test: seen.append(test) or test[:, 0]
+
+    monkeypatch.setattr("genbook.metrics.two_sample._classifier", classifier)
+    x = torch.cat([torch.arange(9.0)[:, None], torch.ones(9, 1)], 1)  # one is constant
+    y = torch.cat([torch.arange(100.0, 107)[:, None], torch.ones(7, 1)], 1)
+    got = classifier_two_sample_test(x, y, steps=7, hidden=5, generator=seeded(3))
+    g = seeded(3)
+    a, b = (t[torch.randperm(len(t), generator=g)[:7]] for t in (x, y))
+    train, test = torch.cat([a[:3], b[:3]]), torch.cat([a[3:], b[3:]])
+    mean, scale = train.double().mean(0), train.double().std(0).clamp(min=1e-12)
+    assert torch.allclose(seen[0], ((train - mean) / scale).float())
+    assert torch.allclose(seen[2], ((test - mean) / scale).float())
+    assert seen[1].tolist() == [0, 0, 0, 1, 1, 1]
+    assert got.statistic == 1.0
+    assert got.p_value == pytest.approx(0.5**8)
+    for n in (4, 3):
+        few = torch.randn(n, 2, generator=seeded(4))
+        if n == 4:
+            monkeypatch.undo()
+            classifier_two_sample_test(few, few + 1)
+        else:
+            with pytest.raises(ValueError, match="x must have 4 points or more, got 3"):
+                classifier_two_sample_test(few, few)
+
+
+def test_the_shuffles_are_those_of_the_generator() -> None:
+    x, y = X[:5], Y[:7] + 0.5
+    pooled, g, larger = torch.cat([x, y]), seeded(4), 0
+    observed = brute_energy(x, y, False)
+    for _ in range(19):
+        order = torch.randperm(12, generator=g)
+        where = order < 5  # these places of the pool are the first set's
+        larger += brute_energy(pooled[where], pooled[~where], False) >= observed - 1e-9
+    got = energy_test(x, y, 19, generator=seeded(4))
+    assert got.p_value == pytest.approx((1 + larger) / 20)
+    assert energy_test(X[:1], Y[:1], 3).p_value == 1  # both splits are as far apart
+
+
+def test_one_point_is_enough_with_a_bias_and_two_without() -> None:
+    assert energy_distance(X[:1], Y[:1], unbiased=False) == pytest.approx(
+        2 * (X[0] - Y[0]).norm().item(), rel=1e-6
+    )
+    energy_distance(X[:2], Y[:2])
+    with pytest.raises(ValueError, match="x must have 2 points or more, got 1"):
+        energy_distance(X[:1], Y)

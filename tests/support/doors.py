@@ -59,6 +59,8 @@ def bad_values(
         yield good.float(), TypeError
         yield good[:-1], ValueError
         yield good - 100, ValueError
+    elif isinstance(good, (bool, int, float, str)):
+        yield from wrong(good)
 
 
 def methods(model: Model, skip: Sequence[str]) -> dict[str, inspect.Signature]:
@@ -219,4 +221,7 @@ def check_path_doors(kind: Callable[..., Model], classes: int) -> None:
         z=torch.zeros(6, 2),
         t=torch.tensor(0.5),
         s=torch.tensor(0.25),
+        eta=0.5,
+        guidance=1.0,
+        steps=2,
     )

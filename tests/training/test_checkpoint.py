@@ -354,3 +354,14 @@ def test_resume_of_an_average_is_exact(tmp_path: Path, stop_at: int) -> None:
         fit(Noisy(stop_at=stop_at), points(), **run, checkpoint=tmp_path / "run")
     again = fit(model := Noisy(), points(), **run, checkpoint=tmp_path / "run")
     check_same(model, again, (weights(whole), history))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    model, path = Line(), tmp_path / "model"
+    save(model, path)
+    before = path.read_bytes()
+    with torch.no_grad():
+        model.mu[1] = math.nan
+    with pytest.raises(ValueError, match="finite parameters, mu holds 1 NaN or infin"):
+        save(model, path)
+    assert path.read_bytes() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genbook.models.flows.flow import Flow
-from genbook.training import fit, isolated_rng
+from genbook.training import distributed, fit, isolated_rng
 from genbook.training.distributed import Team, together
 from tiny_models import RUN, Line, Noisy, points, weights
 
@@ -208,3 +209,59 @@ def test_shares_are_a_partition() -> None:
 def test_a_rank_beyond_the_team_is_refused() -> None:
     with pytest.raises(ValueError, match="rank must be"):
         Team(rank=2, size=2)
+
+
+def test_a_team_parts_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    dist = distributed.dist
+    for name, value in zip(distributed._TOLD, "01ab", strict=False):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(
+        dist, "is_initialized", lambda: bool(told) and told[-1] != "end"
+    )
+    monkeypatch.setattr(
+        dist, "init_process_group", lambda kind, timeout: told.append((kind, timeout))
+    )
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: told.append("end"))
+    monkeypatch.setattr(dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(dist, "get_world_size", lambda: 3)
+
+    def breaks() -> None:
+        with together(seconds=5) as team:
+            assert team == Team(1, 3)
+            assert not team.leads
+            with (
+                pytest.raises(RuntimeError, match="together must be entered once"),
+                together(),
+            ):
+                pass
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        breaks()
+    assert told == [("gloo", timedelta(seconds=5)), "end"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"),
+    [(0.0, ValueError), (-1.0, ValueError), (604_801, ValueError), ("1", TypeError)],
+)
+def test_how_long_is_waited_has_limits(seconds: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^seconds must be"), together(seconds):  # type: ignore[arg-type]
+        pass
+    with together(seconds=604_800) as team:
+        assert team == Team()
+        assert team.leads
+
+
+def test_what_cannot_be_shared_out_is_refused() -> None:
+    for bad, error in (
+        ([1, 2], TypeError),
+        (torch.tensor(1.0), ValueError),
+        (torch.zeros(0, 2), ValueError),
+        (torch.zeros(3, 2), ValueError),
+    ):
+        with pytest.raises(error, match=r"^rows must be"):
+            Team(0, 2).share(bad)  # type: ignore[arg-type]
+    rows = torch.arange(6)
+    assert Team(1, 2).share(rows).tolist() == [1, 3, 5]

@@ -8,6 +8,7 @@ more learn nothing worth the name: they are there to be refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
@@ -64,7 +65,7 @@ class DigitContender:
     Attributes:
         name: What the tables call it.
         learn: Learns from images as it sees them, ``(n, 1, side, side)``, and their
-            digits, ``(n,)``.
+            digits, ``(n,)``; ``seed=1`` trains another, where chance has a part.
         year: When the method was published; ``None`` for those that are there to be
             refused.
         size: At how many pixels a side the digits are loaded for it.
@@ -74,7 +75,7 @@ class DigitContender:
     """
 
     name: str
-    learn: Callable[[Tensor, Tensor], Learned]
+    learn: Callable[..., Learned]
     year: int | None = None
     size: int = 14
     prepare: Callable[[Tensor], Tensor] | None = None
@@ -112,7 +113,7 @@ def _middle(x: Tensor) -> Tensor:
     return (3 * x[:, :, 1:13, 1:13]).round() / 3
 
 
-def _gaussian(x: Tensor, y: Tensor) -> Learned:
+def _gaussian(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
     """One Gaussian for each digit, with a mean and a covariance."""
     start = process_time()
     flat = [x[y == k].flatten(1) for k in range(10)]
@@ -129,34 +130,33 @@ def _gaussian(x: Tensor, y: Tensor) -> Learned:
     return Learned(draw, seconds)
 
 
-def _vae(x: Tensor, y: Tensor) -> Learned:
-    model, history = vae_digits(x, y, latent_dim=4)
+def _vae(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = vae_digits(x, y, latent_dim=4, seed=seed)
 
     def bits(new: Tensor, new_y: Tensor) -> float:
         g = torch.Generator().manual_seed(0)
         bound = model.elbo(new, new_y, k=CODES, generator=g)
-        return bits_per_dimension(bound, dims=new[0].numel()).mean().item()
+        return _bits_of_masses(bound, new)
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 
 
-def _gan(x: Tensor, y: Tensor) -> Learned:
-    model, history = gan_digits(x, y)
+def _gan(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = gan_digits(x, y, seed=seed)
     return Learned(_asked(model.sample), history.cpu_seconds)
 
 
-def _pixelcnn(x: Tensor, y: Tensor) -> Learned:
-    model, history = pixelcnn_digits(x, y)
+def _pixelcnn(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = pixelcnn_digits(x, y, seed=seed)
 
     def bits(new: Tensor, new_y: Tensor) -> float:
-        log_p = model.log_prob(model.quantise(new), new_y)
-        return bits_per_dimension(log_p, dims=new[0].numel()).mean().item()
+        return _bits_of_masses(model.log_prob(model.quantise(new), new_y), new)
 
     return Learned(_asked(model.sample), history.cpu_seconds, torch.no_grad()(bits))
 
 
-def _flow(x: Tensor, y: Tensor) -> Learned:
-    model, history = flow_digits(x, y)
+def _flow(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = flow_digits(x, y, seed=seed)
 
     def draw(asked: Tensor, g: Generator) -> Tensor:
         drawn = model.sample(len(asked), asked, generator=g)
@@ -170,8 +170,8 @@ def _flow(x: Tensor, y: Tensor) -> Learned:
     return Learned(draw, history.cpu_seconds, torch.no_grad()(bits))
 
 
-def _energy(x: Tensor, y: Tensor) -> Learned:
-    model, history = energy_digits(x)
+def _energy(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = energy_digits(x, seed=seed)
 
     def draw(asked: Tensor, g: Generator) -> Tensor:
         return model.sample(len(asked), langevin_steps=14, generator=g).clamp(0, 1)
@@ -179,28 +179,30 @@ def _energy(x: Tensor, y: Tensor) -> Learned:
     return Learned(draw, history.cpu_seconds)
 
 
-def _diffusion(x: Tensor, y: Tensor) -> Learned:
-    model, history = diffusion_digits(x, y)
+def _diffusion(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = diffusion_digits(x, y, seed=seed)
     return Learned(_guided(model, 1.5, 16), history.cpu_seconds)
 
 
-def _flow_matching(x: Tensor, y: Tensor) -> Learned:
-    model, history = flow_matching_digits(x, y)
+def _flow_matching(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = flow_matching_digits(x, y, seed=seed)
     return Learned(_guided(model, 1.5, 10), history.cpu_seconds)
 
 
-def _unet(x: Tensor, y: Tensor) -> Learned:
-    model, history = flow_matching_images(x, y)
+def _unet(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
+    model, history = flow_matching_images(x, y, seed=seed)
     return Learned(_guided(model, 1.6), history.cpu_seconds)
 
 
-def _one_step(x: Tensor, y: Tensor) -> Learned:
+def _one_step(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
     """A copy of the U-Net's flow, straightened and then taught to draw at once."""
-    teacher, first = flow_matching_images(x, y)
+    teacher, first = flow_matching_images(x, y, seed=seed)
     labels = torch.arange(3000) % 10
     pairs = cached_pairs(teacher, labels, guidance=1.6, seed=7)
-    straight, second = straightened(teacher, pairs, labels)
-    model, third = straightened(straight, pairs, labels, start="noise", steps=200)
+    straight, second = straightened(teacher, pairs, labels, seed=seed)
+    model, third = straightened(
+        straight, pairs, labels, start="noise", steps=200, seed=seed
+    )
 
     def draw(asked: Tensor, g: Generator) -> Tensor:
         z = torch.randn(len(asked), x[0].numel(), generator=g)
@@ -209,6 +211,11 @@ def _one_step(x: Tensor, y: Tensor) -> Learned:
         return ((drawn + 1) / 2).clamp(0, 1)
 
     return Learned(draw, first.cpu_seconds + second.cpu_seconds + third.cpu_seconds)
+
+
+def _bits_of_masses(log_p: Tensor, new: Tensor) -> float:
+    """Count bits a pixel where ``log_p`` is of levels, and not a density of grey."""
+    return -log_p.mean().item() / (new[0].numel() * math.log(2))
 
 
 def _asked(sample: Callable[..., Tensor]) -> Draw:
@@ -228,7 +235,7 @@ def _guided(model: GaussianPathModel, weight: float, steps: int | None = None) -
     return draw
 
 
-def _pixels(x: Tensor, y: Tensor) -> Learned:
+def _pixels(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
     """Each pixel from another image of the digit."""
 
     def draw(asked: Tensor, g: Generator) -> Tensor:
@@ -242,16 +249,16 @@ def _pixels(x: Tensor, y: Tensor) -> Learned:
     return Learned(draw, None)
 
 
-def _means(x: Tensor, y: Tensor) -> Learned:
+def _means(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
     """Always the mean image of the digit."""
     means = torch.stack([x[y == k].mean(0) for k in range(10)])
     return Learned(lambda asked, g: means[asked], None)
 
 
-def _copier(noise: float) -> Callable[[Tensor, Tensor], Learned]:
+def _copier(noise: float) -> Callable[..., Learned]:
     """Images of the digit that it learned from, with noise of so large a deviation."""
 
-    def learn(x: Tensor, y: Tensor) -> Learned:
+    def learn(x: Tensor, y: Tensor, seed: int = 0) -> Learned:
         def draw(asked: Tensor, g: Generator) -> Tensor:
             drawn = torch.empty(len(asked), *x.shape[1:], dtype=x.dtype)
             for k in asked.unique():

@@ -48,6 +48,18 @@ def _prose() -> str:
     return f"{len(prose):,} passages, {prose.words:,} words"
 
 
+def _novel() -> str:
+    from genbook.data.novel import PARTS, load_novel
+
+    read = {split: load_novel(split) for split in PARTS}
+    words = sum(len(chapter.split()) for part in read.values() for chapter in part)
+    sizes = [f"{len(read[split])} to {to}" for split, to in _TO.items()]
+    return f"{', '.join(sizes)}; chapters of together {words:,} words"
+
+
+_TO = {"train": "train on", "validation": "validate", "test": "test"}
+
+
 def _desk() -> str:
     from genbook.practice.desk import LIBRARIES, load_desk
 
@@ -143,6 +155,16 @@ FACTS: dict[str, Facts] = {
         "written by people who gave it away for use with the code; no names are kept",
         "English of programmers only; differs from version to version.",
         _prose,
+    ),
+    "novel": Facts(
+        "a novel",
+        "Most of Jane Austen's Persuasion, in chapters.",
+        "first published in London in 1818, by way of R's package janeaustenr 1.0.0",
+        "public domain",
+        "invented; the author died in 1817",
+        "One author's English of two centuries ago; the last three chapters are not "
+        "there.",
+        _novel,
     ),
     "docstring_lines": Facts(
         "lines of docstrings",

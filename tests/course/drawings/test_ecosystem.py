@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
-import matplotlib
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from genbook.course import plotting
 from genbook.course.drawings.ecosystem import draw_ecosystem
 from genbook.course.ecosystem import FLOWS, PARTS
 
-
-@pytest.fixture(autouse=True)
-def agg() -> Iterator[None]:
-    before = matplotlib.get_backend(), dict(matplotlib.rcParams)
-    matplotlib.use("Agg")
-    plotting.setup()
-    yield
-    plt.close("all")
-    matplotlib.rcParams.update(before[1])
-    matplotlib.use(before[0])
+pytestmark = pytest.mark.usefixtures("agg")
 
 
 def test_every_part_is_a_box_that_leads_to_its_chapter() -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from doors import check_doors, check_event_shape, check_limits
+from doors import check_doors, check_event_shape, check_limits, check_range
 from genbook.models.adversarial.gan import GAN
 from genbook.training import fit
 from seeding import seeded
+from starts import check_start
 
 
 @pytest.fixture
@@ -241,3 +242,112 @@ def test_weights_of_the_game_are_not_negative(name: str) -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(GAN)
+
+
+def layers(net: torch.nn.Module, v: Tensor, slope: float) -> Tensor:
+    """Apply linear layers, bent between them below zero to a slope."""
+    linear = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
+    for m in linear[:-1]:
+        v = m(v)
+        v = torch.where(v > 0, v, slope * v)
+    return linear[-1](v)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("output", ["linear", "sigmoid"])
+def test_both_players_are_what_their_layers_say(classes: int, output: str) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = GAN(
+            (2, 2),
+            3,
+            hidden=(16, 8),
+            frequencies=2,
+            classes=classes,
+            output=output,  # type: ignore[arg-type]
+        ).double()
+    z = torch.randn(5, 3, generator=seeded(1)).double()
+    x = torch.randn(5, 4, generator=seeded(2)).double()
+    y = torch.arange(5) % 3 if classes else None
+    label = torch.eye(3).double()[y] if classes else torch.zeros(5, 0).double()
+    made = layers(model.G, torch.cat([z, label], 1), 0.0)
+    made = made.sigmoid() if output == "sigmoid" else made
+    assert torch.allclose(model.generate(z, y), made.view(5, 2, 2))
+    angle = (x[..., None] * torch.pi / 2 * torch.tensor([1.0, 2.0]).double()).flatten(1)
+    seen = torch.cat([x, angle.sin(), angle.cos(), label], 1)
+    score = layers(model.D, seen, 0.2)[:, 0]
+    assert torch.allclose(model.discriminate(x.view(5, 2, 2), y), score, atol=1e-9)
+    drawn = model.sample(5, y, generator=seeded(3))
+    z = torch.randn(5, 3, generator=seeded(3), dtype=torch.float64)
+    assert torch.equal(drawn, model.generate(z, y))
+
+
+def test_new_players_have_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = GAN((2, 3), 4, hidden=(16, 8), frequencies=1, classes=2)
+    check_start(
+        model,
+        {
+            "G.0.weight": (16, 4 + 2),
+            "G.0.bias": (16,),
+            "G.2.weight": (8, 16),
+            "G.2.bias": (8,),
+            "G.4.weight": (6, 8),
+            "G.4.bias": (6,),
+            "D.0.weight": (8, 6 * 3 + 2),
+            "D.0.bias": (8,),
+            "D.2.weight": (16, 8),
+            "D.2.bias": (16,),
+            "D.4.weight": (1, 16),
+            "D.4.bias": (1,),
+        },
+    )
+
+
+def test_the_loss_is_that_of_both_with_the_noise_of_the_generator(x: Tensor) -> None:
+    model = gan(r1_weight=2.0, ema_decay=0.5)
+    z = torch.empty(500, 2).double().normal_(generator=seeded(4))
+    fake = model.G(z)
+    wanted = (
+        model.discriminator_loss(x, fake.detach())
+        + softplus(-model.discriminate(fake)).mean()
+    )
+    before = [p.clone() for p in model.G_ema.parameters()]
+    found = model.eval().loss(x, generator=seeded(4))
+    assert found.item() == pytest.approx(wanted.item())
+    for slow, old in zip(model.G_ema.parameters(), before, strict=True):
+        assert torch.equal(slow, old)  # no average outside of training
+
+
+def test_a_penalty_comes_where_the_dice_fall_low(x: Tensor) -> None:
+    plain, always, rare = gan(), gan(r1_weight=3.0), gan(r1_weight=3.0, r1_every=4)
+    fake = torch.zeros(5, 2).double()
+    none = plain.discriminator_loss(x, fake).item()
+    whole = always.discriminator_loss(x, fake).item() - none
+    assert whole > 0.01
+    g = seeded(5)
+    for _ in range(30):
+        u = torch.rand(1, generator=_copy(g), dtype=torch.float64).item()
+        found = rare.discriminator_loss(x, fake, generator=g).item() - none
+        assert found == pytest.approx(4 * whole if u < 0.25 else 0.0, abs=1e-9)
+    state = g.get_state()
+    always.discriminator_loss(x, fake, generator=g)  # certain: no dice
+    assert torch.equal(g.get_state(), state)
+    assert always.config.get("r1_every") is None
+    assert rare.config["r1_every"] == 4
+
+
+def _copy(g: torch.Generator) -> torch.Generator:
+    twin = torch.Generator()
+    twin.set_state(g.get_state())
+    return twin
+
+
+def test_numbers_of_the_game_have_both_ends() -> None:
+    for name, good, bad in (
+        ("r1_weight", (0.0, 1e6), (-1e-9, 1_000_001.0)),
+        ("lipschitz", (0.0, 3.0), (-1e-9,)),
+        ("ema_decay", (0.0, 0.999), (-1e-9, 1.0)),
+    ):
+        check_range(lambda **n: GAN((2,), hidden=(4,), **n), name, good, bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -189,3 +190,53 @@ def test_a_cache_that_is_full_is_refused() -> None:
     model.logits(torch.zeros(1, 9).long(), past)
     with pytest.raises(ValueError, match="past and tokens must hold at most 9, got 10"):
         model.logits(torch.zeros(1, 1).long(), past)
+
+
+def test_texts_are_drawn_token_by_token_by_the_dice() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = Transformer(5, 6, width=8, depth=1, heads=2, separator=0).double()
+        for p in model.parameters():
+            torch.nn.init.normal_(p, std=0.4)
+    prompt = torch.tensor([[0, 3]])
+    for options in ({}, {"k": 2}, {"p": 0.6}, {"temperature": 0.5, "k": 3, "p": 0.9}):
+        u = torch.rand(20, 6, 1, generator=seeded(6), dtype=torch.float64)
+        x = prompt.repeat(20, 1)
+        for t in range(2, 6):
+            out = model.logits(x)[:, -1] / options.get("temperature", 1.0)
+            mass = out.softmax(1)
+            if "k" in options:
+                last = mass.sort(1, descending=True).values[:, options["k"] - 1, None]
+                mass = torch.where(mass >= last, mass, 0.0)
+                mass = mass / mass.sum(1, keepdim=True)
+            if "p" in options:
+                ordered, order = mass.sort(1, descending=True)
+                kept = ordered.cumsum(1) - ordered < options["p"]
+                mass = torch.zeros_like(mass).scatter(1, order, ordered * kept)
+                mass = mass / mass.sum(1, keepdim=True)
+            new = (mass.cumsum(1) <= u[:, t]).sum(1, keepdim=True)
+            over = (x[:, 1:] == 0).any(1, keepdim=True)
+            x = torch.cat([x, new.masked_fill(over, 0)], 1)
+        found = generate(model, 20, prompt, **options, generator=seeded(6))
+        assert torch.equal(found, x), options
+        assert options or (x[:, 2:] == 0).any()
+
+
+def test_heat_divides_and_counts_have_limits() -> None:
+    logits = torch.tensor([[0.0, 1.0, -2.0]])
+    assert heat(logits, 0.5).tolist() == [[0.0, 2.0, -4.0]]
+    assert torch.equal(top_k(logits, 3), logits)
+    assert torch.equal(top_k(logits, 99), logits)
+    assert torch.equal(top_p(logits, 1.0), logits)
+    assert top_k(logits, 1).tolist() == [[-math.inf, 1.0, -math.inf]]
+    assert top_p(logits, 1e-9).tolist() == [[-math.inf, 1.0, -math.inf]]
+    for bad in (0, -1):
+        with pytest.raises(ValueError, match=r"^k must be at least 1"):
+            top_k(logits, bad)
+    for bad_share in (0.0, 1.001):
+        with pytest.raises(ValueError, match=r"^p must be"):
+            top_p(logits, bad_share)
+    with pytest.raises(ValueError, match=r"^logits must be \(n, vocab_size\)"):
+        heat(logits[0], 1.0)
+    with pytest.raises(TypeError, match=r"^model must be a Transformer, got Linear"):
+        generate(torch.nn.Linear(2, 2), 1, torch.zeros(1, 1).long())  # type: ignore[arg-type]

@@ -293,3 +293,57 @@ def test_no_unit_of_a_flat_model_is_idle(classes: int) -> None:
     *_, last = made(2, classes=classes).nets[0]
     assert isinstance(last, MaskedLinear)
     assert last.mask.any(0).all()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_draws_are_those_of_the_chain_rule(temperature: float) -> None:
+    """The bin by the share of mass below, the place in it by what is left of u."""
+    low, high = [2.0, -1.0], [6.0, 1.0]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = MADE(low, high, bins=4, hidden=(12,), orders=[(0, 1), (1, 0)]).double()
+        for p in model.parameters():
+            torch.nn.init.normal_(p, std=0.8)
+    g = seeded(3)
+    u = torch.rand(30, 2, generator=g, dtype=torch.float64)
+    which = (torch.rand(30, generator=g, dtype=torch.float64) * 2).long()
+    wanted = torch.tensor(low).double().repeat(30, 1)
+    for n in range(30):
+        net = int(which[n])
+        for i in model.orders[net]:
+            mass = model.log_mass(wanted[n : n + 1], net=net)[0, i] / temperature
+            p = mass.softmax(0).tolist()
+            k, below = 0, 0.0
+            while below + p[k] <= u[n, i]:
+                below += p[k]
+                k += 1
+            share = (k + (u[n, i].item() - below) / p[k]) / 4
+            wanted[n, i] = low[i] + (high[i] - low[i]) * share
+    found = model.sample(30, temperature=temperature, generator=seeded(3))
+    assert torch.allclose(found, wanted, atol=1e-9)
+    assert which.double().mean().item() == pytest.approx(0.5, abs=0.3)
+
+
+def test_a_new_model_has_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = MADE([0.0] * 3, [1.0] * 3, 4, hidden=(7, 6), frequencies=2, classes=2)
+    shapes = [tuple(p.shape) for p in model.parameters()]
+    assert shapes == [(7, 3 * 5 + 2), (7,), (6, 7), (6,), (12, 6), (12,)]
+    masks = [m.mask for m in model.nets[0] if isinstance(m, MaskedLinear)]
+    degrees = [
+        [1] * 5 + [2] * 5 + [3] * 5 + [0] * 2,
+        [0, 1, 2] * 2 + [0],
+        [0, 1, 2] * 2,
+    ]
+    degrees.append([1] * 4 + [2] * 4 + [3] * 4)
+    for i, mask in enumerate(masks):
+        for a, into in enumerate(degrees[i + 1]):
+            for b, of in enumerate(degrees[i]):
+                assert mask[a, b] == (into > of if i == 2 else into >= of)
+    plain = MADE([0.0] * 3, [1.0] * 3, 4, hidden=(5,), frequencies=0)
+    first = plain.nets[0][0]
+    assert isinstance(first, MaskedLinear)
+    assert first.mask.sum(1).tolist() == [1, 2, 1, 2, 1]
+    alone = MADE([0.0], [1.0], 4, hidden=(3,), frequencies=0)
+    assert alone.nets[0][0].mask.sum().item() == 3

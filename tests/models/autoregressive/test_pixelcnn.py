@@ -11,6 +11,7 @@ import torch
 from doors import check_doors, check_event_shape, check_limits
 from genbook.models.autoregressive.pixelcnn import PixelCNN
 from seeding import seeded
+from starts import check_start
 
 
 def pixel_cnn(shape: tuple[int, int, int] = (1, 5, 6), **config: int) -> PixelCNN:
@@ -180,3 +181,72 @@ def test_counts_have_limits() -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(PixelCNN)
+
+
+@pytest.mark.parametrize(("temperature", "classes"), [(1.0, 0), (0.5, 3)])
+def test_each_pixel_is_drawn_given_all_before(temperature: float, classes: int) -> None:
+    model = pixel_cnn((1, 3, 4), levels=3, classes=classes)
+    for i, p in enumerate(model.parameters()):
+        torch.nn.init.normal_(p, std=0.4, generator=seeded(i))
+    y = torch.arange(5) % 3 if classes else None
+    u = torch.rand(5, 1, 3, 4, generator=seeded(7), dtype=torch.float64)
+    x = torch.zeros_like(u)
+    for r in range(3):
+        for c in range(4):
+            mass = (model.logits(x, y)[:, :, r, c] / temperature).softmax(1).cumsum(1)
+            x[:, :, r, c] = (mass <= u[:, :, r, c]).sum(1, keepdim=True) / 2
+    assert len(x.unique()) == 3
+    drawn = model.sample(5, y, temperature=temperature, generator=seeded(7))
+    assert torch.allclose(drawn, x)
+
+
+def test_a_level_is_taken_within_a_thousandth() -> None:
+    model = pixel_cnn(levels=3)
+    x = torch.full((1, 1, 5, 6), 0.5).double()
+    for off in (0.4e-3, -0.4e-3):
+        assert torch.allclose(model.log_prob(x + off), model.log_prob(x), atol=1e-2)
+    for bad in (0.5 + 0.6e-3, 0.5 - 0.6e-3, -0.5, 1.5):
+        with pytest.raises(ValueError, match="x must hold 3 levels between 0 and 1"):
+            model.log_prob(torch.full_like(x, bad))
+    ends = torch.zeros_like(x)
+    ends[..., 0] = 1
+    assert model.log_prob(ends).isfinite().all()
+    assert torch.equal(model.quantise(x * 5 - 1), x * 0 + 1)
+    assert torch.equal(model.quantise(x - 0.3), x * 0)
+    assert torch.equal(model.quantise(x - 0.2), x)
+
+
+def test_the_smallest_image_and_what_is_odd() -> None:
+    assert PixelCNN((1, 1, 1), channels=1, depth=1, kernel_size=3).levels == 2
+    for size in (4, 6):
+        with pytest.raises(ValueError, match=f"kernel_size must be odd, got {size}"):
+            PixelCNN((1, 4, 4), kernel_size=size)
+
+
+def test_a_new_model_has_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = PixelCNN(
+            (1, 3, 4), 5, channels=4, depth=2, kernel_size=5, classes=3
+        ).float()
+    check_start(
+        model,
+        {
+            "blocks.0.vertical.weight": (8, 1, 3, 5),
+            "blocks.0.horizontal.weight": (8, 1, 1, 2),
+            "blocks.1.vertical.weight": (8, 4, 2, 3),
+            "blocks.1.horizontal.weight": (8, 4, 1, 2),
+            "*.vertical_to_horizontal.weight": (8, 8, 1, 1),
+            "*.out.weight": (4, 4, 1, 1),
+            "*.out.bias": (4,),
+            "*.label.weight": (8, 3),
+            "blocks.*.bias": (8,),
+            "position_bias": (3, 4, 3, 4),
+            "head.0.weight": (4, 4, 1, 1),
+            "head.0.bias": (4,),
+            "head.2.weight": (5, 4, 1, 1),
+            "head.2.bias": (5,),
+        },
+        zero=("position_bias",),
+    )
+    assert PixelCNN((1, 3, 4), channels=2, depth=1).position_bias.shape == (1, 2, 3, 4)

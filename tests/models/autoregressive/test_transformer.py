@@ -14,6 +14,7 @@ from genbook.models.autoregressive.transformer import Transformer
 from genbook.models.networks.attention import Past
 from genbook.training import fit
 from seeding import seeded
+from starts import check_start
 
 
 def transformer(vocab_size: int = 5, context_length: int = 6) -> Transformer:
@@ -187,3 +188,79 @@ def test_a_past_and_what_follows_fill_the_context_and_no_more() -> None:
     assert model.logits(two, past).shape == (1, 2, 5)
     with pytest.raises(ValueError, match="past and tokens must hold at most 6, got 8"):
         model.logits(two, past)
+
+
+def test_logits_are_what_the_layers_say() -> None:
+    model = transformer().double()
+    for i, p in enumerate(model.parameters()):
+        torch.nn.init.normal_(p, std=0.4, generator=seeded(i))
+    tokens = torch.randint(5, (3, 4), generator=seeded(1))
+    h = model.token_embedding.weight[tokens] + model.position_embedding[:4]
+    for block in model.blocks:
+        h = h + block.attention(block.norm1(h))
+        h = h + block.mlp(block.norm2(h))
+    wanted = model.final_norm(h) @ model.token_embedding.weight.T
+    assert torch.allclose(model.logits(tokens), wanted, atol=1e-10)
+
+
+def test_each_text_of_a_row_is_read_alone() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = Transformer(5, 8, width=16, depth=2, heads=2, separator=0).double()
+    for i, p in enumerate(model.parameters()):
+        torch.nn.init.normal_(p, std=0.4, generator=seeded(i))
+    row = torch.tensor([[0, 1, 2, 0, 3, 4, 0, 0]])
+    out = model.logits(row)
+    for begin, end in ((0, 3), (3, 6), (6, 7), (7, 8)):
+        alone = model.logits(row[:, begin:end])
+        assert torch.allclose(out[:, begin:end], alone, atol=1e-10)
+    mass = out.log_softmax(2)
+    wanted = [mass[0, t, row[0, t + 1]].item() for t in range(7)]
+    wanted[6] = 0.0  # a separator after another one costs nothing
+    found = model.token_log_probs(row)[0]
+    assert found.tolist() == pytest.approx(wanted, abs=1e-9)
+    assert model.log_prob(row).item() == pytest.approx(sum(wanted), abs=1e-9)
+    assert model.loss(row).item() == pytest.approx(-sum(wanted) / 6, abs=1e-9)
+    filled = torch.zeros(2, 8, dtype=torch.long)
+    assert model.loss(filled).item() == 0.0
+
+
+def test_a_separator_is_a_token() -> None:
+    for good in (0, 4):
+        made = Transformer(5, 8, width=8, depth=1, heads=2, separator=good)
+        assert made.config["separator"] == good
+    for bad, error in ((-1, ValueError), (5, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match=r"^separator must be"):
+            Transformer(5, 8, width=8, depth=1, heads=2, separator=bad)  # type: ignore[arg-type]
+    plain = Transformer(5, 8, width=8, depth=1, heads=2)
+    assert "separator" not in plain.config
+    with pytest.raises(ValueError, match="heads must divide width 8, got 3"):
+        Transformer(5, 8, width=8, heads=3)
+
+
+def test_the_past_has_one_entry_a_block() -> None:
+    model, row = transformer(), torch.zeros(1, 2, dtype=torch.long)
+    for bad, error in (([Past()], ValueError), ([None, None], TypeError)):
+        with pytest.raises(error, match=r"past must|past"):
+            model.logits(row, bad)  # type: ignore[arg-type]
+
+
+def test_a_new_model_has_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = Transformer(11, 20, width=16, depth=2, heads=2)
+    check_start(
+        model,
+        {
+            "token_embedding.weight": (11, 16),
+            "position_embedding": (20, 16),
+            "*.qkv.weight": (48, 16),
+            "*.qkv.bias": (48,),
+            "*.out.weight": (16, 16),
+            "*.mlp.0.weight": (64, 16),
+            "*.mlp.0.bias": (64,),
+            "*.mlp.2.weight": (16, 64),
+            "*": (16,),
+        },
+        normal={"token_embedding.weight": 0.02, "position_embedding": 0.02},
+    )

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from genbook.data.toy import TwoMoons
-from genbook.models.density._em import Theta, climb, e_step, initialise, m_step
+from genbook.models.density._em import (
+    SufficientStatistics,
+    Theta,
+    climb,
+    e_step,
+    initialise,
+    m_step,
+)
+from genbook.models.density.kmeans import kmeans_plusplus
 from genbook.models.density.mixture import GaussianMixture
 from seeding import seeded
 
@@ -92,3 +100,45 @@ def test_climbing_stops_after_the_first_step_that_gains_too_little() -> None:
     assert stopped == history[:5]
     assert e_step(x, last).log_likelihood == history[4]
     assert len(climb(x, first, 1e-6, 50, 10.0)[0]) == 2  # a first gain there must be
+
+
+def test_an_m_step_has_the_moments_and_a_floor() -> None:
+    x = torch.randn(30, 3, generator=seeded(3)).double()
+    r = torch.rand(30, 2, generator=seeded(4)).double().softmax(1)
+    floor = 0.95
+    n, sx = r.sum(0), r.mT @ x
+    xx = torch.einsum("nk,ni,nj->kij", r, x, x)
+    theta = m_step(SufficientStatistics(n, sx, xx, 0.0), floor)
+    assert torch.allclose(theta.pi, n / 30)
+    for k in range(2):
+        share = r[:, k] / n[k]
+        mu = share @ x
+        C = ((x - mu).mT * share) @ (x - mu)
+        values, axes = torch.linalg.eigh(C)
+        assert (values < floor).any()
+        assert (values > floor).any()
+        C = axes * values.clamp(min=floor) @ axes.mT
+        assert torch.allclose(theta.means[k], mu)
+        assert torch.allclose(theta.tril[k] @ theta.tril[k].mT, C)
+
+
+def test_the_start_has_the_moments_of_the_groups() -> None:
+    x = torch.randn(60, 2, generator=seeded(5)).double()
+    _, nearest = kmeans_plusplus(x, 3, generator=seeded(6))
+    theta = initialise(x, 3, 1e-9, seeded(6))
+    for k in range(3):
+        own = x[nearest == k]
+        assert theta.pi[k].item() == pytest.approx(len(own) / 60)
+        assert torch.allclose(theta.means[k], own.mean(0))
+        C = torch.cov(own.mT, correction=0)
+        assert torch.allclose(theta.tril[k] @ theta.tril[k].mT, C)
+
+
+def test_sums_are_in_double_precision_whatever_the_points_are() -> None:
+    x = torch.randn(50, 2, generator=seeded(7))
+    theta = initialise(x.double(), 3, 1e-6, seeded(1))
+    sums, exact = e_step(x, theta), e_step(x.double(), theta)
+    for a, b in zip(sums[:3], exact[:3], strict=True):
+        assert a.dtype == torch.float64
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-3)
+    assert sums.n.sum().item() == pytest.approx(50, abs=1e-4)

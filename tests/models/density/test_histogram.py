@@ -11,7 +11,7 @@ from scipy.stats import kstest
 from torch import Tensor
 
 from doors import check_doors, check_limits, check_range
-from genbook.models.density.histogram import Histogram
+from genbook.models.density.histogram import Histogram, _bytes
 from seeding import seeded
 
 
@@ -176,3 +176,55 @@ def test_what_every_cell_starts_with_is_not_negative() -> None:
         [0.0, 0.5],
         [-0.1, float("inf")],
     )
+
+
+def test_a_cell_s_number_counts_the_last_coordinate_first() -> None:
+    model = Histogram([0.0, -1.0, 2.0], [1.0, 1.0, 5.0], [2, 3, 4])
+    grid = [(i, j, k) for i in range(2) for j in range(3) for k in range(4)]
+    x = torch.tensor(
+        [
+            [(i + 0.5) / 2, -1 + (j + 0.5) * 2 / 3, 2 + (k + 0.5) * 3 / 4]
+            for i, j, k in grid
+        ]
+    )
+    assert model.cell(x).tolist() == list(range(24))
+    assert model.width.tolist() == pytest.approx([0.5, 2 / 3, 0.75])
+    x[3, 1], x[5, 2] = 1.01, 1.99
+    assert model.cell(x)[[3, 5]].tolist() == [-1, -1]
+
+
+def test_samples_are_those_of_the_masses_and_the_dice() -> None:
+    x = torch.rand(50, 2, generator=seeded(1)) ** 2
+    model = Histogram([0.0, 0.0], [1.0, 2.0], [3, 4], pseudo_count=0.5).fit(x)
+    mass = model.log_mass().double().exp()
+    g = seeded(2)
+    u = torch.rand(30, generator=g, dtype=torch.float64) * mass.sum()
+    cell = (mass.cumsum(0) <= u[:, None]).sum(1)
+    v = torch.rand(30, 2, generator=g)
+    wanted = torch.stack([(cell // 4 + v[:, 0]) / 3, (cell % 4 + v[:, 1]) / 4 * 2], 1)
+    assert torch.allclose(model.sample(30, generator=seeded(2)), wanted, atol=1e-6)
+
+
+def test_how_many_cells_there_may_be_and_how_they_are_written() -> None:
+    assert Histogram.MAX_CELLS == 2**27
+    for bins, text in (
+        ([2**14, 2**13 + 1], r"= 134,234,112 \(512 MiB in float32\)"),
+        ([2**14, 2**14], r"16384 \* 16384 = 268,435,456 \(1 GiB in float32\)"),
+        ([10**7, 10**7, 9], r"= 900,000,000,000,000 \(3.2 PiB in float32\)"),
+        ([10**7, 10**7, 10], r"about 10\^15, in 3 dimensions \(3.55 PiB"),
+    ):
+        corners = [0.0] * len(bins), [1.0] * len(bins)
+        with pytest.raises(
+            ValueError, match=f"at most 134,217,728 cells, got .*{text}"
+        ):
+            Histogram(*corners, bins)
+    for n, text in (
+        (0, "0 B"),
+        (1023, "1.02e+03 B"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (2**20, "1 MiB"),
+        (2**70 - 1, "1.02e+03 EiB"),
+        (2**70, "about 10^21 bytes"),
+    ):
+        assert _bytes(n) == text

@@ -362,3 +362,53 @@ def test_before_a_fit_there_is_no_density() -> None:
     ):
         with pytest.raises(ValueError, match="KernelDensity is not fitted"):
             ask(KernelDensity(2))
+
+
+def test_samples_are_points_with_noise_by_the_dice() -> None:
+    x = torch.randn(9, 2, generator=seeded(1)).double()
+    model = KernelDensity(2, 0.3).double().fit(x)
+    g = seeded(2)
+    i = torch.randint(9, (20,), generator=g)
+    eps = torch.randn(20, 2, generator=g, dtype=torch.float64)
+    drawn = model.sample(20, generator=seeded(2))
+    assert torch.allclose((drawn - x[i]).abs(), (0.3 * eps).abs())
+
+
+def test_which_points_ask_for_a_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The middle one of each of as many parts as there are queries, in their order."""
+    asked: list[Tensor] = []
+
+    def sums(q: Tensor, x: Tensor, h: float, own: Tensor) -> Tensor:
+        asked.append(own)
+        assert torch.equal(q, x[own])
+        return torch.zeros(len(q))
+
+    name = "genbook.models.density.kernel.gaussian_kernel_logsumexp"
+    monkeypatch.setattr(name, sums)
+    x = torch.arange(12.0)[:, None] ** 1.5
+    select_bandwidth(x, queries=4)
+    assert asked[0].tolist() == [1, 4, 7, 10]
+    select_bandwidth(x, queries=5)
+    assert asked[-1].tolist() == [1, 3, 6, 8, 10]
+    select_bandwidth(x, queries=12)
+    assert asked[-1].tolist() == list(range(12))
+    select_bandwidth(x, queries=99)
+    assert asked[-1].tolist() == list(range(12))
+    select_bandwidth(x.flip(0), queries=4)
+    assert asked[-1].tolist() == [10, 7, 4, 1]
+
+
+def test_a_tenth_of_twins_is_let_pass() -> None:
+    x = torch.randn(20, 1, generator=seeded(3))
+    x[1], x[3] = x[0].clone(), x[2].clone()  # 2 of 20 repeat another
+    assert select_bandwidth(x) > 0
+    x[5] = x[4].clone()
+    with pytest.raises(ValueError, match="got 15% that repeat another"):
+        select_bandwidth(x)
+
+
+def test_a_bandwidth_is_sought_from_a_fiftieth_to_twice_scott_s() -> None:
+    apart = torch.tensor([[0.0], [1.0], [2.0], [3.0]]) * 1.0
+    near = torch.cat([apart, apart + 1e-6])
+    wide = scott(near)
+    assert select_bandwidth(near) == pytest.approx(wide / 50, rel=0.03)

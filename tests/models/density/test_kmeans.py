@@ -97,3 +97,47 @@ def test_one_centre_and_no_round_are_taken() -> None:
     x = torch.randn(6, 2, generator=seeded(0))
     good = {"k": 2, "iterations": 1}
     check_limits(lambda **n: k_means(x, **good | n), k=1, iterations=0)
+
+
+def test_the_start_is_drawn_by_the_generator_s_numbers() -> None:
+    x = torch.randn(40, 2, generator=seeded(4)).double()
+    u = torch.rand(5, generator=seeded(5), dtype=torch.float64).tolist()
+    rows: list[int] = []
+    for number in u:
+        weights = [
+            min((math.dist(p, x[r].tolist()) ** 2 for r in rows), default=1.0)
+            for p in x.tolist()
+        ]
+        left, row = number * sum(weights), 0
+        while left >= weights[row]:
+            left -= weights[row]
+            row += 1
+        rows.append(row)
+    centres, nearest = kmeans_plusplus(x, 5, generator=seeded(5))
+    assert torch.equal(centres, x[rows])
+    assert torch.equal(nearest, torch.cdist(x, x[rows]).argmin(1))
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 3])
+def test_rounds_move_centres_to_the_means_of_their_points(iterations: int) -> None:
+    x = torch.randn(60, 2, generator=seeded(6)).double()
+    around = x - x.mean(0)
+    centres, _ = kmeans_plusplus(around, 4, generator=seeded(7))
+    for _ in range(iterations):
+        member = torch.cdist(around, centres).argmin(1)
+        centres = torch.stack([around[member == j].mean(0) for j in range(4)])
+    wanted = torch.cdist(around, centres).argmin(1)
+    found = k_means(x, 4, iterations=iterations, generator=seeded(7))
+    assert torch.equal(found, wanted)
+    if iterations == 3:
+        again = k_means(x, 4, iterations=1, generator=seeded(7))
+        assert not torch.equal(found, again)
+
+
+def test_as_many_centres_as_points_are_all_of_them() -> None:
+    x = torch.arange(5.0)[:, None]
+    centres, nearest = kmeans_plusplus(x, 5, generator=seeded(0))
+    assert torch.equal(centres.sort(dim=0).values, x)
+    assert nearest.sort().values.tolist() == list(range(5))
+    twins = torch.zeros(4, 1)  # a group may be left without points
+    assert k_means(twins, 2, generator=seeded(0)).tolist() == [0] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
@@ -40,3 +41,29 @@ def test_density_and_codes_are_those_of_the_whole_covariance() -> None:
     assert torch.allclose(low_rank_gaussian_log_prob(x, W, log_variance), wanted)
     codes = x @ torch.linalg.solve(C, W)  # of the joint Gaussian of code and point
     assert torch.allclose(posterior_mean(x, W, log_variance), codes)
+
+
+def test_a_plane_is_that_of_the_principal_components() -> None:
+    x, ones = data(300), torch.ones(300).double()
+    plane = fit_plane(x, ones, 2, 1e-9)
+    values, vectors = torch.linalg.eigh(torch.cov(x.T, correction=0))
+    noise = values[:4].mean()  # of the 6 - 2 directions that are left
+    assert plane.log_variance.exp().item() == pytest.approx(noise.item())
+    W = vectors[:, 4:].flip(1) * (values[4:].flip(0) - noise).sqrt()
+    assert torch.allclose(plane.W @ plane.W.mT, W @ W.mT)
+    assert torch.allclose(plane.mu, x.mean(0))
+
+
+@pytest.mark.parametrize("n", [3, 5, 6, 7])
+def test_few_points_have_the_plane_of_their_covariance(n: int) -> None:
+    x, weights = data(n), torch.linspace(0.5, 2, n).double()
+    plane = fit_plane(x, weights, 4, 1e-3)
+    share = weights / weights.sum()
+    mu = share @ x
+    C = ((x - mu).mT * share) @ (x - mu)
+    values, vectors = torch.linalg.eigh(C)
+    noise = values[:2].mean().clamp(min=1e-3)
+    W = vectors[:, 2:] * (values[2:] - noise).clamp(min=0).sqrt()
+    assert plane.W.shape == (6, 4)
+    assert torch.allclose(plane.log_variance.exp(), noise)
+    assert torch.allclose(plane.W @ plane.W.mT, W @ W.mT, atol=1e-9)

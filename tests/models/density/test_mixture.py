@@ -369,3 +369,50 @@ def test_parameters_and_codes_are_looked_at() -> None:
         with pytest.raises(ValueError, match=r"z must be \(n, 2\)"):
             model.decode(bad)
     assert model.decode(torch.ones(0, 2)).shape == (0, 3)
+
+
+def test_weights_sum_to_one_within_a_ten_thousandth() -> None:
+    means, covariances = torch.zeros(2, 1).double(), torch.ones(2, 1, 1).double()
+    for off in (0.9e-4, -0.9e-4):
+        weights = torch.tensor([0.5, 0.5 + off]).double()
+        model = GaussianMixture.from_parameters(weights, means, covariances)
+        assert model.weights.sum().item() == pytest.approx(1)
+    for bad in ([0.5, 0.5 + 1.1e-4], [0.5, 0.5 - 1.1e-4], [1.0, 0.0], [1.5, -0.5]):
+        with pytest.raises(ValueError, match="weights must be positive and sum to 1"):
+            GaussianMixture.from_parameters(
+                torch.tensor(bad).double(), means, covariances
+            )
+
+
+def test_samples_are_those_of_the_dice() -> None:
+    model, g = random_mixture(2, 3), seeded(4)
+    u = torch.rand(20, generator=g, dtype=torch.float64)
+    eps = torch.randn(20, 2, generator=g, dtype=torch.float64)
+    j = (model.weights.cumsum(0) <= u[:, None]).sum(1)
+    tril = torch.linalg.cholesky(model.covariances)
+    wanted = model.means[j] + torch.einsum("nij,nj->ni", tril[j], eps)
+    assert torch.allclose(model.sample(20, generator=seeded(4)), wanted)
+    assert len(j.unique()) == 3
+
+
+def test_a_new_mixture_has_round_components_of_equal_weight() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = GaussianMixture(3, 400)
+    assert torch.allclose(model.weights, torch.full((400,), 1 / 400))
+    assert torch.equal(model.covariances, torch.eye(3).expand(400, 3, 3))
+    assert model.means.std().item() == pytest.approx(1, abs=0.1)
+    assert model.means.shape == (400, 3)
+    assert model.history == []
+
+
+def test_the_bound_on_variances_has_an_end() -> None:
+    x = moons(50)
+    GaussianMixture(2, 2).double().fit(x, iterations=1, min_variance=1e-12)
+    for bad in (0.9e-12, 0.0):
+        with pytest.raises(ValueError, match=r"^min_variance must be"):
+            GaussianMixture(2, 2).double().fit(x, min_variance=bad)
+    model = GaussianMixture(2, 3).double()
+    model.fit(x[:3], iterations=0, generator=seeded(1))  # a point each is enough
+    with pytest.raises(ValueError, match="one point for each of the 3 components, g"):
+        model.fit(x[:2])

@@ -192,3 +192,52 @@ def test_counts_have_limits() -> None:
         clusters=1,
         components=0,
     )
+
+
+def test_samples_and_codes_are_those_of_their_planes() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = PPCAMixture((2, 2), 3, 2).double()
+        for p in model.parameters():
+            torch.nn.init.normal_(p)
+    g = seeded(4)
+    u = torch.rand(20, generator=g, dtype=torch.float64)
+    z = torch.randn(20, 2, generator=g, dtype=torch.float64)
+    eps = torch.randn(20, 4, generator=g, dtype=torch.float64)
+    j = (model.weights.cumsum(0) <= u[:, None]).sum(1)
+    wanted = model.means[j] + torch.einsum("nfq,nq->nf", model.W[j], z)
+    wanted = wanted + (model.log_variance[j] / 2).exp()[:, None] * eps
+    found = model.sample(20, generator=seeded(4))
+    assert torch.allclose(found.flatten(1), wanted)
+    joint = []
+    for k in range(3):
+        C = model.W[k] @ model.W[k].mT + model.log_variance[k].exp() * torch.eye(4)
+        plane = torch.distributions.MultivariateNormal(model.means[k], C)
+        joint.append(plane.log_prob(wanted) + model.weights[k].log())
+    joint = torch.stack(joint, 1)
+    assert torch.allclose(model.log_joint(found), joint)
+    r = joint.softmax(1)
+    code = model.encode(found)
+    assert torch.allclose(code[:, :3], r)
+    for k in range(3):
+        M = model.W[k].mT @ model.W[k] + model.log_variance[k].exp() * torch.eye(2)
+        each = (wanted - model.means[k]) @ model.W[k] @ M.inverse()
+        part = code[:, 3 + 2 * k : 5 + 2 * k]
+        assert torch.allclose(part, r[:, k : k + 1] * each, atol=1e-9)
+    back = sum(
+        code[:, k : k + 1] * model.means[k]
+        + code[:, 3 + 2 * k : 5 + 2 * k] @ model.W[k].mT
+        for k in range(3)
+    )
+    assert torch.allclose(model.decode(code).flatten(1), back)
+
+
+def test_a_new_mixture_has_nearly_flat_planes() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = PPCAMixture((2, 3), 50, 2)
+    assert torch.allclose(model.W, 1e-3 * torch.eye(6, 2).expand(50, 6, 2))
+    assert not model.log_variance.any()
+    assert torch.allclose(model.weights, torch.full((50,), 0.02))
+    assert model.means.std().item() == pytest.approx(1, abs=0.15)
+    assert model.means.shape == (50, 6)

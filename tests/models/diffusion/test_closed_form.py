@@ -144,3 +144,42 @@ def test_a_negative_variance_is_refused_in_any_unit(unit: float) -> None:
                 GaussianMixtureVelocity(**given)
         else:
             GaussianMixtureVelocity(**given)
+
+
+def test_rounding_of_covariances_is_let_pass_and_no_more() -> None:
+    def made(c: Tensor) -> GaussianMixtureVelocity:
+        return GaussianMixtureVelocity(
+            Straight(), torch.ones(1).double(), torch.zeros(1, 2).double(), c[None]
+        )
+
+    eye = torch.eye(2).double()
+    for off, fits in ((0.9e-4, True), (1.1e-4, False)):
+        c = eye.clone()
+        c[0, 1] += off
+        if fits:
+            made(c)
+        else:
+            with pytest.raises(ValueError, match="covariances must be symmetric"):
+                made(c)
+    for low, fits in ((-0.9e-6, True), (-1.1e-6, False)):
+        c = torch.tensor([[1.0, 0.0], [0.0, low]], dtype=torch.float64)
+        if fits:
+            assert made(c).variances.tolist() == [[0.0, 1.0]]
+        else:
+            with pytest.raises(ValueError, match="covariances must be positive semi"):
+                made(c)
+
+
+def test_weights_are_shares_of_their_sum() -> None:
+    means, covariances = torch.zeros(3, 2), torch.eye(2).expand(3, 2, 2)
+    net = GaussianMixtureVelocity(
+        Straight(), torch.tensor([1.0, 2.0, 5.0]), means, covariances
+    )
+    assert net.log_weights.exp().tolist() == pytest.approx([1 / 8, 2 / 8, 5 / 8])
+    with pytest.raises(ValueError, match="weights must be positive, got"):
+        GaussianMixtureVelocity(
+            Straight(), torch.tensor([1.0, 0.0, 1.0]), means, covariances
+        )
+    assert net(torch.zeros(0, 2), torch.zeros(1)).shape == (0, 2)
+    x, t = torch.randn(4, 2), torch.tensor([0.3])
+    assert torch.allclose(net(x, t), net(x, t.expand(4)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -229,3 +230,104 @@ def test_draws_and_steps_of_the_bound_have_limits() -> None:
         draws=1,
         steps=1,
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eta": 1.5}, "^eta must be"),
+        ({"eta": -0.1}, "^eta must be"),
+        ({"guidance": 2.0}, "^guidance must be 1"),
+        ({"steps": 0}, "^steps must be"),
+        ({"n": -1}, "^n must be"),
+        ({"y": torch.zeros(5)}, "^y must be"),
+    ],
+)
+def test_a_walk_that_is_refused_draws_nothing(
+    change: dict[str, Any], message: str
+) -> None:
+    model, g = Diffusion((2,), width=8, depth=1, steps=2), seeded(3)
+    before = g.get_state()
+    with pytest.raises(ValueError, match=message):
+        model.sample_ancestral(**{"n": 5, "generator": g} | change)
+    assert torch.equal(g.get_state(), before)
+
+
+def labelled(prediction: Any = "v", **options: Any) -> Diffusion:
+    """Return a model with labels whose network says something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        model = Diffusion(
+            (2,),
+            prediction=prediction,
+            width=8,
+            depth=1,
+            classes=2,
+            **{"steps": 4, "schedule": "linear-beta"} | options,
+        ).double()
+        nn.init.normal_(model.net.output.weight, std=0.5)
+    return model.requires_grad_(False)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+def test_the_bound_is_its_terms_by_the_dice(prediction: str) -> None:
+    model, x = labelled(prediction), torch.randn(6, 2, generator=seeded(1)).double()
+    y, s, g = torch.arange(6) % 2, model.schedule, seeded(2)
+    times = 10 ** torch.linspace(-2, 0, 6, dtype=torch.float64)
+    total = torch.zeros(6).double()
+    for _ in range(3):
+        i = torch.randint(5, (6,), generator=g)
+        early, late = times[i][:, None], times[i + 1][:, None]
+        eps = torch.randn(6, 2, generator=g, dtype=torch.float64)
+        xt = s.alpha(late) * x + s.sigma(late) * eps
+        x0, _ = model.predict_x0_eps(xt, model.net(xt, late[:, 0], y), late[:, 0])
+        snr = [(s.alpha(t) / s.sigma(t)).square()[:, 0] for t in (early, late)]
+        total += 0.5 * 5 * (snr[0] - snr[1]) * (x0 - x).square().sum(1) / 3
+    a, b = s.alpha(times[0]), s.sigma(times[0])
+    eps = torch.randn(6, 2, generator=g, dtype=torch.float64)
+    near = Normal(0.0, 1.0).log_prob(eps).sum(1) - 2 * (b / a).log()
+    a, b = s.alpha(times[-1]), s.sigma(times[-1])
+    prior = kl_divergence(Normal(a * x, b), Normal(0.0 * x, 1.0)).sum(1)
+    found = model.elbo(x, y, draws=3, steps=5, generator=seeded(2))
+    assert torch.allclose(found, near - total - prior, atol=1e-6)
+    short = model.elbo(x, y, generator=seeded(3))
+    assert torch.equal(short, model.elbo(x, y, draws=1, steps=4, generator=seeded(3)))
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("guidance", [1.0, 2.5])
+def test_a_walk_is_its_steps_with_noise_between_them(
+    eta: float, guidance: float
+) -> None:
+    model, y, g = labelled(), torch.arange(5) % 2, seeded(6)
+    s = model.schedule
+    u = torch.linspace(1, 0, 4, dtype=torch.float64).square()
+    times = s.t_min + (1 - s.t_min) * u
+    x = torch.randn(5, 2, generator=g, dtype=torch.float64)
+    for k, (t, r) in enumerate(itertools.pairwise(times)):
+        said = model.net(x, t[None], y)
+        free = model.net(x, t[None], torch.full((5,), 2))
+        said = free + guidance * (said - free)
+        x0, eps = model.predict_x0_eps(x, said, t)
+        ratio = s.alpha(t) * s.sigma(r) / (s.alpha(r) * s.sigma(t))
+        tau = eta * s.sigma(r) * (1 - ratio**2).sqrt()
+        x = s.alpha(r) * x0 + (s.sigma(r) ** 2 - tau**2).sqrt() * eps
+        if k < 2:
+            x = x + tau * torch.randn(5, 2, generator=g, dtype=torch.float64)
+    found = model.sample_ancestral(
+        5, y, steps=3, eta=eta, guidance=guidance, generator=seeded(6)
+    )
+    assert torch.allclose(found, x, atol=1e-9)
+
+
+def test_a_score_is_the_noise_over_its_size() -> None:
+    model, x = labelled("eps"), torch.randn(6, 2, generator=seeded(1)).double()
+    y, t = torch.arange(6) % 2, torch.linspace(0.1, 1, 6).double()
+    wanted = -model.net(x, t, y) / model.schedule.sigma(t)[:, None]
+    assert torch.allclose(model.score(x, t, y), wanted)
+    one = torch.tensor(0.4).double()
+    assert torch.allclose(model.score(x, one, y), model.score(x, one.expand(6), y))
+    plain = Diffusion((2,), width=8, depth=1)
+    for bad in (0.0, -1e-7):
+        with pytest.raises(ValueError, match=r"^t must be above 0, where there is no"):
+            plain.score(torch.zeros(3, 2), torch.tensor(bad))

@@ -285,3 +285,80 @@ def test_what_is_chosen_is_named(name: str) -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(lambda shape: Diffusion(shape, width=8))
+
+
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_loss_is_the_error_by_the_dice(prediction: Any, dropout: float) -> None:
+    model = Diffusion(
+        (2,),
+        prediction=prediction,
+        width=8,
+        depth=1,
+        classes=3,
+        label_dropout=dropout,
+        times="uniform",
+    ).double()
+    nn.init.normal_(model.net.output.weight, generator=seeded(1))
+    x, y = torch.randn(9, 2, generator=seeded(2)).double(), torch.arange(9) % 3
+    g = seeded(3)
+    low = model.t_min
+    u = torch.rand(9, generator=g, dtype=torch.float64) + torch.arange(9)
+    t = (low + (1 - low) * u / 9)[torch.randperm(9, generator=g)]
+    eps = torch.randn(9, 2, generator=g, dtype=torch.float64)
+    dropped = torch.rand(9, generator=g, dtype=torch.float64) < dropout
+    asked = torch.where(dropped, 3, y)
+    error = model.net(model.add_noise(x, eps, t), t, asked) - model.target(x, eps, t)
+    found = model.loss(x, y, generator=seeded(3)).item()
+    assert found == pytest.approx(error.square().mean().item())
+    assert dropped.any() == (dropout > 0)
+
+
+def test_times_are_quantiles_of_what_was_asked() -> None:
+    model = Diffusion((2,), width=8, depth=1).double()
+    u = torch.tensor([0.0, 0.25, 1.0]).double()
+    wanted = {
+        "uniform": u,
+        "logit-normal": special.expit(stats.norm.ppf(u)),
+        "log-uniform": 0.01 * (101**u - 1),
+    }
+    for times, t in wanted.items():
+        model.times = times
+        assert torch.allclose(model._quantile(u), torch.as_tensor(t), atol=1e-12)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+@pytest.mark.parametrize("guidance", [1.0, 0.0, 3.0])
+def test_a_velocity_is_what_the_guided_network_says(
+    prediction: Any, guidance: float
+) -> None:
+    model = Diffusion((2,), prediction=prediction, width=8, depth=1, classes=3).double()
+    nn.init.normal_(model.net.output.weight, generator=seeded(1))
+    x, y = torch.randn(6, 2, generator=seeded(2)).double(), torch.arange(6) % 3
+    t = torch.linspace(0.2, 0.9, 6).double()
+    said, free = model.net(x, t, y), model.net(x, t, torch.full((6,), 3))
+    said = free + guidance * (said - free)
+    x0, eps = model.predict_x0_eps(x, said, t)
+    s = model.schedule
+    wanted = s.d_alpha(t)[:, None] * x0 + s.d_sigma(t)[:, None] * eps
+    found = model.velocity(x, t, y, guidance=guidance)
+    assert torch.allclose(found, wanted, atol=1e-9)
+    one = torch.tensor(0.5).double()
+    assert torch.allclose(
+        model.velocity(x, one, y), model.velocity(x, one.expand(6), y), atol=1e-12
+    )
+    without = model.velocity(x, t)
+    assert torch.allclose(without, model.velocity(x, t, y, guidance=0.0), atol=1e-9)
+
+
+def test_a_network_that_answers_in_another_shape_is_named() -> None:
+    class Short(nn.Linear):
+        def forward(self, x, t, y=None):  # type: ignore[no-untyped-def]
+            return super().forward(x)[:, :1]
+
+    model = Diffusion((2,), network=Short(2, 2))
+    with pytest.raises(ValueError, match=r"^network must return the shape of its poi"):
+        model.loss(torch.zeros(3, 2))
+    for bad in (1.0, 1.5):
+        with pytest.raises(ValueError, match=r"^label_dropout must be in \[0, 1\)"):
+            Diffusion((2,), label_dropout=bad)

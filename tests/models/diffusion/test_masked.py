@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.diffusion.masked import MaskedDiffusion
 from genbook.training import fit, load, save
 from seeding import seeded
+from starts import check_start
 
 EVERY = torch.tensor(list(itertools.product(range(2), repeat=3)))
 
@@ -121,3 +123,82 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call(masked())
+
+
+def test_logits_are_what_the_layers_say_of_all_tokens_at_once() -> None:
+    model = masked()
+    tokens = torch.tensor([[0, 2, 1], [2, 2, 2]])
+    h = model.token_embedding.weight[tokens] + model.position_embedding
+    for block in model.blocks:
+        a = block.norm1(h)
+        q, k, v = (t.unflatten(2, (2, 4)) for t in block.attention.qkv(a).chunk(3, 2))
+        share = (torch.einsum("nqhd,nkhd->nhqk", q, k) / 2).softmax(3)
+        seen = torch.einsum("nhqk,nkhd->nqhd", share, v).flatten(2)
+        h = h + block.attention.out(seen)
+        h = h + block.mlp(block.norm2(h))
+    wanted = model.head(model.final_norm(h))
+    assert torch.allclose(model.logits(tokens), wanted, atol=1e-9)
+
+
+def test_the_bound_hides_as_many_as_the_dice_say() -> None:
+    model = masked()
+    u = torch.rand(8, 4, generator=seeded(7), dtype=torch.float64)
+    wanted = []
+    for row, x in zip(u.tolist(), EVERY, strict=True):
+        k = min(int(row[0] * 3), 2) + 1
+        order = sorted(range(3), key=lambda i: row[1 + i])
+        hidden = tuple(order[:k])
+        total = sum(guess(model, x[None], hidden, i) for i in hidden)
+        wanted.append(float(total) * 3 / k)
+    found = model.elbo(EVERY, generator=seeded(7))
+    assert found.tolist() == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize(("steps", "ends"), [(None, [0, 1, 2, 3]), (2, [0, 1, 3])])
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_samples_are_uncovered_in_the_order_of_the_dice(
+    steps: int | None, ends: list[int], temperature: float
+) -> None:
+    model, g = masked(), seeded(8)
+    u = torch.rand(6, 3, generator=g, dtype=torch.float64)
+    order = [sorted(range(3), key=row.__getitem__) for row in u.tolist()]
+    x = torch.full((6, 3), 2)
+    for begin, end in itertools.pairwise(ends):
+        p = (model.logits(x) / temperature).softmax(2)
+        v = torch.rand(18, 1, generator=g, dtype=torch.float64).view(6, 3)
+        drawn = (v >= p[..., 0]).long()
+        for n in range(6):
+            for place in order[n][begin:end]:
+                x[n, place] = drawn[n, place]
+    options: dict[str, Any] = {"steps": steps, "temperature": temperature}
+    assert torch.equal(model.sample(6, **options, generator=seeded(8)), x)
+    assert model.sample(2, steps=9).shape == (2, 3)  # no more steps than tokens
+
+
+def test_a_new_model_has_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = MaskedDiffusion(7, 20, width=16, depth=2, heads=2)
+    check_start(
+        model,
+        {
+            "token_embedding.weight": (8, 16),
+            "position_embedding": (20, 16),
+            "*.qkv.weight": (48, 16),
+            "*.qkv.bias": (48,),
+            "*.out.weight": (16, 16),
+            "*.mlp.0.weight": (64, 16),
+            "*.mlp.0.bias": (64,),
+            "*.mlp.2.weight": (16, 64),
+            "head.weight": (7, 16),
+            "head.bias": (7,),
+            "*": (16,),
+        },
+        normal={"token_embedding.weight": 0.02, "position_embedding": 0.02},
+    )
+
+
+def test_sizes_have_a_least_value_and_methods_name_what_they_refuse() -> None:
+    small = {"vocab_size": 2, "context_length": 1, "width": 1, "depth": 1, "heads": 1}
+    check_limits(lambda **n: MaskedDiffusion(**small | n), **small)
+    check_doors(masked, EVERY, rows=["loss"], steps=2, temperature=1.0)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_range
 from genbook.models.diffusion import prediction as convert
 from genbook.models.diffusion.schedules import SCHEDULES
 from seeding import seeded
@@ -118,3 +119,31 @@ def test_scales_end_at_a_million(value: float, least: float) -> None:
         convert.v_from_x0_eps(X, X, 1.000001e6 if value > 0 else -1.000001e6, 1.0)
     with pytest.raises(ValueError, match="alpha must be from 0 to 1e"):
         convert.eps_from_x0(X, X, 1.000001e6 if value > 0 else -1e-9, 1.0)
+
+
+def test_scales_of_no_points_are_none() -> None:
+    found = convert.eps_from_x0(X[:0], X[:0], torch.ones(0, 1), torch.ones(0, 1))
+    assert found.shape == (0, 2)
+
+
+def test_scales_broadcast_from_the_last_size_on() -> None:
+    x = torch.ones(3, 2)
+    for good in (torch.ones(()), torch.ones(2), torch.ones(1, 2), torch.ones(3, 1)):
+        assert convert.eps_from_x0(x, x, good, 1.0).shape == (3, 2)
+    for bad in (torch.ones(3), torch.ones(1, 3, 2), torch.ones(1, 1, 1)):
+        with pytest.raises(ValueError, match=r"^alpha must broadcast against \(3, 2"):
+            convert.eps_from_x0(x, x, bad, 1.0)
+    for bad_number in (True, None, "1"):
+        with pytest.raises(
+            TypeError, match=r"^alpha must be a number or a tensor, got"
+        ):
+            convert.eps_from_x0(x, x, bad_number, 1.0)  # type: ignore[arg-type]
+
+
+def test_the_spread_of_data_ends_at_a_million() -> None:
+    check_range(
+        lambda sigma_data: convert.gaussian_x0_eps(X, ONE, ONE, sigma_data),
+        "sigma_data",
+        (1e-3, 1e6),
+        (0.0, -1.0, 1.000001e6),
+    )

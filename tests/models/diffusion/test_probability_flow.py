@@ -335,3 +335,59 @@ def test_steps_and_probes_have_limits() -> None:
         {"probes": 100_000},
         probes=1,
     )
+
+
+def test_times_lie_closer_together_near_the_data(small: Any) -> None:
+    model = Diffusion((2,), schedule="linear-beta", width=8, depth=1, steps=4)
+    wanted = [1e-3 + (1 - 1e-3) * (k / 4) ** 2 for k in range(5)]
+    assert model.time_grid().tolist() == pytest.approx(wanted)
+    assert model.time_grid(2).tolist() == pytest.approx(wanted[::2])
+    assert model.time_grid(1).tolist() == pytest.approx([1e-3, 1.0])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 6])
+def test_a_density_takes_half_as_many_steps_by_itself(steps: int) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = FlowMatching((2,), width=8, depth=1, steps=steps).double()
+        nn.init.normal_(model.net.output.weight)
+    x = torch.randn(4, 2, generator=seeded(1)).double()
+    wanted = model.log_prob(x, steps=max(steps // 2, 1), method="rk4")
+    assert torch.equal(model.log_prob(x), wanted)
+    assert torch.equal(model.encode(x), model.encode(x, steps=steps, method="heun"))
+    z = torch.randn(4, 2, generator=seeded(2), dtype=torch.float64)
+    drawn = model.sample(4, generator=seeded(2))
+    assert torch.equal(drawn, model.decode(z, steps=steps, method="heun"))
+
+
+def test_a_density_is_that_of_where_a_point_comes_from_by_steps() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = FlowMatching((2,), width=8, depth=1, steps=3).double()
+        nn.init.normal_(model.net.output.weight)
+    x = torch.randn(4, 2, generator=seeded(1)).double()
+    at, gained = x, torch.zeros(4).double()
+    for a, b in ((0.0, 1 / 9), (1 / 9, 4 / 9), (4 / 9, 1.0)):
+        t = torch.tensor(a).double()
+        jacobian = torch.stack(
+            [
+                torch.autograd.functional.jacobian(
+                    lambda v, t=t: model.velocity(v[None], t)[0], row
+                )
+                for row in at
+            ]
+        )
+        gained = gained + (b - a) * jacobian.diagonal(dim1=1, dim2=2).sum(1)
+        at = at + (b - a) * model.velocity(at, t)
+    base = torch.distributions.Normal(0.0, 1.0).log_prob(at).sum(1)
+    found = model.log_prob(x, steps=3, method="euler")
+    assert torch.allclose(found, base + gained, atol=1e-9)
+    assert torch.allclose(model.encode(x, steps=3, method="euler"), at, atol=1e-12)
+
+
+def test_probes_are_signs_of_the_generator_s_numbers() -> None:
+    model = FlowMatching((2,), width=8, depth=1)
+    u = torch.rand(3, 5, 2, generator=seeded(7))
+    found = model._directions(5, "hutchinson", 3, seeded(7))
+    assert torch.equal(found, torch.where(u < 0.5, -1.0, 1.0))
+    assert model._directions(5, "exact", 3, seeded(7)) is None

@@ -40,3 +40,29 @@ def test_times_are_tensors_of_numbers(schedule: type[Schedule]) -> None:
         for bad in (0.5, torch.tensor([1]), None):
             with pytest.raises(TypeError, match=r"^t must be"):
                 getattr(schedule(), f)(bad)
+
+
+def test_schedules_are_their_formulas() -> None:
+    t = torch.tensor([0.0, 0.37, 1.0], dtype=torch.float64)
+    straight, cosine = SCHEDULES["straight"](), SCHEDULES["cosine"]()
+    assert torch.equal(straight.alpha(t), 1 - t)
+    assert torch.equal(straight.sigma(t), t)
+    assert torch.allclose(cosine.alpha(t), ((math.pi / 2 - 1e-4) * t).cos())
+    assert torch.allclose(cosine.sigma(t), ((math.pi / 2 - 1e-4) * t).sin())
+    beta = LinearBeta(beta_min=0.4, beta_max=6.0)
+    spent = 0.4 * t + (6.0 - 0.4) * t.square() / 2  # the integral of beta
+    assert torch.allclose(beta.alpha(t), (-spent / 2).exp())
+    assert torch.allclose(beta.sigma(t), (1 - (-spent).exp()).sqrt())
+    assert LinearBeta().t_min == 1e-3
+    assert (LinearBeta().beta_min, LinearBeta().beta_max) == (0.1, 20.0)
+    assert {name: cls().t_min for name, cls in SCHEDULES.items()} == {
+        "straight": 0.0,
+        "cosine": 0.0,
+        "linear-beta": 1e-3,
+    }
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values())
+def test_any_times_have_scales(schedule: type[Schedule]) -> None:
+    for t in (torch.zeros(0), torch.tensor([torch.nan, torch.inf]), torch.ones(2, 1)):
+        assert schedule().alpha(t).shape == schedule().sigma(t).shape == t.shape

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from doors import check_limits
 from genbook.models.diffusion.text_to_image import CaptionedFlow, TextToImage
 from genbook.models.networks.dit import DiT
 from genbook.models.networks.words import WordEncoder
@@ -108,3 +109,97 @@ def test_an_edit_is_euler_s_method_from_a_noisy_code() -> None:
         z = z - 0.3 * model.flow.velocity(z, torch.tensor(t), y, guidance=1.5)
     found = model.edit(x, y, strength=0.6, guidance=1.5, steps=2, generator=seeded(8))
     assert torch.allclose(found, model.code.decode(z), atol=1e-4)
+
+
+def test_captions_are_left_out_by_the_dice_once_for_all_draws() -> None:
+    model = flow(draws=2, dropout=0.5)
+    nn.init.normal_(model.net.output.weight, generator=seeded(3))
+    x, y = torch.randn(8, 3, 4, generator=seeded(1)), Y.repeat(4, 1)
+    g = seeded(2)
+    out = torch.rand(8, generator=g) < 0.5
+    assert 0 < out.sum() < 8
+    asked = torch.where(out[:, None], model.net.null_condition, y).repeat(2, 1)
+    t = model.sample_times(16, generator=g)
+    eps, rows = torch.randn(16, 3, 4, generator=g), x.repeat(2, 1, 1)
+    noisy = model.add_noise(rows, eps, t)
+    said = [model.velocity(noisy[i][None], t[i], asked[i][None])[0] for i in range(16)]
+    wanted = (torch.stack(said) - eps + rows).square().mean().item()
+    found = model.loss(x, y, generator=seeded(2)).item()
+    assert found == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_model_is_as_large_as_asked() -> None:
+    with isolated_rng(0):
+        model = TextToImage(
+            9,
+            4,
+            latent_dim=5,
+            components=20,
+            code_width=16,
+            words_width=8,
+            words_blocks=2,
+            width=12,
+            depth=2,
+            cross=False,
+            draws=3,
+        )
+    assert model.code.latent_shape == (3, 5)
+    assert model.code.encoder[0].in_features == 20
+    assert model.code.encoder[0].out_features == 16
+    net = model.flow.net
+    assert net.event_shape == (3, 5)
+    assert net.words.config == {
+        "vocabulary": 9,
+        "length": 4,
+        "width": 8,
+        "blocks": 2,
+        "heads": 4,
+    }
+    assert (net.config["width"], net.config["depth"], net.cross) == (12, 2, False)
+    assert (model.flow.draws, model.flow.times) == (3, "logit-normal")
+    assert model.event_shape == (3, 24, 48)
+    assert TextToImage(**model.config).config == model.config
+
+
+def test_a_picture_is_drawn_as_a_code_and_then_decoded() -> None:
+    model = picture_model()
+    nn.init.normal_(model.flow.net.output.weight, std=0.3, generator=seeded(7))
+    drawn = model.sample(2, Y, guidance=1.5, steps=3, generator=seeded(8))
+    code = model.flow.sample(2, Y, guidance=1.5, steps=3, generator=seeded(8))
+    assert torch.equal(drawn, model.code.decode(code))
+    x = torch.rand(2, 3, 24, 48, generator=seeded(9))
+    loss = model.loss(x, Y, generator=seeded(10))
+    assert torch.equal(
+        loss, model.flow.loss(model.code.encode(x), Y, generator=seeded(10))
+    )
+    loss.backward()
+    assert all(p.grad is None for p in model.code.parameters())
+    noise = model.flow.encode(model.code.encode(x), Y, steps=4)
+    z = model.flow.decode(noise, Y.flip(0), steps=4, guidance=1.5)
+    found = model.bridge(x, Y, Y.flip(0), guidance=1.5, steps=4)
+    assert torch.allclose(found, model.code.decode(z), atol=1e-6)
+
+
+def test_numbers_of_draws_steps_and_strength_have_ends() -> None:
+    net = flow().net
+    check_limits(
+        lambda draws: CaptionedFlow(net, draws=draws), {"draws": 1000}, draws=1
+    )
+    model, x = picture_model(), torch.rand(2, 3, 24, 48, generator=seeded(9))
+    check_limits(
+        lambda steps: model.edit(x, Y, strength=0.5, steps=steps),
+        {"steps": 100_000},
+        steps=1,
+    )
+    for change, error, message in (
+        ({"strength": 0.0}, ValueError, r"^strength must be"),
+        ({"guidance": "much"}, TypeError, r"^guidance must be"),
+        ({"generator": 3}, TypeError, r"^generator must be"),
+    ):
+        with pytest.raises(error, match=message):
+            model.edit(x, Y, **{"strength": 0.5, "steps": 1} | change)
+    for bad, error in ((Y.float(), TypeError), (Y[:1], ValueError)):
+        with pytest.raises(error, match=r"^y must"):
+            flow().loss(torch.zeros(2, 3, 4), bad)
+    with pytest.raises(ValueError, match=r"^x must hold at least one"):
+        flow().loss(torch.zeros(0, 3, 4), Y[:0])

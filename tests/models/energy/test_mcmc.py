@@ -12,6 +12,7 @@ from torch import Tensor
 
 from doors import check_function_doors
 from genbook.metrics import energy_test
+from genbook.models.energy._slopes import check_numbers, check_step
 from genbook.models.energy._walls import redraw
 from genbook.models.energy.mcmc import (
     annealed_importance_sampling,
@@ -291,3 +292,103 @@ def test_annealed_importance_sampling_names_what_it_refuses() -> None:
         langevin_steps=1,
         generator=seeded(1),
     )
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_a_move_is_what_its_formula_says(adjusted: bool) -> None:
+    h, x = 0.9, torch.randn(60, 2, generator=seeded(1)).double()
+    options = {"steps": 3, "step_size": h, "adjusted": adjusted}
+    found = langevin(bowl, x, **options, generator=seeded(2))
+    g, precision, kept = seeded(2), COVARIANCE.inverse(), 0
+    for _ in range(3):
+        eps = torch.randn(60, 2, generator=g, dtype=torch.float64)
+        there = x - h**2 / 2 * x @ precision + h * eps
+        if adjusted:
+            forth = torch.distributions.Normal(x - h**2 / 2 * x @ precision, h)
+            back = torch.distributions.Normal(there - h**2 / 2 * there @ precision, h)
+            ratio = bowl(x) - bowl(there)
+            ratio += back.log_prob(x).sum(1) - forth.log_prob(there).sum(1)
+            u = torch.rand(60, generator=g, dtype=torch.float64)
+            taken = u.log() < ratio
+            kept += int((~taken).sum())
+            there = torch.where(taken[:, None], there, x)
+        x = there
+    assert torch.allclose(found, x, atol=1e-10)
+    assert kept > 10 or not adjusted
+    assert torch.equal(langevin(bowl, x, steps=0, step_size=h), x)
+
+
+def test_an_offer_is_taken_as_its_formula_says() -> None:
+    x = torch.randn(60, 2, generator=seeded(1)).double()
+    low, high = torch.tensor([-1.5, -2.0]).double(), torch.tensor([2.5, 1.0]).double()
+    found = independence_metropolis(bowl, x, low, high, generator=seeded(3))
+    g = seeded(3)
+    there = low + torch.rand(60, 2, generator=g, dtype=torch.float64) * (high - low)
+    v = torch.rand(60, generator=g, dtype=torch.float64)
+    inside = ((x >= low) & (x <= high)).all(1)
+    taken = inside & (v < (bowl(x) - bowl(there)).exp())
+    assert torch.equal(found, torch.where(taken[:, None], there, x))
+    assert 5 < taken.sum() < 55
+    on_the_border = torch.stack([low, high])
+    moved = independence_metropolis(
+        lambda x: x.sum(1) * 0, on_the_border, low, high, generator=seeded(4)
+    )
+    assert (moved != on_the_border).all()
+
+
+@pytest.mark.parametrize("inner", [0, 2])
+def test_weights_of_annealing_are_summed_before_each_walk(inner: int) -> None:
+    x = torch.randn(30, 2, generator=seeded(1)).double()
+
+    def base(v: Tensor) -> Tensor:
+        return -0.3 * v.square().sum(1)
+
+    found, log_w = annealed_importance_sampling(
+        bowl,
+        x,
+        base,
+        anneal_steps=4,
+        step_size=0.4,
+        langevin_steps=inner,
+        generator=seeded(5),
+    )
+    g, wanted = seeded(5), torch.zeros(30).double()
+    for k in range(1, 5):
+        wanted = wanted - (bowl(x) + base(x)) / 4
+
+        def bridge(v: Tensor, b: float = k / 4) -> Tensor:
+            return b * bowl(v) - (1 - b) * base(v)
+
+        x = langevin(bridge, x, steps=inner, step_size=0.4, generator=g)
+    assert torch.allclose(log_w, wanted, atol=1e-12)
+    assert torch.allclose(found, x, atol=1e-12)
+
+
+def test_a_step_may_be_as_long_as_its_square_is_a_number() -> None:
+    info = torch.finfo(torch.float32)
+    for good in (info.tiny**0.5, info.max**0.5):
+        assert check_step(good, torch.float32) == good
+    for bad in (0.999 * info.tiny**0.5, 1.001 * info.max**0.5):
+        with pytest.raises(ValueError, match="step_size must be 1e-19 to 2e"):
+            check_step(bad, torch.float32)
+    assert check_step(1e-30, torch.float64) == 1e-30
+
+
+def test_points_without_an_energy_are_counted() -> None:
+    e = torch.tensor([0.0, torch.nan, 1.0, torch.nan])
+    with pytest.raises(ValueError, match="got NaN for 2 of 4 points"):
+        check_numbers(e, "energy")
+    check_numbers(e[::2], "energy")
+
+
+def test_slopes_are_taken_of_whatever_comes() -> None:
+    x = torch.tensor([[0.5, 1.0], [torch.nan, 0.0], [torch.inf, 1.0]]).double()
+    e, g = energy_and_grad(bowl, x)
+    assert e.isfinite().tolist() == [True, False, False]
+    assert g[0].isfinite().all()
+    assert energy_and_grad(bowl, x[:0])[1].shape == (0, 2)
+    for bad, error in ((x[0], ValueError), (x.tolist(), TypeError)):
+        with pytest.raises(error, match=r"^x must be"):
+            energy_and_grad(bowl, bad)
+    with pytest.raises(TypeError, match=r"^energy must be a function of x"):
+        energy_and_grad(None, x)  # type: ignore[arg-type]

@@ -12,9 +12,16 @@ import torch
 from torch import Tensor
 
 from doors import check_doors, check_limits
+from genbook.models.energy import _walls
+from genbook.models.energy.mcmc import (
+    annealed_importance_sampling,
+    independence_metropolis,
+    langevin,
+)
 from genbook.models.energy.network import EnergyNetwork
 from genbook.training import fit
 from seeding import seeded
+from starts import check_start
 
 
 def network(**config: object) -> EnergyNetwork:
@@ -306,3 +313,128 @@ def test_shares_lie_between_nothing_and_all(name: str) -> None:
     for bad in (0.0, 1.0, -0.1, float("nan")):
         with pytest.raises(ValueError, match=f"^{name} must be"):
             EnergyNetwork([-1.0], [1.0], hidden=(4,), **{name: bad})  # type: ignore[arg-type]
+
+
+CORNERS = torch.tensor([0.0, -2.0]).double(), torch.tensor([6.0, 8.0]).double()
+
+
+def wide(**config: object) -> EnergyNetwork:
+    """Return an energy of a box of sides 6 and 10."""
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        config = {"hidden": (5,), "frequencies": 2, "chains": 12, "wall": 0.1} | config
+        model = EnergyNetwork(*CORNERS, **config)  # type: ignore[arg-type]
+        for p in model.parameters():
+            torch.nn.init.normal_(p, std=0.5)
+    return model.requires_grad_(False)
+
+
+@pytest.mark.parametrize("objective", ["pcd", "dsm"])
+def test_the_energy_is_the_network_s_and_the_walls(objective: str) -> None:
+    model = wide(objective=objective)
+    x = torch.tensor([[3.0, 3.0], [1.0, 7.5], [-0.6, 3.0], [6.3, -3.0]]).double()
+    unit = torch.stack([x[:, 0] / 3 - 1, (x[:, 1] - 3) / 5], 1)
+    near = unit.clamp(-1, 1)
+    angle = near[..., None] * torch.pi / 2 * torch.tensor([1.0, 2.0])
+    seen = torch.cat([near, angle.sin().flatten(1), angle.cos().flatten(1)], 1)
+    v = model.f[0](seen)
+    v = v.clamp(min=0) if objective == "pcd" else v * v.sigmoid()
+    wall = 0.5 * ((unit.abs() - 1).clamp(min=0) / 0.1).square().sum(1)
+    wanted = model.f[2](v)[:, 0] + wall
+    assert torch.allclose(model.energy(x), wanted, atol=1e-6)
+    assert wall.count_nonzero() == 2
+    assert model.half_width.tolist() == [3.0, 5.0]
+
+
+def test_chains_start_anywhere_in_the_box_and_always_alike() -> None:
+    unit = torch.rand(12, 2, generator=seeded(0), dtype=torch.float64)
+    wanted = CORNERS[0] + unit * torch.tensor([6.0, 10.0])
+    assert torch.allclose(wide().replay_buffer, wanted)
+
+
+@pytest.mark.parametrize("jumps", [0, 2])
+def test_chains_walk_in_units_of_the_box_and_then_jump(jumps: int) -> None:
+    model = wide(langevin_steps=3, independence_steps=jumps, step_size=0.2)
+    g, x = seeded(7), model.replay_buffer.clone()
+    half, middle = torch.tensor([3.0, 5.0]).double(), torch.tensor([3.0, 3.0]).double()
+    unit = langevin(
+        lambda u: model.energy(middle + u * half),
+        (x - middle) / half,
+        steps=3,
+        step_size=0.2,
+        generator=g,
+    )
+    x = middle + unit * half
+    for _ in range(jumps):
+        x = independence_metropolis(model.energy, x, *CORNERS, generator=g)
+    model.train().loss(x[:3], generator=seeded(7))
+    assert torch.allclose(model.replay_buffer, x, atol=1e-9)
+
+
+def test_the_score_loss_is_the_slope_against_the_noise() -> None:
+    model = wide(objective="dsm", noise_std=0.1)
+    x = torch.rand(9, 2, generator=seeded(1)).double() * 5
+    sigma = 0.1 * torch.tensor([3.0, 5.0]).double()
+    eps = torch.randn(9, 2, generator=seeded(2), dtype=torch.float64)
+    noisy = (x + sigma * eps).requires_grad_()
+    (slope,) = torch.autograd.grad(model.energy(noisy).sum(), noisy)
+    wanted = (sigma * slope - eps).square().sum(1).mean()
+    assert model.loss(x, generator=seeded(2)).item() == pytest.approx(wanted.item())
+
+
+def test_samples_and_their_weights_come_from_annealing() -> None:
+    model = wide(step_size=0.1)
+    half, middle = torch.tensor([3.0, 5.0]).double(), torch.tensor([3.0, 3.0]).double()
+
+    def anneal(
+        n: int, steps: int, inner: int
+    ) -> tuple[Tensor, Tensor, torch.Generator]:
+        g = seeded(8)
+        u = torch.rand(n, 2, generator=g, dtype=torch.float64)
+        z = torch.randn(n, 2, generator=g, dtype=torch.float64)
+        x, log_w = annealed_importance_sampling(
+            lambda v: model.energy(middle + v * half),
+            _walls.inside_and_tails(u, z, 0.1),
+            lambda v: -_walls.rise(v, 0.1),
+            anneal_steps=steps,
+            step_size=0.2,
+            langevin_steps=inner,
+            generator=g,
+        )
+        return middle + x * half, log_w, g
+
+    x, log_w, g = anneal(7, 3, 2)
+    wanted = _walls.redraw(x, log_w, 7, g)
+    drawn = model.sample(7, anneal_steps=3, langevin_steps=2, generator=seeded(8))
+    assert torch.allclose(drawn, wanted, atol=1e-9)
+    _, log_w, _ = anneal(11, 4, 2)
+    size = math.log(2 + 0.1 * math.sqrt(2 * math.pi))
+    log_z = log_w.exp().mean().log().item() + 2 * size + math.log(15)
+    found = model.log_partition(
+        method="annealed", points=11, anneal_steps=4, generator=seeded(8)
+    )
+    assert found == pytest.approx(log_z, abs=1e-9)
+
+
+def test_the_quadrature_reaches_six_walls_beyond_the_box() -> None:
+    model = wide()
+    margin = torch.tensor([6 * 0.1 * 3, 6 * 0.1 * 5]).double()
+    ends = CORNERS[0] - margin, CORNERS[1] + margin
+    wanted = _walls.log_integral(model.energy, *ends, 9)
+    assert model.log_partition(points=9) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_new_network_starts_as_its_layers_do() -> None:
+    model = EnergyNetwork([-1.0, -1.0], [1.0, 1.0], hidden=(16, 8), frequencies=3)
+    check_start(
+        model,
+        {
+            "f.0.weight": (16, 2 * 7),
+            "f.0.bias": (16,),
+            "f.2.weight": (8, 16),
+            "f.2.bias": (8,),
+            "f.4.weight": (1, 8),
+            "f.4.bias": (1,),
+        },
+    )
+    assert model.replay_buffer.shape == (2048, 2)

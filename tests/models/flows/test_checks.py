@@ -98,3 +98,19 @@ def test_features_of_conditions() -> None:
     ):
         with pytest.raises(error, match="h must be"):
             _checks.check_features(h, 4, features, f32)
+
+
+def test_numbers_need_parameters_of_a_spline() -> None:
+    for theta, tails, error, message in (
+        (Z(5, 12), True, ValueError, r"^theta must be \(…, 11\)"),
+        (Z(5, 11).long(), True, TypeError, r"^theta must be floating"),
+        (Z(5, 11), "no", TypeError, r"^linear_tails must be True or False"),
+        (Z(5, 11) / 0, True, ValueError, r"^theta must be finite"),
+    ):
+        with pytest.raises(error, match=message):
+            _checks.check_numbers(Z(5), "x", theta, 4, tails)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^bins must be at most 999"):
+        _checks.check_numbers(Z(5), "x", Z(5, 11), 1000, True)
+    for v, message in ((Z(5) / 0, "x must be finite"), ([0.5], "x must be a torch.T")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            _checks.check_numbers(v, "x", Z(5, 11), 4, True)  # type: ignore[arg-type]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from doors import check_function_doors, check_limits
+from doors import check_function_doors, check_limits, check_range
 from genbook.models.flows.couplings import AffineCoupling, Coupling, SplineCoupling
 from genbook.models.flows.splines import knots
+from seeding import seeded
 
 
 @pytest.mark.parametrize("swap", [False, True])
@@ -130,3 +134,73 @@ def test_coordinates_have_limits() -> None:
         check_limits(
             lambda dim, kind=kind: kind(dim, True, hidden=(4,)), {"dim": 16_384}, dim=2
         )
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        AffineCoupling,
+        SplineCoupling,
+        lambda dim, swap: SplineCoupling(dim, swap, bound=1.5, bins=3),
+        lambda dim, swap: SplineCoupling(dim, swap, bound=9.0, linear_tails=False),
+    ],
+)
+def test_what_was_done_is_undone_inside_the_bound_and_outside(
+    make: Callable[[int, bool], Coupling], swap: bool
+) -> None:
+    t = make(3, swap).double()
+    torch.nn.init.normal_(t.conditioner.net[-1].weight, std=0.5, generator=seeded(1))
+    torch.nn.init.normal_(t.conditioner.net[-1].bias, std=0.5, generator=seeded(2))
+    x = 2 * torch.randn(40, 3, generator=seeded(3), dtype=torch.float64)
+    z, log_det = t(x)
+    assert torch.allclose(t.inverse(z), x, atol=1e-8)
+    kept = slice(1, 3) if swap else slice(0, 2)
+    assert torch.equal(z[:, kept], x[:, kept])
+    assert (z != x).any()
+    jacobian = torch.autograd.functional.jacobian(lambda v: t(v)[0].sum(0), x)
+    wanted = torch.linalg.slogdet(jacobian.movedim(1, 0)).logabsdet
+    assert torch.allclose(log_det, wanted, atol=1e-9)
+
+
+def test_a_log_scale_is_bent_to_within_two() -> None:
+    t = AffineCoupling(2, False)
+    theta = torch.tensor([[[0.0, 0.5]], [[100.0, 0.0]], [[-100.0, 0.0]], [[1.0, -1.0]]])
+    x = torch.ones(4, 1)
+    z, s = t.univariate(x, theta)
+    wanted = [0.0, 2.0, -2.0, 2 * math.tanh(0.5)]
+    assert s[:, 0].tolist() == pytest.approx(wanted, abs=1e-6)
+    shifted = [math.exp(a) + b for a, b in zip(wanted, [0.5, 0, 0, -1], strict=True)]
+    assert z[:, 0].tolist() == pytest.approx(shifted, rel=1e-5)
+    assert t.univariate_inverse(z, theta)[:, 0].tolist() == pytest.approx([1.0] * 4)
+
+
+def test_beyond_a_bound_without_tails_lies_the_end() -> None:
+    t = SplineCoupling(2, False, bound=2.0, linear_tails=False)
+    theta = torch.zeros(3, 1, t.params_per_dim)
+    x = torch.tensor([[-3.0], [1.0], [7.0]])
+    assert t.univariate(x, theta)[0][:, 0].tolist() == pytest.approx([-2.0, 1.0, 2.0])
+    back = t.univariate_inverse(x, theta)[:, 0].tolist()
+    assert back == pytest.approx([-2.0, 1.0, 2.0])
+    assert t.params_per_dim == 3 * 8 + 1
+    assert SplineCoupling(2, False).params_per_dim == 3 * 8 - 1
+
+
+def test_bounds_and_networks_are_as_asked() -> None:
+    check_range(
+        lambda bound: SplineCoupling(2, True, hidden=(4,), bound=bound),
+        "bound",
+        (1e-3, 100.0),
+        (0.0, -1.0),
+    )
+    check_limits(
+        lambda bins: SplineCoupling(2, True, hidden=(4,), bins=bins),
+        {"bins": 999},
+        bins=2,
+    )
+    for dim, swap, seen, said in ((5, False, 3, 2), (5, True, 3, 2), (2, True, 1, 1)):
+        t = AffineCoupling(
+            dim, swap, hidden=(7,), context_features=4, frequencies=2
+        ).conditioner
+        assert t.net[0].in_features == seen * 5 + 4
+        assert t.net[-1].out_features == 2 * said

@@ -186,3 +186,46 @@ def test_pixels_and_levels_have_limits() -> None:
         dims=1,
         levels=2,
     )
+
+
+def test_noise_fills_the_level_by_the_dice() -> None:
+    x = torch.tensor([[0.0, 1 / 3, 1.0]]).double()
+    u = torch.rand(1, 3, generator=seeded(5), dtype=torch.float64)
+    wanted = (torch.tensor([[0.0, 1.0, 3.0]]) + u) / 4
+    assert torch.allclose(dequantise(x, 4, generator=seeded(5)), wanted)
+
+
+def test_levels_have_both_ends_in_every_type() -> None:
+    for dtype, most in ((torch.float32, 2**16), (torch.float64, 2**16)):
+        x = torch.zeros(2, dtype=dtype)
+        dequantise(x, most)
+        with pytest.raises(ValueError, match="levels must be at most 65,536, got"):
+            dequantise(x, most + 1)
+    x = torch.zeros(2, dtype=torch.float16)
+    most = int(1 / (4 * torch.finfo(torch.float16).eps))
+    quantise(x, most)
+    with pytest.raises(ValueError, match=f"levels must be at most {most}, got"):
+        quantise(x, most + 1)
+    for call in (dequantise, quantise):
+        with pytest.raises(ValueError, match="levels must be at least 2"):
+            call(torch.zeros(2), 1)
+        assert call(torch.zeros(0)).shape == (0,)
+        assert call(torch.tensor([0.0, 1.0]), 2).shape == (2,)
+        for bad in (-1e-3, 1.001):
+            with pytest.raises(ValueError, match="x must lie between 0 and 1, got"):
+                call(torch.tensor([0.5, bad]))
+
+
+def test_bits_are_those_of_whole_levels() -> None:
+    log_p = torch.tensor([3.0, -2.0]).double()
+    wanted = [(5 * math.log(8) - v) / (5 * math.log(2)) for v in (3.0, -2.0)]
+    assert bits_per_dimension(log_p, 5, 8).tolist() == pytest.approx(wanted)
+    check_limits(
+        lambda **n: bits_per_dimension(log_p, **{"dims": 1, "levels": 2} | n),
+        {"levels": 65_536},
+        dims=1,
+        levels=2,
+    )
+    assert bits_per_dimension(log_p - torch.inf, 5).isinf().all()
+    with pytest.raises(ValueError, match="log_p must hold numbers, got 1 NaN"):
+        bits_per_dimension(torch.tensor([0.0, torch.nan]), 5)

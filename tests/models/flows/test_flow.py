@@ -250,3 +250,53 @@ def test_every_standardisation_is_set_by_the_first_batch(kind: str) -> None:
 
 def test_the_bound_is_positive() -> None:
     check_range(lambda **n: Flow(2, hidden=(4,), **n), "bound", [0.5], [0.0, -1.0])
+
+
+def test_two_rows_settle_the_units_and_one_does_not(x: Tensor) -> None:
+    model = Flow(2, kind="affine", hidden=(4,)).train()
+    model.loss(x[:1])
+    assert not model.initialised
+    assert torch.equal(model.std, torch.ones(2))
+    model.loss(x[:2])
+    assert model.initialised
+    assert torch.allclose(model.mean, x[:2].mean(0))
+    assert torch.allclose(model.std, x[:2].std(0, correction=0))
+    settled = model.mean.clone()
+    model.loss(x[2:9] + 5)
+    assert torch.equal(model.mean, settled)
+
+
+def test_which_pieces_stand_between_the_ends() -> None:
+    box = {"low": [0.0, 0.0, 0.0], "high": [1.0, 2.0, 3.0]}
+
+    def names(dim: int, **options: object) -> list[str]:
+        model = Flow(dim, transforms=3, hidden=(4,), **options)  # type: ignore[arg-type]
+        return [type(t).__name__ for t in model.transforms]
+
+    spline, affine = "SplineCoupling", "AffineCoupling"
+    assert names(2) == ["ActNorm", spline, spline, spline]
+    assert names(2, kind="affine") == ["ActNorm", affine, affine, affine]
+    assert names(3) == ["ActNorm", "PLULinear", spline] * 3
+    assert names(3, kind="affine", **box) == ["ActNorm", "PLULinear", affine] * 3
+    assert names(3, **box) == [spline] * 3
+    model = Flow(2, transforms=4, hidden=(4,), bins=5, bound=2.5, frequencies=2)
+    pieces = [t for t in model.transforms if not isinstance(t, ActNorm)]
+    assert [t.swap for t in pieces] == [False, True, False, True]
+    assert {(t.bins, t.bound, t.linear_tails) for t in pieces} == {(5, 2.5, True)}
+    inside = Flow(3, transforms=1, hidden=(4,), **box).transforms[0]  # type: ignore[arg-type]
+    assert (inside.bound, inside.linear_tails) == (1.0, False)
+    assert Flow(2, transforms=1, hidden=(7, 5)).widest == 7
+    assert Flow(9, transforms=1, hidden=(7, 5)).widest == 9
+
+
+def test_samples_are_the_base_s_draws_sent_back(x: Tensor) -> None:
+    for config in CONFIGS.values():
+        model = trained(x, **config)
+        g = seeded(6)
+        if model.uniform:
+            z = 2 * torch.rand(9, 2, generator=g, dtype=torch.float64) - 1
+        else:
+            z = torch.randn(9, 2, generator=g, dtype=torch.float64)
+        drawn = model.sample(9, generator=seeded(6))
+        assert torch.allclose(drawn, model.decode(z), atol=1e-12)
+        assert torch.allclose(model.encode(drawn), z, atol=1e-6)

@@ -9,6 +9,7 @@ from torch import Tensor
 from doors import check_doors, check_limits
 from genbook.models.flows.dequantisation import bits_per_dimension, dequantise
 from genbook.models.flows.image_flow import ImageFlow
+from genbook.models.flows.images import HALVES
 from seeding import seeded
 
 
@@ -88,3 +89,50 @@ def test_counts_have_limits() -> None:
     check_limits(lambda **n: ImageFlow(4, 8, **n), transforms=1, classes=0, channels=1)
     with pytest.raises(ValueError, match="side must be even, got 5"):
         ImageFlow(5)
+
+
+def test_pieces_take_turns_and_are_as_large_as_asked() -> None:
+    model = ImageFlow(4, 8, transforms=7, channels=5, bins=3, classes=2)
+    turns = [(t.kept, t.cut) for t in model.transforms]
+    assert turns == [tuple(map(list, HALVES[i % 6])) for i in range(7)]
+    assert {(t.bins, t.context_features) for t in model.transforms} == {(3, 2)}
+    assert {t.first.out_channels for t in model.transforms} == {5}
+    assert (model.table.dim, model.table.levels) == (16, 8)
+    assert model.event_shape == (16,)
+
+
+def test_samples_are_gaussian_numbers_sent_back() -> None:
+    model, y = bent(), torch.arange(5) % 3
+    z = torch.randn(5, 16, generator=seeded(4), dtype=torch.float64)
+    drawn = model.sample(5, y, generator=seeded(4))
+    assert torch.equal(drawn, model.decode(z, y))
+    assert ((drawn >= 0) & (drawn <= 1)).all()
+    assert drawn.std() > 0.1
+
+
+def test_observations_stand_in_the_cube_its_faces_included() -> None:
+    model = bent(0)
+    x = images(3)
+    x[0, 0], x[1, 3] = 0.0, 1.0
+    assert model.encode(x).isfinite().all()
+    assert model.log_prob(x).isfinite().all()
+    for value in (-1e-9, 1 + 1e-9):
+        x[1, 3] = value
+        with pytest.raises(ValueError, match="x must lie in the box of the observati"):
+            model.encode(x)
+    assert model(x[:0])[0].shape == (0, 16)
+    assert model(x * torch.nan)[0].isnan().all()
+
+
+def test_counts_have_most() -> None:
+    check_limits(
+        lambda **n: ImageFlow(**{"side": 4, "levels": 8, "transforms": 1} | n),
+        {"side": 128, "transforms": 1000, "classes": 2**20, "levels": 2**16}
+        | {"channels": 2**20, "bins": 999},
+        levels=2,
+        bins=2,
+    )
+    with pytest.raises(ValueError, match="n must be at most 67,108,864, got"):
+        ImageFlow(4, 8, transforms=1).sample(2**26 + 1)
+    with pytest.raises(ValueError, match="side must be at least 2, got 1"):
+        ImageFlow(1)

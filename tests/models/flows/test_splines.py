@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -174,3 +175,38 @@ def test_the_fast_form_looks_at_no_values() -> None:
     theta[0] = torch.nan
     z, _ = RQSpline.apply(x, theta, 4, True)
     assert z.isnan().tolist() == [True, False, False, False]
+
+
+@TAILS
+def test_free_numbers_of_nothing_are_the_identity(linear_tails: bool) -> None:
+    theta = torch.zeros(14 if linear_tails else 16, dtype=torch.float64)
+    at, image, slope = knots(theta, 5, linear_tails)
+    even = torch.arange(6).double() / 5
+    assert torch.allclose(at, even, atol=1e-12)
+    assert torch.allclose(image, even, atol=1e-12)
+    assert torch.allclose(slope, torch.ones(6).double(), atol=1e-12)
+
+
+@TAILS
+def test_free_numbers_are_widths_heights_and_slopes(linear_tails: bool) -> None:
+    """A softmax above a least share of a thousandth; slopes above a thousandth."""
+    g = torch.Generator().manual_seed(16)
+    theta = 2 * torch.randn(14 if linear_tails else 16, generator=g).double()
+    at, image, slope = knots(theta, 5, linear_tails)
+    for found, free in ((at, theta[:5]), (image, theta[5:10])):
+        shares = free.exp() / free.exp().sum()
+        wanted = 1e-3 + (1 - 5e-3) * shares
+        assert torch.allclose(found.diff(), wanted, atol=1e-12)
+        assert found[0] == 0
+    shift = math.log(math.exp(0.999) - 1)
+    wanted = 1e-3 + (1 + (theta[10:] + shift).exp()).log()
+    if linear_tails:
+        assert slope[[0, -1]].tolist() == pytest.approx([1.0, 1.0])
+        slope = slope[1:-1]
+    assert torch.allclose(slope, wanted, atol=1e-12)
+    far = torch.full_like(theta, -60.0)
+    far[2] = far[7] = 60.0
+    at, image, slope = knots(far, 5, linear_tails)
+    assert at.diff()[0].item() == pytest.approx(1e-3)
+    assert image.diff()[0].item() == pytest.approx(1e-3)
+    assert slope[2].item() == pytest.approx(1e-3)

@@ -233,3 +233,31 @@ def test_the_way_back_looks_at_unused_conditions_too() -> None:
 @pytest.mark.parametrize("kind", [ActNorm, PLULinear])
 def test_coordinates_have_limits(kind: Any) -> None:
     check_limits(kind, {"dim": 16_384}, dim=1)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_seed_decides_the_rotation(seed: int) -> None:
+    piece = PLULinear(4, seed=seed).double()
+    g = torch.Generator().manual_seed(seed)
+    q, _ = torch.linalg.qr(torch.randn(4, 4, generator=g, dtype=torch.float64))
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(9)).double()
+    z, log_det = piece(x)
+    assert torch.allclose(z, x @ q.T, atol=1e-5)
+    assert torch.allclose(log_det, torch.zeros(5).double(), atol=1e-5)
+    assert torch.equal(piece.U, piece.U.triu(1))  # the diagonal stands elsewhere
+    assert torch.equal(piece.L, piece.L.tril(-1))
+    assert not torch.equal(PLULinear(4, seed=seed + 1).P @ x[0].float(), z[0].float())
+
+
+def test_a_norm_shifts_and_scales_each_column() -> None:
+    piece = ActNorm(3).double()
+    with torch.no_grad():
+        piece.shift.copy_(torch.tensor([1.0, -2.0, 0.5]))
+        piece.log_scale.copy_(torch.tensor([0.3, -1.0, 2.0]))
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(9)).double()
+    z, log_det = piece(x)
+    assert torch.allclose(z, (x - piece.shift) * piece.log_scale.exp())
+    assert log_det.tolist() == pytest.approx([1.3] * 4)
+    assert torch.allclose(piece.inverse(z), x)
+    fresh = ActNorm(3)
+    assert torch.equal(fresh(x.float())[0], x.float())

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from doors import check_limits
-from genbook.models.networks.attention import Attention, Block
+from genbook.models.networks.attention import Attention, Block, Past
 from seeding import seeded
+from starts import check_start
 
 
 @pytest.mark.parametrize("make", [Attention, Block])
@@ -74,4 +75,72 @@ def test_widths_and_heads_have_limits(kind: Any) -> None:
         {"width": 16_384, "heads": 16_384},
         width=1,
         heads=1,
+    )
+
+
+def by_hand(layer: Attention, x: Tensor, mask: Tensor) -> Tensor:
+    """Attend with each head in turn, ``mask`` saying who may be seen."""
+    q, k, v = layer.qkv(x).chunk(3, 2)
+    heads = []
+    for part in zip(*(t.chunk(layer.heads, 2) for t in (q, k, v)), strict=True):
+        score = part[0] @ part[1].mT / part[0].shape[2] ** 0.5
+        heads.append(score.masked_fill(~mask, -torch.inf).softmax(2) @ part[2])
+    return layer.out(torch.cat(heads, 2))
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_a_block_adds_attention_and_thought(heads: int) -> None:
+    block = Block(8, heads).double()
+    for i, p in enumerate(block.parameters()):
+        torch.nn.init.normal_(p, std=0.5, generator=seeded(i))
+    x = torch.randn(2, 5, 8, generator=seeded(9), dtype=torch.float64)
+    causal = torch.ones(5, 5).tril().bool()
+    h = x + by_hand(block.attention, block.norm1(x), causal)
+    first, _, second = block.mlp
+    wanted = h + second(torch.nn.functional.gelu(first(block.norm2(h))))
+    assert torch.allclose(block(x), wanted, atol=1e-10)
+    seen = torch.ones(5, 5).triu(-1).bool()
+    h = x + by_hand(block.attention, block.norm1(x), seen)
+    wanted = h + second(torch.nn.functional.gelu(first(block.norm2(h))))
+    assert torch.allclose(block(x, None, seen.view(1, 1, 5, 5)), wanted, atol=1e-10)
+
+
+@pytest.mark.parametrize("parts", [(1, 1, 1, 1, 1), (2, 3), (4, 1), (5,)])
+def test_tokens_in_parts_are_as_all_at_once(parts: tuple[int, ...]) -> None:
+    layer, past = Attention(8, 2).double(), Past()
+    x = torch.randn(2, 5, 8, generator=seeded(9), dtype=torch.float64)
+    assert len(past) == 0
+    found = [layer(piece, past) for piece in x.split(list(parts), 1)]
+    assert torch.allclose(torch.cat(found, 1), layer(x), atol=1e-10)
+    assert len(past) == 5
+    assert past.keys is not None
+    assert past.keys.shape == (2, 2, 5, 4)
+
+
+@pytest.mark.parametrize("kind", [Attention, Block])
+def test_a_past_and_a_mask_are_what_they_should_be(kind: Any) -> None:
+    layer, x = kind(8, 2), torch.zeros(1, 3, 8)
+    with pytest.raises(TypeError, match=r"^past must be"):
+        layer(x, [])
+    with pytest.raises(TypeError, match=r"^seen must be"):
+        layer(x, None, "all")
+    with pytest.raises(ValueError, match=r"^x must be \(n, T, 8\)"):
+        layer(torch.zeros(3, 8))
+
+
+def test_a_new_block_has_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        block = Block(8, 2)
+    check_start(
+        block,
+        {
+            "attention.qkv.weight": (24, 8),
+            "attention.qkv.bias": (24,),
+            "attention.out.weight": (8, 8),
+            "mlp.0.weight": (32, 8),
+            "mlp.0.bias": (32,),
+            "mlp.2.weight": (8, 32),
+            "*": (8,),
+        },
     )

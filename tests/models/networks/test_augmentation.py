@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from doors import check_function_doors
+from doors import check_function_doors, check_range
 from genbook.models.networks.augmentation import random_affine
 from seeding import seeded
 
@@ -67,3 +67,16 @@ def test_random_affine_names_what_it_refuses() -> None:
     check_function_doors(
         random_affine, x=x, strength=0.1, padding="zeros", generator=seeded(1)
     )
+
+
+def test_strength_ends_at_a_thousand_and_no_image_is_none() -> None:
+    check_range(
+        lambda strength: random_affine(torch.zeros(1, 1, 2, 2), strength),
+        "strength",
+        (0.0, 1000.0),
+        (-1e-9, 1000.1),
+    )
+    spoilt = torch.full((1, 1, 2, 2), torch.nan)
+    assert random_affine(spoilt, 0.0).isnan().all()
+    with pytest.raises(ValueError, match="x must hold at least one"):
+        random_affine(torch.zeros(0, 1, 2, 2), 0.1)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from doors import check_event_shape, check_limits
+from doors import check_event_shape, check_limits, check_range
 from genbook.models.adversarial.gan import GAN
 from genbook.models.networks.dcgan import (
     ConvolutionalDiscriminator,
@@ -18,6 +18,7 @@ from genbook.models.networks.dcgan import (
 )
 from genbook.training import fit, load, save
 from seeding import seeded
+from starts import check_start
 
 SHAPE = (1, 6, 8)
 PIXELS = 48
@@ -254,3 +255,56 @@ def test_sizes_are_counts_with_limits() -> None:
     )
     discriminator = partial(ConvolutionalDiscriminator, SHAPE)
     check_limits(discriminator, classes=0, width=1)
+
+
+def test_sizes_have_most_and_a_pace_has_both_ends() -> None:
+    check_limits(
+        lambda **n: ConvolutionalGenerator(SHAPE, **{"inputs": 5, "width": 4} | n),
+        {"inputs": 65_536, "width": 4_096, "patch": 64},
+        inputs=1,
+        patch=1,
+    )
+    check_limits(
+        lambda **n: ConvolutionalDiscriminator(SHAPE, **{"width": 4} | n),
+        {"classes": 1_000_000, "width": 2_048, "patch": 64},
+        patch=1,
+    )
+    check_range(
+        lambda pace: ConvolutionalGenerator(SHAPE, 5, width=4, pace=pace),
+        "pace",
+        (1e-3, 1.0, 1000.0),
+        (0.0, -1.0, 0.9e-3, 1000.1),
+    )
+    for kind in (ConvolutionalGenerator, ConvolutionalDiscriminator):
+        with pytest.raises(ValueError, match="event_shape must be at most 4,096"):
+            kind((1, 4_097, 4), 1)
+
+
+def test_new_players_have_these_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        made = ConvolutionalGenerator((3, 6, 8), 5, width=4, pace=2.5)
+        judge = ConvolutionalDiscriminator((3, 6, 8), 2, width=4)
+    check_start(
+        made,
+        {
+            "first.weight": (48, 5),
+            "first.bias": (48,),
+            "talk.weight": (4, 4, 3, 3),
+            "talk.bias": (4,),
+            "last.weight": (12, 4, 3, 3),
+            "last.bias": (12,),
+        },
+        times={"*": 0.4},
+    )
+    check_start(
+        judge,
+        {
+            "first.weight": (4, 12, 3, 3),
+            "first.bias": (4,),
+            "halve.weight": (8, 4, 3, 3),
+            "halve.bias": (8,),
+            "score.weight": (2, 8 * 2 * 2),
+            "score.bias": (2,),
+        },
+    )

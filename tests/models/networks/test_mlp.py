@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from doors import check_function_doors
 from genbook.models.networks.mlp import fourier_features, mlp
 from seeding import seeded
 
@@ -90,3 +91,43 @@ def test_noise_makes_a_wave_as_small_as_its_mean(shared: bool) -> None:
     mean = fourier_features(noisy, 3, 1.5).unflatten(0, (-1, 2)).mean(0)
     assert torch.equal(found[:, :1], x)
     assert torch.allclose(found[:, 1:], mean[:, 1:], atol=0.025)  # 0.7 / 20000**0.5 * 5
+
+
+def test_layers_have_the_sizes_and_a_bend_between_them() -> None:
+    layers = mlp([2, 5, 7, 3], nn.SiLU)
+    kinds = [nn.Linear, nn.SiLU, nn.Linear, nn.SiLU, nn.Linear]
+    assert [type(layer) for layer in layers] == kinds
+    sizes = [(m.in_features, m.out_features) for m in layers[::2]]
+    assert sizes == [(2, 5), (5, 7), (7, 3)]
+    assert mlp([4]) == []
+    assert isinstance(mlp([1, 1, 1])[1], nn.ReLU)
+
+
+@pytest.mark.parametrize("size", [1, 2**20])
+def test_the_smallest_and_the_widest_layer(size: int) -> None:
+    (layer,) = mlp([1, size])
+    assert layer.out_features == size
+    with pytest.raises(ValueError, match="sizes must be at"):
+        mlp([1, 2**20 + 1 if size > 1 else 0])
+
+
+def test_the_most_waves_and_the_quickest() -> None:
+    x = torch.ones(3, 2)
+    check_function_doors(fourier_features, x=x, frequencies=1, rate=1.0, noise=x[:, 0])
+    assert fourier_features(x, 64).shape == (3, 2 * 129)
+    assert fourier_features(x, 1, 1e6).shape == (3, 6)
+    with pytest.raises(ValueError, match=r"rate must be at most 1,?000,?000"):
+        fourier_features(x, 1, 1e6 + 1)
+    assert fourier_features(x[:0], 2, noise=x[:0, 0]).shape == (0, 10)
+    with pytest.raises(ValueError, match=r"noise must be \(3,\) or \(1,\), got \(0,\)"):
+        fourier_features(x, 2, noise=x[:0, 0])
+
+
+def test_a_wave_that_noise_drowns_is_as_small_as_at_the_bound() -> None:
+    x = torch.full((3, 1), 0.5).double()
+    noise = torch.tensor([0.0, 8.9, 100.0]).double()
+    found = fourier_features(x, 1, 1.0, noise=noise)[:, 1:]
+    plain = fourier_features(x, 1, 1.0)[:, 1:]
+    for row, exponent in enumerate((0.0, -(8.9**2) / 2, -40.0)):
+        wanted = plain[row] * math.exp(exponent)
+        assert found[row].tolist() == pytest.approx(wanted.tolist(), rel=1e-12)

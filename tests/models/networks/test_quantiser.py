@@ -78,3 +78,36 @@ def test_bad_arguments_are_refused() -> None:
         fsq.indices(torch.full((1, 2), 2.0))
     with pytest.raises(ValueError, match="indices must hold tokens 0 to 5, got 0 to 6"):
         fsq.values(torch.tensor([0, 6]))
+
+
+def test_sizes_and_values_end_where_they_should() -> None:
+    assert FiniteScalarQuantiser([256, 256]).vocab_size == 65_536
+    with pytest.raises(ValueError, match="65,536 at most when multiplied, got"):
+        FiniteScalarQuantiser([65_537])
+    assert FiniteScalarQuantiser([2]).vocab_size == 2
+    fsq = FiniteScalarQuantiser([3, 2])
+    assert fsq.config == {"levels": [3, 2]}
+    assert fsq.indices(torch.tensor([[1.0, 1.0], [-1.0, -1.0]])).tolist() == [5, 0]
+    for bad in (1.0001, -1.0001, torch.nan, torch.inf):
+        with pytest.raises(ValueError, match="q must be between -1 and 1, got"):
+            fsq.indices(torch.tensor([[0.0, bad]]))
+    assert fsq.values(torch.tensor([0, 5])).tolist() == [[-1.0, -1.0], [1.0, 1.0]]
+    for token in (-1, 6):
+        with pytest.raises(ValueError, match="indices must hold tokens 0 to 5, got"):
+            fsq.values(torch.tensor([token, 0]))
+    assert fsq.values(torch.zeros(0).long()).shape == (0, 2)
+    for call in (fsq, fsq.indices):
+        with pytest.raises(TypeError, match="must be a tensor of floats, got list"):
+            call([[0.0, 0.0]])  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"must be \(..., 2\), got \(\)"):
+            call(torch.tensor(0.5))
+    assert fsq(torch.tensor([torch.nan, torch.inf])).isnan().tolist() == [True, False]
+
+
+def test_every_token_has_one_digit_a_number() -> None:
+    digits = FiniteScalarQuantiser([3, 2, 4]).digits()
+    assert digits.shape == (24, 9)
+    for token, row in enumerate(digits.tolist()):
+        parts = row[:3], row[3:5], row[5:]
+        assert [p.index(1.0) for p in parts] == [token % 3, token // 3 % 2, token // 6]
+        assert sum(row) == 3

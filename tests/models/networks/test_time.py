@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,9 @@ from torch.nn.functional import gelu
 from doors import check_event_shape, check_function_doors, check_limits
 from genbook.models.networks.mlp import fourier_features
 from genbook.models.networks.time import TimeConditionedMLP
+from genbook.training import isolated_rng
 from seeding import seeded
+from starts import check_start
 
 
 def test_waves_fade_to_their_mean_over_the_noise() -> None:
@@ -149,3 +153,48 @@ def test_time_stretches_and_shifts_what_is_seen() -> None:
     scale, shift = net.modulation(net._embed(t, None)).chunk(2, 1)
     wanted = net.output(gelu(net.input(x) * (1 + scale) + shift))
     assert torch.allclose(net(x, t), wanted, rtol=0, atol=1e-12)
+
+
+def test_a_new_network_has_these_weights() -> None:
+    with isolated_rng(1):
+        net = TimeConditionedMLP((2, 3), width=12, depth=2, frequencies=2, classes=3)
+    shapes: dict[str, tuple[int, ...]] = {
+        "input.weight": (12, 6 * 5),
+        "input.bias": (12,),
+        "modulation.weight": (2 * 3 * 12, 2 * 8 + 1 + 4),
+        "modulation.bias": (2 * 3 * 12,),
+        "blocks.?.weight": (12, 12),
+        "blocks.?.bias": (12,),
+        "output.weight": (6, 12),
+        "output.bias": (6,),
+    }
+    stretch = net.modulation.weight.detach()[:36].clone()
+    with torch.no_grad():  # a tenth, and as PyTorch starts the shifts
+        net.modulation.weight[:36] *= 10
+    check_start(net, shapes, zero=("output.*",))
+    assert stretch.abs().max() < 0.1 / 21**0.5
+    plain = TimeConditionedMLP((2,), width=4, depth=0)
+    assert plain.modulation.weight.shape == (8, 17)
+    assert plain.input.weight.shape == (4, 2)
+
+
+def test_an_answer_is_what_the_blocks_say_one_after_the_other() -> None:
+    with isolated_rng(2):
+        net = TimeConditionedMLP((2,), width=6, depth=2, frequencies=2, classes=3)
+        for p in net.parameters():
+            nn.init.normal_(p, std=0.4)
+    net.double()
+    x = torch.randn(5, 2, generator=seeded(3)).double()
+    t, y = torch.linspace(0, 1, 5).double(), torch.tensor([0, 1, 2, 3, 0])
+    late = 1 - (t + 0.003).log() / math.log(0.003)
+    k = torch.arange(1, 9).double() * torch.pi / 2
+    angle = late[:, None] * k
+    labels = torch.eye(4).double()[y]
+    seen = torch.cat([angle.sin(), angle.cos(), t[:, None], labels], 1)
+    told = net.modulation(seen)
+    scales, shifts = told[:, :18].chunk(3, 1), told[:, 18:].chunk(3, 1)
+    h = net.input(fourier_features(x, 2, torch.pi / 2, t))
+    h = gelu(h * (1 + scales[0]) + shifts[0])
+    for i, block in enumerate(net.blocks, 1):
+        h = h + gelu(block(h) * (1 + scales[i]) + shifts[i])
+    assert torch.allclose(net(x, t, y), net.output(h), rtol=0, atol=1e-9)

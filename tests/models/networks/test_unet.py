@@ -10,27 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from awake import awake, question
 from doors import check_event_shape, check_limits
 from genbook.models.diffusion.diffusion import Diffusion
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.networks.unet import Block, SelfAttention, UNet, _Embedding
-from genbook.training import load, save
+from genbook.training import isolated_rng, load, save
 from seeding import seeded
-
-
-def awake(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a network in float64 whose silent layers speak."""
-    g = seeded(seed)
-    for p in net.parameters():
-        with torch.no_grad():
-            p.copy_(0.3 * torch.randn(p.shape, generator=g))
-    return net.double()
-
-
-def question(shape: tuple[int, ...], n: int = 3) -> tuple[Tensor, Tensor, Tensor]:
-    g = seeded(9)
-    x = torch.randn(n, *shape, generator=g, dtype=torch.float64)
-    return x, torch.linspace(0.1, 0.9, n).double(), torch.arange(n) % 3
+from starts import check_start
 
 
 def normalised(x: Tensor, norm: nn.GroupNorm) -> Tensor:
@@ -269,3 +256,81 @@ def test_a_time_is_waves_whose_speeds_go_from_one_to_a_thousand() -> None:
         [f(s * u) for f in (math.sin, math.cos) for s in speeds] for u in (0, 0.3)
     ]
     assert torch.allclose(seen[0], torch.tensor(wanted, dtype=torch.float64))
+
+
+def test_a_new_network_has_these_weights() -> None:
+    with isolated_rng(1):
+        net = UNet(
+            (3, 8, 8), width=8, levels=2, blocks=1, bottom=1, attention=True, classes=3
+        )
+    known = 8 * 8
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed.time.0.weight": (known, 32),
+        "embed.time.2.weight": (known, known),
+        "embed.label.weight": (4, known),
+        "embed.*.bias": (known,),
+        "input.weight": (8, 12, 3, 3),
+        "down.0.0.conv?.weight": (8, 8, 3, 3),
+        "up.0.0.conv?.weight": (8, 8, 3, 3),
+        "bottom.0.conv?.weight": (16, 16, 3, 3),
+        "bottom.0.modulation.weight": (32, known),
+        "bottom.0.modulation.bias": (32,),
+        "*.modulation.weight": (16, known),
+        "*.modulation.bias": (16,),
+        "halve.0.weight": (16, 8, 3, 3),
+        "halve.0.bias": (16,),
+        "narrow.0.weight": (8, 16, 1, 1),
+        "attention.qkv.weight": (48, 16, 1, 1),
+        "attention.qkv.bias": (48,),
+        "attention.out.weight": (16, 16, 1, 1),
+        "attention.*": (16,),
+        "bottom.*": (16,),
+        "output.weight": (12, 8, 3, 3),
+        "output.bias": (12,),
+        "*": (8,),
+    }
+    check_start(
+        net,
+        shapes,
+        zero=("output.*", "*.conv2.*", "attention.out.*"),
+        normal={"embed.label.weight": 1.0},
+    )
+    for module in net.modules():
+        if isinstance(module, nn.GroupNorm):
+            assert module.num_channels == 4 * module.num_groups
+    assert net.halve[0].stride == (2, 2)
+
+
+def test_the_time_is_seen_in_waves_from_1_to_1000() -> None:
+    embed = _Embedding(6, 2).double()
+    t, y = torch.tensor([0.0, 0.37, 1.0]).double(), torch.tensor([0, 2, 1])
+    seen: list[Tensor] = []
+    embed.time.register_forward_hook(lambda net, given, out: seen.extend((*given, out)))
+    found = embed(t, y)
+    angle = t[:, None] * 10 ** (torch.arange(16).double() * 3 / 15)
+    assert torch.allclose(seen[0], torch.cat([angle.sin(), angle.cos()], 1), atol=1e-9)
+    known = seen[1] + embed.label.weight[y]
+    assert torch.allclose(found, known * known.sigmoid())
+
+
+def test_an_answer_goes_down_and_comes_back() -> None:
+    net = awake(UNet((1, 8, 8), width=4, levels=2, bottom=1, classes=3)).double()
+    x, t, y = question((1, 8, 8))
+    known = net.embed(t, y)
+    cells = x.view(3, 4, 2, 4, 2).permute(0, 2, 4, 1, 3).reshape(3, 4, 4, 4)
+    fine = net.down[0][0](net.input(cells), known)
+    low = net.bottom[0](net.halve[0](fine), known)
+    wide = net.narrow[0](low).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = normalised(net.up[0][0](wide + fine, known), net.norm)
+    h = net.output(h * h.sigmoid())
+    wanted = h.view(3, 2, 2, 4, 4).permute(0, 3, 1, 4, 2).reshape(3, 1, 8, 8)
+    assert torch.allclose(net(x, t, y), wanted, rtol=0, atol=1e-9)
+
+
+def test_the_lowest_level_is_no_wider_than_any_may_be() -> None:
+    with torch.device("meta"):  # nothing of this size is made
+        UNet((1, 16, 16), width=2048, levels=2, bottom=1)
+        for width, levels, lowest in ((2052, 2, 4104), (1024, 4, 8192)):
+            words = "the width of the lowest level must be at most 4,096"
+            with pytest.raises(ValueError, match=f"{words}, got {lowest}"):
+                UNet((1, 16, 16), width=width, levels=levels, bottom=1)

@@ -58,3 +58,33 @@ def test_there_is_a_component_at_least() -> None:
 
 def test_the_shape_of_observations_is_made_of_counts() -> None:
     check_event_shape(lambda shape: PCA(shape, 1))
+
+
+def test_components_are_the_directions_of_most_variance() -> None:
+    x = torch.randn(50, 2, 2, generator=seeded(1)).double().cumsum(1).cumsum(2) + 3
+    model = PCA((2, 2), 3).double().fit(x)
+    values, vectors = torch.linalg.eigh(torch.cov(x.flatten(1).T))
+    for i in range(3):
+        assert (model.V[:, i] @ vectors[:, 3 - i]).abs().item() == pytest.approx(1)
+    assert torch.allclose(model.mu, x.flatten(1).mean(0))
+    lost = values[0].item() * 49 / 50 / 4  # of the direction that was left out
+    assert model.loss(x).item() == pytest.approx(lost)
+    assert model.encode(x).shape == (50, 3)
+    assert model.decode(model.encode(x)).shape == (50, 2, 2)
+
+
+def test_a_fresh_model_keeps_the_first_numbers() -> None:
+    model = PCA((2, 2), 3)
+    x = torch.randn(4, 2, 2, generator=seeded(2))
+    assert torch.equal(model.encode(x), x.flatten(1)[:, :3])
+    assert model.config == {"event_shape": (2, 2), "components": 3}
+
+
+def test_there_are_no_more_components_than_numbers_or_observations() -> None:
+    assert PCA((2, 2), 4).V.shape == (4, 4)
+    with pytest.raises(ValueError, match="components must be at most the 4 features"):
+        PCA((2, 2), 5)
+    x = torch.randn(3, 2, 2, generator=seeded(3))
+    PCA((2, 2), 3).fit(x)
+    with pytest.raises(ValueError, match=r"x must hold at least 3 observations, .* 2"):
+        PCA((2, 2), 3).fit(x[:2])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from doors import check_doors, check_limits
 from genbook.models.representation.places import PlaceAutoencoder
 from genbook.models.representation.tokens import TokenAutoencoder
 from genbook.training import fit, isolated_rng
@@ -73,3 +74,41 @@ def test_it_can_begin_from_a_code_of_any_numbers() -> None:
         code().begin_from(code())
     with pytest.raises(ValueError, match=r"tokens must be \(n, 6\)"):
         code().pictures(torch.zeros(2, 5, dtype=torch.long))
+
+
+def test_the_loss_is_the_error_of_what_comes_back() -> None:
+    made, x = code().double(), pictures(7).double()
+    c = ((made._cut(x) - made.mu) @ made.V) / made.scale
+    z = made.to_code(c) + made.encoder(c)
+    q = made.quantiser(z.view(-1, 2, 2)).view(-1, 4)
+    again = made.from_code(q) + made.decoder(q)
+    error = ((again - c) * made.scale).square().sum(1) / (2 * made.sigma**2)
+    assert made.loss(x).item() == pytest.approx(error.mean().item() / 10, rel=1e-9)
+
+
+def test_sizes_and_doors() -> None:
+    small = {"event_shape": SHAPE, "components": 9, "width": 2, "margin": 1}
+    check_limits(
+        lambda tokens: TokenAutoencoder([2], tokens, **small),
+        {"tokens": 65_536},
+        tokens=1,
+    )
+    made = code()
+    assert made.encoder[-1].out_features == 4
+    assert made.token_shape == (6,)
+    assert made.vocab_size == 12
+    assert "latent_dim" not in made.config
+    assert made.config["tokens"] == 2
+    check_doors(
+        code,
+        pictures(6),
+        skip=["tokens", "pictures"],
+        rows=["fit_components"],
+        z=torch.zeros(6, 3, 4),
+    )
+    for bad, error in ((torch.zeros(2, 6), TypeError), (torch.ones(6), ValueError)):
+        with pytest.raises(error, match=r"^tokens must"):
+            made.pictures(bad if error is TypeError else bad.long())
+    with pytest.raises(ValueError, match=r"^indices must hold tokens 0 to 11, got"):
+        made.pictures(torch.full((2, 6), 12))
+    assert made.tokens(pictures(2)[:0]).shape == (0, 6)

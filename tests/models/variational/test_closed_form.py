@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from doors import check_limits
+from doors import check_limits, check_range
 from genbook.models.density.ppca import ProbabilisticPCA
 from genbook.models.variational.closed_form import (
     linear_vae,
@@ -136,3 +137,48 @@ def test_a_node_is_enough_and_the_limit_is_positive() -> None:
     for bad in (0.0, -1.0, 1e9):
         with pytest.raises(ValueError, match=r"^limit must be"):
             log_prob_by_quadrature(model, x, limit=bad)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_quadrature_sums_over_the_middles_of_cells(k: int) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = VAE((2,), k, hidden=(4,)).double()
+    x = torch.randn(3, 2, generator=seeded(1)).double()
+    side = [-1.5 + 3.0 * (i + 0.5) / 4 for i in range(4)]
+    z = torch.tensor(list(itertools.product(side, repeat=k))).double()
+    prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+    with torch.no_grad():
+        each = torch.stack([model.log_likelihood(x, p.expand(3, k)) for p in z])
+    wanted = ((each + prior[:, None]).exp() * 0.75**k).sum(0).log()
+    found = log_prob_by_quadrature(model, x, nodes=4, limit=1.5)
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
+def test_quadrature_given_a_label_is_that_of_its_networks() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = VAE((2,), 1, hidden=(4,), classes=2).double()
+    x, y = torch.randn(4, 2, generator=seeded(1)).double(), torch.tensor([0, 1, 1, 0])
+    found = log_prob_by_quadrature(model, x, y, nodes=50)
+    for i in range(4):
+        alone = log_prob_by_quadrature(model, x[i : i + 1], y[i : i + 1], nodes=50)
+        assert torch.allclose(found[i], alone[0])
+    assert not torch.allclose(found, log_prob_by_quadrature(model, x, 1 - y, nodes=50))
+    with pytest.raises(ValueError, match=r"^y must be labels for a model with classes"):
+        log_prob_by_quadrature(model, x)
+    with pytest.raises(ValueError, match=r"^y must be labels for a model with classes"):
+        log_prob_by_quadrature(VAE((2,), 1), x.float(), y)
+
+
+def test_a_limit_ends_at_a_thousand_and_codes_at_two_numbers() -> None:
+    model, x = VAE((2,), 1, hidden=(4,)), torch.zeros(1, 2)
+    check_range(
+        lambda limit: log_prob_by_quadrature(model, x, nodes=2, limit=limit),
+        "limit",
+        (0.1, 1000.0),
+        (0.0, -1.0, 1000.1),
+    )
+    log_prob_by_quadrature(VAE((2,), 2, hidden=(4,)), x, nodes=2)
+    with pytest.raises(ValueError, match="a code of 1 or 2 numbers, got 3"):
+        log_prob_by_quadrature(VAE((2,), 3, hidden=(4,)), x)

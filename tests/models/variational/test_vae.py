@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from doors import check_doors, check_event_shape, check_limits
+from doors import check_doors, check_event_shape, check_limits, check_range
 from genbook.models.gaussians import gaussian_kl, gaussian_log_prob
 from genbook.models.variational.vae import VAE
 from seeding import seeded
+from starts import check_start
 
 W = torch.tensor([[1.0], [0.5]]).double()  # x = W z + b + s eps: a linear Gaussian
 B = torch.tensor([0.3, -0.2]).double()
@@ -280,3 +281,113 @@ def test_whether_there_may_be_no_observation_is_a_flag() -> None:
         model.check_observations(none, allow_empty=False)
     with pytest.raises(TypeError, match=r"^allow_empty must be True or False"):
         model.check_observations(none, allow_empty=1)  # type: ignore[arg-type]
+
+
+def test_weights_of_the_loss_have_both_ends() -> None:
+    for name, good, bad in (
+        ("beta", (0.0, 1e6), (-1e-9, 1_000_001.0)),
+        ("free_nats", (0.0, 3.0), (-1e-9,)),
+    ):
+        check_range(lambda **n: VAE((2,), hidden=(4,), **n), name, good, bad)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_both_networks_are_what_their_layers_say(classes: int, likelihood: Any) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = VAE(
+            (2, 2), 3, hidden=(9, 7), likelihood=likelihood, classes=classes
+        ).double()
+        for p in model.parameters():
+            torch.nn.init.normal_(p, std=2.0)
+    x, z = torch.rand(6, 4, generator=seeded(1)), torch.randn(6, 3, generator=seeded(2))
+    x, z = x.double(), z.double()
+    y = torch.arange(6) % 3 if classes else None
+    label = torch.eye(3).double()[y] if classes else torch.zeros(6, 0).double()
+
+    def layers(net: torch.nn.Module, v: Tensor) -> Tensor:
+        linear = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
+        for m in linear[:-1]:
+            v = m(v).clamp(min=0)
+        return linear[-1](v)
+
+    mu, log_scale = layers(model.encoder, torch.cat([x, label], 1)).split(3, 1)
+    found = model.posterior(x.view(6, 2, 2), y)
+    assert torch.allclose(found[0], mu)
+    assert torch.allclose(found[1], log_scale.clamp(-6, 4))
+    assert (log_scale.abs() > 6).any()
+    out = layers(model.decoder, torch.cat([z, label], 1))
+    assert torch.allclose(model.likelihood_params(z, y), out)
+    log_p = model.log_likelihood(x.view(6, 2, 2), z, y)
+    if likelihood == "gaussian":
+        mean, log_std = out.split(4, 1)
+        said = torch.distributions.Normal(mean, log_std.clamp(-6, 4).exp())
+        wanted = said.log_prob(x).sum(1)
+    else:
+        mean = out.sigmoid()
+        one, none = out.sigmoid(), (-out).sigmoid()
+        wanted = (x * one.log() + (1 - x) * none.log()).sum(1)
+    assert torch.allclose(log_p, wanted, rtol=1e-6)
+    assert torch.allclose(model.decode(z, y).flatten(1), mean)
+    g = seeded(5)
+    code = torch.randn(6, 3, generator=g, dtype=torch.float64)
+    out = model.likelihood_params(code, y)
+    drawn = model.sample(6, y, generator=seeded(5)).flatten(1)
+    if likelihood == "gaussian":
+        eps = torch.randn(6, 4, generator=g, dtype=torch.float64)
+        mean, log_std = out.split(4, 1)
+        noise = (log_std.clamp(-6, 4).exp() * eps).abs()
+        assert torch.allclose((drawn - mean).abs(), noise, atol=1e-9)
+    else:
+        u = torch.rand(6, 4, generator=g, dtype=torch.float64)
+        assert torch.equal(drawn, (u < out.sigmoid()).double())
+
+
+def test_a_new_model_has_these_weights_and_narrow_starts() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = VAE((2, 3), 4, hidden=(16, 8), frequencies=1, classes=2)
+    last = model.encoder[-1], model.decoder[-1]
+    with torch.no_grad():  # both start at a width of e to the minus two
+        last[0].bias[4:] += 2
+        last[1].bias[6:] += 2
+    check_start(
+        model,
+        {
+            "encoder.0.weight": (16, 6 * 3 + 2),
+            "encoder.0.bias": (16,),
+            "encoder.2.weight": (8, 16),
+            "encoder.2.bias": (8,),
+            "encoder.4.weight": (8, 8),
+            "encoder.4.bias": (8,),
+            "decoder.0.weight": (8, 4 * 3 + 2),
+            "decoder.0.bias": (8,),
+            "decoder.2.weight": (16, 8),
+            "decoder.2.bias": (16,),
+            "decoder.4.weight": (12, 16),
+            "decoder.4.bias": (12,),
+        },
+    )
+
+
+@pytest.mark.parametrize(("beta", "free"), [(1.0, 0.0), (0.3, 0.0), (2.0, 1.5)])
+def test_the_loss_is_its_terms_by_the_dice(beta: float, free: float) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = VAE((2,), 3, hidden=(8,), beta=beta, free_nats=free).double()
+    x = torch.randn(7, 2, generator=seeded(1)).double()
+    mu, log_scale = model.posterior(x)
+    kl = 0.5 * (mu**2 + (2 * log_scale).exp() - 1 - 2 * log_scale).mean(0)
+    assert free == 0 or ((kl < 2 * free).any())
+    z = mu + log_scale.exp() * torch.randn(7, 3, generator=seeded(2)).double()
+    g = seeded(2)
+    z = mu + log_scale.exp() * torch.empty_like(mu).normal_(generator=g)
+    wanted = beta * kl.clamp(min=free).sum() - model.log_likelihood(x, z).mean()
+    assert model.loss(x, generator=seeded(2)).item() == pytest.approx(wanted.item())
+    bound = model.elbo(x, generator=seeded(2)).mean().item()
+    exact = (model.log_likelihood(x, z).mean() - kl.sum()).item()
+    assert bound == pytest.approx(exact)
+    weights = model.log_weights(x, k=3, generator=seeded(4))
+    tight = model.elbo(x, k=3, generator=seeded(4))
+    assert torch.allclose(tight, weights.exp().mean(0).log())

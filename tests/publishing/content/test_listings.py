@@ -78,7 +78,17 @@ def area(self, x):
     else:
         x = 1
     self._refuse_condition(y)
-    return area(y)
+    if y is None:
+        raise ValueError("y must be given")
+    if y < 0:
+        raise ValueError("y must be positive")
+    else:
+        y = 1
+    if y > 1:
+        raise FloatingPointError("y has grown")
+    if y:
+        return area(y)
+    raise ValueError("nothing is left")
 def door(x):
     check_alone(x)
 """
@@ -88,7 +98,15 @@ def area(self, x):
         check_alone(x)
     else:
         x = 1
-    return area(y)
+    if y < 0:
+        raise ValueError("y must be positive")
+    else:
+        y = 1
+    if y > 1:
+        raise FloatingPointError("y has grown")
+    if y:
+        return area(y)
+    raise ValueError("nothing is left")
 def door(x):
     check_alone(x)
 """

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from genbook.publishing.content.sources import read_book
-from genbook.publishing.rules.order_of_terms import HOMELY, explained_first, terms
+from genbook.publishing.rules import order_of_terms
+from genbook.publishing.rules.order_of_terms import (
+    AGAIN,
+    HOMELY,
+    explained_first,
+    explained_once,
+    terms,
+)
 
 GLOSSARY = """\
 # Glossary
@@ -79,3 +87,36 @@ def test_pages_around_the_chapters_are_free(chapters) -> None:
 def test_homely_words_are_terms() -> None:
     book = read_book(Path(__file__).parents[3])
     assert {term.name for term in terms(book)} >= HOMELY.keys()
+
+
+@pytest.fixture
+def twice(chapters):
+    def ask(*texts: str) -> list[str]:
+        return list(map(str, explained_once(chapters(*texts, glossary=GLOSSARY))))
+
+    return ask
+
+
+def test_a_term_explained_in_two_chapters(twice) -> None:
+    [problem] = twice("A **prior** is a belief.\n", "# Two\n\n**Priors** again.\n")
+    assert problem.startswith("book/foundations/page-1.md:3:")
+    assert "'prior' is bold in book/foundations/page-0 too" in problem
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "A prior, and *priors*.\n",
+        "A **prior belief**.\n",  # another term
+        "```{prf:definition} Prior\n:label: def-p\nA **prior** is.\n```\n",
+    ],
+)
+def test_what_may_follow_an_explanation(twice, second: str) -> None:
+    assert not twice("A **prior**, that is.\n\nThe **prior**.\n", second)
+
+
+def test_terms_with_two_meanings_are_bold_twice(monkeypatch) -> None:
+    book = read_book(Path(__file__).parents[3])
+    monkeypatch.setattr(order_of_terms, "AGAIN", {})
+    found = " ".join(map(str, explained_once(book)))
+    assert set(re.findall(r"'([^']+)' is bold in", found)) == AGAIN.keys()

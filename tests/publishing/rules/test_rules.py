@@ -215,6 +215,24 @@ def test_figures_stand_alone(page, last, quiet):
     assert (not found(code_rules.silent_figures, page(text))) == quiet
 
 
+@pytest.mark.parametrize(
+    ("last", "quiet"),
+    [
+        ("model.fit(x)", False),
+        ("cached_fit(model, x, steps=3,\n           seed=0)", False),
+        ("fit(model, x);", True),
+        ("run = fit(model, x)", True),
+        ("outfit(x)", True),
+        ("model.fit(x).mu", True),
+    ],
+)
+def test_a_fit_at_the_end_of_a_cell_shows_nothing(page, last, quiet):
+    shown = page(cell(["x = 1", *last.splitlines()]) + "\n```\n")
+    assert (not found(code_rules.silent_fits, shown)) == quiet
+    removed = cell(last.splitlines(), ":tags: [remove-cell]") + "\n```\n"
+    assert not found(code_rules.silent_fits, page(removed))
+
+
 def test_statements_and_exercises(page):
     definition = "```{prf:definition} Box\n:label: def-box\nA box.\n```\n"
     assert not found(page_rules.labelled_statements, page(definition))
@@ -435,6 +453,22 @@ def test_rows_are_owned(book):
     unknown = found(book_rules.course_rows, book(rows="[F1, F2, Z9]"))
     assert "Z9 is not a row" in unknown
     assert "already owned" in found(book_rules.course_rows, book(rows="[F1, F2, F1]"))
+
+
+def test_the_first_page_lists_the_chapters(chapters, tmp_path):
+    def ask(*lines: str) -> str:
+        made = chapters("# One\n", "# Two\n")
+        path = tmp_path / "index.md"
+        path.write_text("# Home\n\n" + "\n\n".join(lines) + "\n", "utf8")
+        made.pages["book/index"] = read_page(path, "book/index")
+        return found(book_rules.home_page, made)
+
+    one, two = (f"{{doc}}`foundations/page-{i}`\n: What it tells." for i in (0, 1))
+    assert not ask(one, two)
+    assert "book/foundations/page-1 must be listed once, got 0" in ask(one)
+    assert "page-0 must be listed once, got 2" in ask(one, one, two)
+    assert "in the order of _toc.yml" in ask(two, one)
+    assert "page-1 must be listed once" in ask(one, "See {doc}`foundations/page-1`.")
 
 
 def test_the_table_of_contents(book):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genbook import training
 from genbook.course import diagrams, plotting, scoreboard, style, tables, timeline
+from genbook.course.counted_words import CountedWords
 from genbook.course.drawings import faces, family_tree, field_map, gridworld
 from genbook.course.fingerprint import Code, Imports, Package
 from genbook.course.pretrained import load_pretrained, save_pretrained
@@ -63,6 +64,7 @@ from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.flows.image_flow import ImageFlow
 from genbook.models.networks.attention import Past
+from genbook.models.networks.cnn import TimeConditionedCNN
 from genbook.models.networks.dcgan import (
     ConvolutionalDiscriminator,
     ConvolutionalGenerator,
@@ -257,6 +259,12 @@ def energies() -> None:
     levels.energy(X, torch.full((12,), 0.5))
     levels.loss(X, generator=seeded())
     levels.sample(4, langevin_steps=1, step_size=0.5, generator=seeded())
+    net = TimeConditionedCNN((1, 4, 4), channels=(2,), width=4, classes=3)
+    asked = NoiseConditionalEnergy((1, 4, 4), network=net, num_scales=2)
+    images, y = torch.rand(6, 1, 4, 4, generator=seeded()), torch.arange(6) % 3
+    asked.energy(images, torch.full((6,), 0.5), y)
+    asked.loss(images, y, generator=seeded())
+    asked.sample(6, y, langevin_steps=1, step_size=0.5, generator=seeded())
 
 
 def known_densities() -> None:
@@ -432,6 +440,9 @@ def pictures() -> None:
     picture_tokens.token_code(seen.x, start, steps=1, seed=0)
     picture_tokens.write_pictures(tokens, y, code, steps=1, seed=0)
     picture_tokens.token_use(tokens, 16, 2)
+    words = CountedWords(["a cup", "a pear"], 2)
+    words.shorter(1).log_prob(["a cup"])
+    words.write(2, longest=4, generator=seeded())
     store = FeedbackStore(":memory:")
     store.forget(3, date(2026, 1, 1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -68,22 +69,25 @@ def draw_faces(ax: Axes, faces: tuple[Faces, ...] = FACES) -> None:
     if not check_each(faces, "faces", Faces):
         raise ValueError("faces must not be empty")
     looks = {
-        "adversarial": ("o", plotting.MODEL, "adversarial networks"),
-        "other": ("D", plotting.DATA, "flow and diffusion"),
+        "adversarial": ("o", "full", "adversarial networks"),
+        "other": ("D", "none", "flow and diffusion"),
     }
-    for family, (marker, colour, label) in looks.items():
+    for family, (marker, fill, label) in looks.items():
         few = [f for f in faces if f.family == family]
         years, sizes = [f.year for f in few], [pixels(f) for f in few]
-        ax.plot(years, sizes, marker, color=colour, label=label, markersize=6)
+        style: Any = {"color": plotting.MODEL, "fillstyle": fill, "markersize": 6}
+        ax.plot(years, sizes, marker, label=label, **style)
+    last = max(f.year for f in faces)
     for f in faces:
-        up = f.name not in {"GAN", "BEGAN", "Glow", "DDPM"}
-        late = f.year >= 2020
+        up = f.year < last  # the last year's names hang below, clear of the others
+        near = any(0 < g.year - f.year <= 1 and g.side == f.side for g in faces)
         ax.annotate(
             f.name,
             (f.year, pixels(f)),
-            (0, 7 if up else -13),
+            (0, 6 if up else -6),
             textcoords="offset points",
-            ha="right" if late or f.name == "progressive GAN" else "left",
+            ha="left" if up and not near else "right",
+            va="bottom" if up else "top",
             size=8,
             color=plotting.INK,
         )
@@ -91,7 +95,7 @@ def draw_faces(ax: Axes, faces: tuple[Faces, ...] = FACES) -> None:
     ax.set(yscale="log", xlabel="year of the paper", ylabel="pixels of a face")
     ax.set_yticks([s**2 for s in sides], [f"{s}²" for s in sides])
     ax.minorticks_off()
-    first, last = (end(f.year for f in faces) for end in (min, max))
+    first = min(f.year for f in faces)
     ax.set(xlim=(first - 0.4, last + 0.6), xticks=range(first, last + 1))
     ax.set(ylim=(0.5 * sides[0] ** 2, 3 * sides[-1] ** 2))
     ax.legend(loc="lower right")

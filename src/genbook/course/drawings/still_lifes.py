@@ -44,7 +44,8 @@ def captioned_pictures(
     letters = check_count(letters, "letters", 1, 1000)
     if len(texts) != len(x):
         raise ValueError(f"texts must be {len(x)}, one a picture, got {len(texts)}")
-    said = [textwrap.wrap(text.removesuffix(" ."), letters) for text in texts]
+    plain = [text.removesuffix(" .").replace(" ,", ",") for text in texts]
+    said = [textwrap.wrap(text, letters) for text in plain]
     rows = -(-len(x) // columns)
     wide = 0.98 * plotting.WIDTH["text"] / (columns + _GAP * (columns - 1))
     tall = wide * x.shape[2] / x.shape[3]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from genbook._validate import check_tensor, check_unit_interval
+from genbook._validate import check_flag, check_tensor, check_unit_interval
 from genbook.course.cached_fit import cached_fit, seeded_init
 from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
+from genbook.models.networks.cnn import TimeConditionedCNN
 from genbook.training import History
 
 __all__ = ["energy_digits", "energy_world", "energy_world_score"]
@@ -75,7 +77,11 @@ def energy_world_score(
 
 
 def energy_digits(
-    x: Tensor, *, steps: int = 1600, seed: int = 0
+    x: Tensor,
+    *,
+    convolutional: bool = False,
+    steps: int = 1600,
+    seed: int = 0,
 ) -> tuple[NoiseConditionalEnergy, History]:
     """Train an energy at every level of noise on images, and on turned copies.
 
@@ -83,11 +89,19 @@ def energy_digits(
 
     Args:
         x: Images with values in [0, 1], ``(n, 1, height, width)``.
-        steps: How many updates.
+        convolutional: Whether the network is a
+            :class:`~genbook.models.networks.cnn.TimeConditionedCNN`; fully connected
+            layers otherwise.
+        steps: How many updates, of 64 images by convolutions and of 128 by connected
+            layers; 640 of the former take about as long as 1,600 of the latter.
         seed: Decides weights, batches and noise.
 
     Returns:
         The model and the history of its training.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an image has another shape or other values.
 
     Example:
         >>> import torch
@@ -95,11 +109,17 @@ def energy_digits(
         1
     """
     check_unit_interval(check_tensor(x, "x", ("n", 1, "height", "width")), "x")
+    if check_flag(convolutional, "convolutional"):
+        learning: dict[str, Any] = {"batch_size": 64, "lr": 1e-2}
+    else:
+        learning = {"batch_size": 128, "lr": 4e-3}
     with seeded_init(seed):
-        model = NoiseConditionalEnergy(x.shape[1:], x)
+        shape = x.shape[1:]
+        network = TimeConditionedCNN(shape, width=1024) if convolutional else None
+        model = NoiseConditionalEnergy(shape, x, network=network)
     generator = torch.Generator().manual_seed(seed)
     many = torch.cat([x, *(_turned(x, generator) for _ in range(4))])
-    history = cached_fit(model, many, steps=steps, batch_size=128, lr=4e-3, seed=seed)
+    history = cached_fit(model, many, steps=steps, seed=seed, **learning)
     return model, history
 
 

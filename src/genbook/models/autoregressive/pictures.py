@@ -259,7 +259,8 @@ class PictureWriter(TractableModel):
             raise ValueError(
                 "y must be filled up with 0 at the ends, got 0 before words"
             )
-        return y[:, : int(there.sum(1).max()) if n else 0]
+        longest = max(int(there.sum(1).max()), 1) if n else 1  # the reader wants one
+        return y[:, :longest]
 
 
 class _Block(nn.Module):

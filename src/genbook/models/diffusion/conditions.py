@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from genbook._validate import check_count, check_labels, check_tensor
+from genbook.models.networks._doors import check_network
 
 #: There may be no more labels.
 MOST_CLASSES = 1_000_000
@@ -50,7 +51,7 @@ def null_condition(network: nn.Module, classes: int = 0) -> Tensor | None:
         >>> null_condition(nn.Linear(2, 2), classes=10)
         tensor(10)
     """
-    _check_network(network)
+    check_network(network)
     check_count(classes, "classes", 0, MOST_CLASSES)
     null = getattr(network, "null_condition", None)
     if null is not None and not isinstance(null, Tensor):
@@ -160,15 +161,8 @@ def describe(network: nn.Module) -> dict[str, Any]:
         >>> describe(nn.Identity())
         {'class': 'Identity', 'config': None}
     """
-    _check_network(network)
+    check_network(network)
     return {"class": type(network).__name__, "config": getattr(network, "config", None)}
-
-
-def _check_network(network: nn.Module) -> None:
-    if not isinstance(network, nn.Module):
-        raise TypeError(
-            f"network must be a torch.nn.Module, got {type(network).__name__}"
-        )
 
 
 def _is_whole(t: Tensor) -> bool:

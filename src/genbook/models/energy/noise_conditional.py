@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,15 @@ from torch import Tensor, nn
 from genbook._validate import (
     check_count,
     check_generator,
+    check_labels,
     check_positive,
     check_sizes,
     check_tensor,
 )
 from genbook.models.base import EnergyModel
+from genbook.models.energy._axes import principal_axes
 from genbook.models.energy._slopes import slope_at
+from genbook.models.networks._doors import check_network, describe
 from genbook.models.networks.mlp import fourier_features, mlp
 
 __all__ = ["NoiseConditionalEnergy"]
@@ -40,6 +44,10 @@ class NoiseConditionalEnergy(EnergyModel):
               - \frac{s}{\sigma}\,\mathbf v^\top N_\theta(\mathbf v, \sigma),
               \qquad v_i = \frac{z_i}{s}\sqrt{\frac{\lambda_i}{\sigma^2+\lambda_i}}.
 
+    A ``network`` that is given sees :math:`\mathbf v` turned back to the place of its
+    pixels, so that convolutions have neighbours to look at; it may say a number instead
+    of a vector, and that number stands for the inner product.
+
     Training is denoising score matching at levels drawn anew for each observation; a
     sample is a Langevin chain that starts at the highest level and ends at the lowest.
 
@@ -47,8 +55,13 @@ class NoiseConditionalEnergy(EnergyModel):
         event_shape: The shape of one observation, of up to 16,384 numbers.
         x: Observations that mean and variances are taken from, ``(n, *event_shape)``;
             mean 0 and variances 1 when ``None``.
-        width: The width of the network.
-        depth: How many hidden layers it has, up to 1,000.
+        network: Sees observations ``(n, *event_shape)`` in the unit of their deviation,
+            levels as times ``(n,)`` from 0, the lowest, to 1, and where its ``classes``
+            are not 0 labels ``(n,)``; returns ``(n, *event_shape)`` or ``(n,)``. Its
+            slope is learnt, so it must be smooth. When ``None``, fully connected layers
+            that see positions along the axes are built:
+        width: Their width.
+        depth: How many there are before the last, up to 1,000.
         num_scales: How many levels a chain visits, from 2 to 10,000.
         sigma_min: The standard deviation of the least noise, in the unit of the data.
         sigma_max: That of the most.
@@ -81,6 +94,7 @@ class NoiseConditionalEnergy(EnergyModel):
         event_shape: Sequence[int],
         x: Tensor | None = None,
         *,
+        network: nn.Module | None = None,
         width: int = 256,
         depth: int = 2,
         num_scales: int = 16,
@@ -99,38 +113,51 @@ class NoiseConditionalEnergy(EnergyModel):
             raise ValueError(
                 f"sigma_max must be above sigma_min {sigma_min}, got {sigma_max}"
             )
-        self.config = {
+        self.given = network is not None
+        kind: dict[str, Any] = {"width": width, "depth": depth}
+        if network is None:
+            network = self._connected(dim, width, depth)
+        else:
+            kind = {"network": describe(check_network(network))}
+            self.classes = check_count(getattr(network, "classes", 0), "classes")
+        self.network = network
+        self.config: dict[str, Any] = {
             "event_shape": self.event_shape,
-            "width": width,
-            "depth": depth,
+            **kind,
             "num_scales": num_scales,
             "sigma_min": sigma_min,
             "sigma_max": sigma_max,
         }
-        seen = dim + 1 + 2 * self.TIMES
-        # Slopes are learnt, so the network itself must be smooth.
-        sizes = (seen, *[width] * depth, dim)
-        self.network = nn.Sequential(*mlp(sizes, nn.SiLU))
-        for p in self.network[-1].parameters():
-            nn.init.zeros_(p)
         ends = math.log(sigma_max), math.log(sigma_min)
         self.register_buffer("sigmas", torch.linspace(*ends, num_scales).exp())
         mean, axes, variances = torch.zeros(dim), torch.eye(dim), torch.ones(dim)
         if x is not None:
             flat = check_tensor(x, "x", ("n", *self.event_shape)).flatten(1)
-            mean, axes, variances = _principal_axes(flat)
+            mean, axes, variances = principal_axes(flat)
         self.register_buffer("mean", mean)
         self.register_buffer("axes", axes)
         self.register_buffer("variances", variances)
         self.to(mean)  # its type and device
 
-    def energy(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+    def _connected(self, dim: int, width: int, depth: int) -> nn.Sequential:
+        """Return layers that see positions and features of the level, and say zero."""
+        seen = dim + 1 + 2 * self.TIMES
+        # Slopes are learnt, so the network itself must be smooth.
+        network = nn.Sequential(*mlp((seen, *[width] * depth, dim), nn.SiLU))
+        for p in network[-1].parameters():
+            nn.init.zeros_(p)
+        return network
+
+    def energy(
+        self, x: Tensor, sigma: Tensor | None = None, y: Tensor | None = None
+    ) -> Tensor:
         """Return the energy of each observation, ``(n,)``, up to a constant.
 
         Args:
             x: Observations, ``(n, *event_shape)``.
             sigma: The level of each, ``(n,)``, from the lowest to the highest; the
                 lowest when ``None``.
+            y: Labels, ``(n,)``, for a network that takes them.
 
         Raises:
             TypeError: If an argument is not a tensor of the model's type.
@@ -138,6 +165,7 @@ class NoiseConditionalEnergy(EnergyModel):
                 model has not learnt.
         """
         x = self._check_x(x)
+        y = self._check_y(y, len(x))
         if sigma is None:
             sigma = self.sigmas[-1].expand(len(x))
         check_tensor(sigma, "sigma", (len(x),), dtype=self.dtype, allow_empty=True)
@@ -147,26 +175,50 @@ class NoiseConditionalEnergy(EnergyModel):
                 f"sigma must be from {bottom:.4g} to {top:.4g}, got "
                 f"{sigma.min():.4g} to {sigma.max():.4g}"
             )
-        return self._energy(self._turn(x), sigma)
+        return self._energy(self._turn(x), sigma, y)
+
+    def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:
+        if not self.classes:
+            self._refuse_condition(y)
+            return None
+        if y is None:
+            raise ValueError(f"y must hold {n} labels, got None")
+        return check_labels(y, "y", self.classes, n)
 
     def _turn(self, x: Tensor) -> Tensor:
         """Return positions along the axes, ``(n, dim)``."""
         return (x.flatten(1) - self.mean) @ self.axes
 
-    def _energy(self, z: Tensor, sigma: Tensor) -> Tensor:
+    def _energy(self, z: Tensor, sigma: Tensor, y: Tensor | None = None) -> Tensor:
         total = sigma[:, None] ** 2 + self.variances  # (n, dim)
         s = self.variances.mean().sqrt()
         v = z / s * (self.variances / total).sqrt()  # (n, dim)
         top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
         t = (sigma.log() - bottom) / (top - bottom)
-        level = fourier_features(t[:, None], self.TIMES)  # (n, 1 + 2 * TIMES)
-        answer = self.network(torch.cat([v, level], 1))  # (n, dim)
-        correction = s / sigma * (v * answer).sum(1)
+        correction = s / sigma * self._answer(v, t, y)
         return (z.square() / total).sum(1) / 2 - correction
 
-    def _grad(self, z: Tensor, sigma: Tensor, *, learn: bool = False) -> Tensor:
+    def _answer(self, v: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        """Return the inner product of ``v`` and the network's answer, ``(n,)``."""
+        if not self.given:
+            level = fourier_features(t[:, None], self.TIMES)  # (n, 1 + 2 * TIMES)
+            return (v * self.network(torch.cat([v, level], 1))).sum(1)
+        x = (v @ self.axes.T).unflatten(1, self.event_shape)
+        answer = self.network(x, t) if y is None else self.network(x, t, y)
+        if answer.shape == (len(x),):
+            return answer
+        if answer.shape != x.shape:
+            raise ValueError(
+                f"network must return ({len(x)},) or {tuple(x.shape)}, got "
+                f"{tuple(answer.shape)}"
+            )
+        return (x * answer).flatten(1).sum(1)
+
+    def _grad(
+        self, z: Tensor, sigma: Tensor, y: Tensor | None, *, learn: bool = False
+    ) -> Tensor:
         """Return the gradient of the energy along the axes, ``(n, dim)``."""
-        return slope_at(lambda z: self._energy(z, sigma), z, learn=learn)[1]
+        return slope_at(lambda z: self._energy(z, sigma, y), z, learn=learn)[1]
 
     def loss(
         self,
@@ -183,21 +235,21 @@ class NoiseConditionalEnergy(EnergyModel):
 
         Args:
             x: Observations, ``(n, *event_shape)``.
-            y: Must be ``None``.
+            y: Labels, ``(n,)``, for a network that takes them.
             generator: The source of levels and noise.
 
         Raises:
             TypeError: If an argument has the wrong type.
             ValueError: If ``x`` is empty, not finite or of the wrong shape.
         """
-        self._refuse_condition(y)
         z = self._turn(self._check_x(x, allow_empty=False))
+        y = self._check_y(y, len(z))
         top, bottom = self.sigmas[0].log(), self.sigmas[-1].log()
         t = self._uniform(len(z), generator=generator)
         sigma = (bottom + t * (top - bottom)).exp()  # (n,)
         eps = self._normal(*z.shape, generator=generator)  # (n, dim)
         wide = sigma[:, None]
-        g = self._grad(z + wide * eps, sigma, learn=True)  # (n, dim)
+        g = self._grad(z + wide * eps, sigma, y, learn=True)  # (n, dim)
         weight = 1 + wide**2 / self.variances.mean()  # (n, 1)
         return (weight * (wide * g - eps).square()).mean()  # (15.10)
 
@@ -219,7 +271,7 @@ class NoiseConditionalEnergy(EnergyModel):
 
         Args:
             n: How many, up to ten million in one call.
-            y: Must be ``None``.
+            y: Labels, ``(n,)``, for a network that takes them.
             langevin_steps: Langevin moves at each level.
             step_size: Their size, as a multiple of the level: below 2, from where on
                 untested chains run away.
@@ -229,8 +281,8 @@ class NoiseConditionalEnergy(EnergyModel):
             TypeError: If an argument has the wrong type.
             ValueError: If a count or the step is out of range.
         """
-        self._refuse_condition(y)
         n = check_count(n, "n", 0, 10_000_000)
+        y = self._check_y(y, n)
         check_count(langevin_steps, "langevin_steps", 0, 1_000_000)
         if check_positive(step_size, "step_size") >= 2:
             raise ValueError(f"step_size must be below 2, got {step_size}")
@@ -242,20 +294,6 @@ class NoiseConditionalEnergy(EnergyModel):
             each, h = sigma.expand(n), step_size * sigma
             for _ in range(langevin_steps):
                 eps = self._normal(n, dim, generator=generator)
-                z = z - h**2 / 2 * self._grad(z, each) + h * eps  # (15.3)
-        z = z - sigma**2 * self._grad(z, each)  # (15.9)
+                z = z - h**2 / 2 * self._grad(z, each, y) + h * eps  # (15.3)
+        z = z - sigma**2 * self._grad(z, each, y)  # (15.9)
         return (self.mean + z @ self.axes.T).unflatten(1, self.event_shape)
-
-
-def _principal_axes(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mean of ``x``, its principal axes, and the variances along them."""
-    mean = x.mean(0)
-    exact = (x - mean).double()
-    variances, axes = torch.linalg.eigh(exact.T @ exact / len(x))
-    variances = variances.clamp(min=0).to(x.dtype)
-    if not 0 < variances.mean() < math.inf:
-        raise ValueError(
-            f"x must vary, and in {x.dtype} so that its variance can be held, got a "
-            f"variance of {variances.mean():.3g}"
-        )
-    return mean, axes.to(x.dtype), variances

@@ -80,6 +80,15 @@ def answer(network: nn.Module, rows: int, size: int) -> Any:
     return deepcopy(network).eval()(one.new_zeros(rows, size))
 
 
+def check_network(network: nn.Module) -> nn.Module:
+    """Return a network, or refuse what is none."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(
+            f"network must be a torch.nn.Module, got {type(network).__name__}"
+        )
+    return network
+
+
 def describe(network: nn.Module) -> dict[str, Any]:
     """Return what the ``config`` of a model says of a network that was given."""
     config = getattr(network, "config", None)

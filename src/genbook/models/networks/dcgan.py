@@ -103,9 +103,8 @@ class ConvolutionalGenerator(nn.Module):
         if not len(z):
             return z.new_empty(0, *self.event_shape)
         h = self.pace * self.first(z)
-        h = h.unflatten(1, self.cells).permute(
-            0, 3, 1, 2
-        )  # (n, width, cells a side, …)
+        h = h.unflatten(1, self.cells)  # (n, cells a side, cells a side, width)
+        h = h.permute(0, 3, 1, 2)
         h = h + self.pace * self.talk(relu(h))
         return pixel_shuffle(self.pace * self.last(relu(h)), self.patch)
 

@@ -231,13 +231,13 @@ class _Look(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, g: Tensor, words: Tensor, there: Tensor) -> Tensor:
-        n, m = len(g), len(words)
-        q = self.q(g).unflatten(0, (n // m, m)).transpose(0, 1).flatten(1, 2)
-        q = split_heads(q, self.heads)  # (m, heads, n / m * tokens, ...)
+        n, captions = len(g), len(words)
+        q = self.q(g).unflatten(0, (n // captions, captions))
+        q = split_heads(q.transpose(0, 1).flatten(1, 2), self.heads)
         k, v = (split_heads(h, self.heads) for h in self.kv(words).chunk(2, 2))
         mask = there[:, None, None]
         seen = scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        seen = seen.transpose(1, 2).flatten(2).unflatten(1, (n // m, -1))
+        seen = seen.transpose(1, 2).flatten(2).unflatten(1, (n // captions, -1))
         return self.out(seen.transpose(0, 1).flatten(0, 1))
 
     def shares(self, g: Tensor, words: Tensor, there: Tensor) -> Tensor:

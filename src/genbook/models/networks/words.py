@@ -74,7 +74,7 @@ class WordEncoder(nn.Module):
         """Return a vector a word, ``(n, T, width)``, and which are there, ``(n, T)``.
 
         Args:
-            y: Captions, ``(n, T)``, padded with 0 at their ends; no longer than
+            y: Captions, ``(n, T)``, padded with 0 at their ends; ``T`` from 1 to
                 ``length``.
 
         Raises:
@@ -94,7 +94,7 @@ class WordEncoder(nn.Module):
         """Return captions in ``torch.int64``, if they are captions.
 
         Args:
-            y: Captions, ``(n, T)``, of at most ``length`` tokens.
+            y: Captions, ``(n, T)``, of 1 to ``length`` tokens.
             name: The argument's name, for the message.
 
         Raises:
@@ -106,10 +106,8 @@ class WordEncoder(nn.Module):
             tensor([[1, 2, 0]])
         """
         y, most = check_integers(y, name, "tokens"), len(self.place)
-        if y.ndim != 2 or y.shape[1] > most:
-            raise ValueError(
-                f"{name} must be (n, at most {most}), got {tuple(y.shape)}"
-            )
+        if y.ndim != 2 or not 1 <= y.shape[1] <= most:
+            raise ValueError(f"{name} must be (n, 1 to {most}), got {tuple(y.shape)}")
         return check_vocabulary(y, name, self.vocabulary)
 
 

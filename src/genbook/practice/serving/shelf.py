@@ -35,6 +35,7 @@ from genbook.models.energy.network import EnergyNetwork
 from genbook.models.energy.noise_conditional import NoiseConditionalEnergy
 from genbook.models.flows.flow import Flow
 from genbook.models.flows.image_flow import ImageFlow
+from genbook.models.networks.cnn import TimeConditionedCNN
 from genbook.models.networks.unet import UNet
 from genbook.models.variational.vae import VAE
 from genbook.practice.serving.noise import same_alone
@@ -52,7 +53,10 @@ KINDS: dict[str, type[GenerativeModel]] = {
         *(Diffusion, FlowMatching, GAN),
     )
 }
-NETWORKS = {"UNet": UNet}
+NETWORKS: dict[str, type[torch.nn.Module]] = {
+    "UNet": UNet,
+    "TimeConditionedCNN": TimeConditionedCNN,
+}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SUFFIX = ".safetensors"
 

@@ -115,10 +115,16 @@ def _doors(tree: ast.Module) -> list[ast.stmt]:
 
 def _is_door(line: ast.stmt) -> bool:
     if isinstance(line, ast.If):  # with nothing but checks below it
-        return not line.orelse and all(map(_is_door, line.body))
+        doors = [_is_door(below) or _is_refusal(below) for below in line.body]
+        return not line.orelse and all(doors)
     if not isinstance(line, ast.Expr) or not isinstance(line.value, ast.Call):
         return False
     return _DOOR.match(_name(line.value)) is not None
+
+
+def _is_refusal(line: ast.stmt) -> bool:
+    error = line.exc if isinstance(line, ast.Raise) else None
+    return isinstance(error, ast.Call) and _name(error) in {"TypeError", "ValueError"}
 
 
 def _name(call: ast.Call) -> str:

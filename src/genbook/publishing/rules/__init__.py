@@ -30,6 +30,7 @@ BOOK_RULES = (
     *book_rules.RULES,
     equations.equation_numbers,
     order_of_terms.explained_first,
+    order_of_terms.explained_once,
 )
 
 

@@ -71,6 +71,24 @@ def contents(book: Book) -> Iterator[Problem]:
         yield Problem("_toc.yml", 1, "contents", f"{name} is not listed")
 
 
+def home_page(book: Book) -> Iterator[Problem]:
+    """The first page names every chapter once, in the order of the contents."""
+    home = book.pages.get("book/index")
+    if home is None:
+        return
+    listed = [
+        f"book/{link[1]}"
+        for _, text, _ in home.prose
+        if (link := re.match(r"\{doc\}`([^`]+)`$", text))
+    ]
+    written = [n for n in book.contents if n in book.pages and book.pages[n].is_chapter]
+    for name in written:
+        if listed.count(name) != 1:
+            yield at(home, 1, f"{name} must be listed once, got {listed.count(name)}")
+    if [n for n in listed if n in written] != [n for n in written if n in listed]:
+        yield at(home, 1, "chapters must be listed in the order of _toc.yml")
+
+
 def glossary(book: Book) -> Iterator[Problem]:
     """Terms that the text uses are in the glossary, which is in order."""
     terms = [
@@ -114,6 +132,7 @@ RULES: tuple[Callable[[Book], Iterator[Problem]], ...] = (
     unique_claims,
     course_rows,
     contents,
+    home_page,
     glossary,
     cited,
 )

@@ -107,6 +107,18 @@ def silent_figures(page: Page) -> Iterator[Problem]:
             yield at(page, cell.line, f"{called} may show a value: end it with ;")
 
 
+def silent_fits(page: Page) -> Iterator[Problem]:
+    """A cell that ends with a fit hides what it returns: a model, or a time."""
+    for cell in page.cells:
+        last = parse(cell).body[-1:]
+        if "remove-cell" in cell.tags or not last or not isinstance(last[0], ast.Expr):
+            continue
+        called = ast.unparse(getattr(last[0].value, "func", last[0].value))
+        fits = re.search(r"(?:^|[._])fit$", called)
+        if fits and not cell.source.rstrip().endswith(";"):
+            yield at(page, cell.line, f"{called} shows what it returns: end it with ;")
+
+
 def no_network(page: Page) -> Iterator[Problem]:
     """No cell asks the network for anything."""
     for cell in page.cells:
@@ -196,6 +208,7 @@ RULES: tuple[Callable[[Page], Iterator[Problem]], ...] = (
     known_tags,
     described_figures,
     silent_figures,
+    silent_fits,
     no_network,
     included_code,
     claimed,

@@ -25,6 +25,16 @@ HOMELY = {
     "score": "in a game",
 }
 
+#: Terms that are bold in several chapters, and what of.
+AGAIN = {
+    "attention": "of words of prose, then of captions",
+    "change of variables": "of a density of the wind, then of a flow",
+    "embedding": "of words of prose, then of captions",
+    "Jacobian": "of a check, then of a flow",
+    "layer norm": "of words of prose, then of captions",
+    "residual": "of a regression, then of a network",
+}
+
 
 @dataclass(frozen=True)
 class Term:
@@ -92,6 +102,29 @@ def explained_first(book: Book) -> Iterator[Problem]:
         yield at(page, line, f"{name!r} is used here, and explained in bold {when}")
 
 
+def explained_once(book: Book) -> Iterator[Problem]:
+    """A term is bold in one chapter only.
+
+    Formal definitions are free to state again what a sentence has said before, and
+    summaries what the chapter has. Terms with more than one meaning are in ``AGAIN``.
+    """
+    watched = [term for term in terms(book) if term.name not in AGAIN]
+    first: dict[str, Page] = {}
+    for page in (book.pages[name] for name in book.contents if name in book.pages):
+        if not page.is_chapter:
+            continue
+        for line, text, inside in page.prose:
+            if "**" not in text or any(name.startswith("prf:") for name in inside):
+                continue
+            for words in _strong(text):
+                for term in watched:
+                    if not term.pattern.fullmatch(words.strip()):
+                        continue
+                    if first.setdefault(term.name, page) is not page:
+                        where = first[term.name].name
+                        yield at(page, line, f"{term.name!r} is bold in {where} too")
+
+
 def _pattern(term: str) -> re.Pattern[str]:
     """Match a term as whole words, in the singular or the plural."""
     words = re.escape(term.casefold()).replace(r"\ ", r"[\s-]+")
@@ -102,17 +135,24 @@ def _bold(page: Page) -> str:
     """Return what a page sets in bold, and the titles of its definitions."""
     found = [d.argument for d in page.directives if d.name == "prf:definition"]
     for _, text, _ in page.prose:
-        strong, words = False, ""
-        for span in spans(text) if "**" in text else ():
-            if span.type in ("strong_open", "strong_close"):
-                strong = span.type == "strong_open"
-                words += " | "
-            elif strong and span.type == "myst_role":  # a link to the glossary
-                words += re.sub(r"\s*<[^<>]*>$", "", span.content)
-            elif strong and span.type == "text":
-                words += span.content
-        found.append(words)
+        if "**" in text:
+            found += _strong(text)
     return " | ".join(found).casefold()
+
+
+def _strong(text: str) -> list[str]:
+    """Return each run of bold words of a line, in lower case."""
+    found: list[str] = []
+    strong = False
+    for span in spans(text):
+        if span.type in ("strong_open", "strong_close"):
+            strong = span.type == "strong_open"
+            found += [""] if strong else []
+        elif strong and span.type == "myst_role":  # a link to the glossary
+            found[-1] += re.sub(r"\s*<[^<>]*>$", "", span.content).casefold()
+        elif strong and span.type == "text":
+            found[-1] += span.content.casefold()
+    return found
 
 
 def _plain(page: Page) -> Iterator[tuple[int, str]]:
