@@ -46,7 +46,7 @@ SAID: dict[str, dict[str, Any]] = {
         "class": "Transformer",
         "data": ["still_life"],
         "amount": "4,000,000 captions, region 'seen'",
-        "use": "The chapter on language models: prompts, decoding and telephone.",
+        "use": "The chapter on language models; tuned in the one on ready models.",
     },
     PICTURES: {
         "class": "TextToImage",

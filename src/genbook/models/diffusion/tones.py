@@ -2,7 +2,7 @@
 
 A model that learned by squared error answers with means, and a mean of black and white
 is grey. A curve, the same for all pixels, gives its answers as many dark, grey and
-light ones as its teacher's have.
+light ones as its teacher's have, or as the images have that it learned from.
 """
 
 from __future__ import annotations
