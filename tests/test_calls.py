@@ -28,7 +28,7 @@ def test_a_file_does_what_it_did(file: str) -> None:
 
     old = FILES[file]
     seen = recorded.observe(file, tuple(old["from"]))
-    found = recorded.differences(old, recorded.written(seen))
+    found = recorded.differences(old, recorded.written(file, seen))
     assert not found, "\n".join(found)
     late = recorded.late(file, seen)
     assert not late, "\n".join(late)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 ROOM = 1e-3  # of the mean absolute value
+FLOOR = 1e-3  # below it, a mean absolute value may be rounding alone
 LEAVES = 12  # tensors that are written one by one
 CLOCKS = ("seconds", "cpu_seconds", "_process", "generator")
 PAIR = re.compile(r"~([-+.\w]+),([-+.\w]+)")
@@ -42,7 +43,7 @@ def same(old: str, new: str) -> bool:
         return False
     for a, b in zip(PAIR.findall(old), PAIR.findall(new), strict=True):
         for x, y in zip(map(float, a), map(float, b), strict=True):
-            scale = max(abs(float(a[0])), 1e-6)
+            scale = max(abs(float(a[0])), FLOOR)
             if not abs(x - y) <= ROOM * scale:
                 return False
     return True

@@ -22,12 +22,13 @@ from bad_values.digest import digest
 from bad_values.harvest import Call, copied
 from bad_values.reference import Target, parameters
 from bad_values.values import bad_values
-from bad_values.verdict import Trial, of_error, of_result
+from bad_values.verdict import Trial, is_ours, of_error, of_result
 
 SECONDS = 2.0  # of processor time for one call
 HANGS = (-signal.SIGPROF, -signal.SIGALRM)
 Answer = tuple[str, str, str]  # a word, what was seen, a digest of what came back
 DREW = "drew random numbers, then refused"
+FOREIGN = "in the words of another package"
 ROOM = 1500 * 2**20  # bytes for all that one call makes
 
 
@@ -117,7 +118,7 @@ class Bench:
             word, seen = of_error(trial, error)
             after = [g.get_state() for g in dice]
             drew = not all(map(torch.equal, before, after))
-            return word, seen, DREW if drew else ""
+            return word, seen, DREW * drew + FOREIGN * (not is_ours(error))
         if trial.kind in ("NaN", "inf", "huge"):  # whatever came back
             return *of_result(trial, result, usual), "taken"
         try:

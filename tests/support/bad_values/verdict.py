@@ -72,12 +72,19 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
     names = re.search(rf"\b({'|'.join(map(re.escape, known))})\b", str(error))
     if not frame.filename.startswith(HOME):
         return "unclear", f"{text} (raised in {Path(frame.filename).name})"
-    line = linecache.getline(frame.filename, frame.lineno or 0)
-    if names and re.match(r"\s*(raise|stop)\b", line):
+    if names and is_ours(error):
         return "clear", text
     if not isinstance(error, Exception):
         return "unclear", text
     return "unclear", text + ("" if names else " (no name)")
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the package itself raises an exception, on purpose."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    line = linecache.getline(frame.filename, frame.lineno or 0)
+    at_home = frame.filename.startswith(HOME)
+    return at_home and re.match(r"\s*(raise|stop)\b", line) is not None
 
 
 def of_result(trial: Trial, result: Any, usual: Any) -> tuple[str, str]:

@@ -294,7 +294,9 @@ class Flow(TractableModel, LatentVariableModel):
             generator: The source of randomness; the global one when ``None``.
         """
         most = _checks.MAX_NUMBERS // self.widest
-        shape = (check_count(self._asked(n, y), "n", 0, most), *self.event_shape)
+        n = check_count(n, "n", 0, most)
+        self._label_features(y, n)
+        shape = (n, *self.event_shape)
         if self.uniform:
             return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
         return self.decode(self._normal(*shape, generator=generator), y)

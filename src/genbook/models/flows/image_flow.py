@@ -172,4 +172,5 @@ class ImageFlow(TractableModel, LatentVariableModel):
             generator: The source of randomness; the global one when ``None``.
         """
         n = check_count(n, "n", 0, _checks.MAX_NUMBERS // self.event_shape[0])
+        self._label_features(y, n)
         return self.decode(self._normal(n, *self.event_shape, generator=generator), y)
