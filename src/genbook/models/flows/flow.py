@@ -293,10 +293,8 @@ class Flow(TractableModel, LatentVariableModel):
             y: Labels, ``(n,)``, for a conditional model.
             generator: The source of randomness; the global one when ``None``.
         """
-        most = _checks.MAX_NUMBERS // self.widest
-        n = check_count(n, "n", 0, most)
+        n = check_count(n, "n", 0, _checks.MAX_NUMBERS // self.widest)
         self._label_features(y, n)
-        shape = (n, *self.event_shape)
-        if self.uniform:
-            return self.decode(2 * self._uniform(*shape, generator=generator) - 1, y)
-        return self.decode(self._normal(*shape, generator=generator), y)
+        draw = self._uniform if self.uniform else self._normal
+        z = draw(n, *self.event_shape, generator=generator)
+        return self.decode(2 * z - 1 if self.uniform else z, y)
