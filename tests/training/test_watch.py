@@ -73,6 +73,7 @@ def test_the_bar_of_a_run_goes_on_where_it_stood(
 
 
 def test_a_bar_is_for_a_terminal_or_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # no thread stays behind
     assert _bar(3, 0, False) is None
     for found, shown in ((None, False), (False, False), (True, True)):
         stream = sys.__stderr__ if found is None else sys.stderr
