@@ -63,7 +63,7 @@ lint: $(VENV)/.test ## style, types, and the rules of the text
 test: lint ## build everything and check all of it
 	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)
 	GENBOOK_REQUIRE="$(BUILT),$(GENBOOK_REQUIRE)" OMP_NUM_THREADS=1 \
-	    $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 900
+	    $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 600
 
 clean: ## remove what was built; the environment stays
 	rm -rf _build out .pytest_cache .mypy_cache .ruff_cache .hypothesis

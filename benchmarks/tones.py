@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from genbook import metrics
+from genbook.course.digit_board import judge_digits
 from genbook.course.recipes.flow_matching import flow_matching_images
 from genbook.course.recipes.reading import digit_reader
 from genbook.data.digits import load_digits
@@ -52,20 +53,19 @@ def main() -> None:
     reader = digit_reader(train.x, train.y, steps=300)
     every = reader.features(test.x)
     turn = torch.arange(len(test.x)) // 10 % 2 == 0
-    halves = every[turn][:N], every[~turn][:N]
+    halves = test.x[turn][:N], test.x[~turn][:N]
     floor = metrics.noise_floor(
         every, metrics.frechet_distance, N, 5, labels=test.y, generator=dice(2)
     ).mean
 
     def judged(x: Tensor) -> list[float]:
         """Grey, distances, precision, recall, read as asked, p-value for copies."""
-        own = reader.features(x)
-        far = [metrics.frechet_distance(own, half) / floor for half in halves]
-        both = metrics.precision_recall(halves[0], own)
+        first, second = (judge_digits(reader, x, half, ASKED) for half in halves)
+        far = [first.frechet / floor, second.frechet / floor]
         copies = metrics.nearest_neighbour_memorisation(
             x, train.x, test.x, ratio=0.6, generator=dice(4)
         )
-        shares = both.precision, both.recall, reader.accuracy(x, ASKED)
+        shares = first.precision, first.recall, first.read
         return [grey(x) / grey(test.x), *far, *shares, copies.p_value]
 
     print("seed  tones         grey  floors      prec.  recall  read   p")
