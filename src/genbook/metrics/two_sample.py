@@ -217,7 +217,7 @@ def classifier_two_sample_test(
     Example:
         >>> g = torch.Generator().manual_seed(0)
         >>> x, y = torch.randn(200, 2, generator=g), torch.randn(200, 2, generator=g)
-        >>> classifier_two_sample_test(x, 2 * y, generator=g).p_value < 0.01
+        >>> classifier_two_sample_test(x, 2 * y, steps=20, generator=g).p_value < 0.01
         True
     """
     from scipy.stats import binom  # slow to import

@@ -409,10 +409,8 @@ def texts() -> None:
     desk.token_log_probs(rows)
 
 
-def pictures() -> None:
-    """Pictures of still lifes, and models that draw them from captions."""
-    seen = sample_still_lifes(2, generator=seeded())
-    SceneReader(2).eval().accuracy(seen.x, seen.scenes)
+def captions() -> None:
+    """A network that reads captions, and a flow of codes."""
     y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
     net = DiT((3, 4), WordEncoder(9, 6, width=8), width=16, depth=1)
     z, t = torch.randn(2, 3, 4, generator=seeded()), torch.tensor([0.5, 0.7])
@@ -423,19 +421,37 @@ def pictures() -> None:
     flow.log_prob(z, y, steps=2, method="rk4", **how, generator=seeded())
     flow.predict_x0_eps(z, z, t)
     flow.velocity(z, t, y, guidance=1.0)
+
+
+def pictures() -> None:
+    """Codes of pictures, and a model that writes them."""
+    x = torch.rand(2, 3, 24, 48, generator=seeded())
+    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
+    code = TokenAutoencoder([4, 4], 2, components=20)
+    code.loss(x)
+    code.quantiser(torch.zeros(2, 2))
+    writer = PictureWriter([4, 4], 6, words=9, caption=6, width=8)
+    tokens = code.tokens(x)
+    writer.logits(tokens, y)
+    writer.loss(tokens, y)
+    writer.sample(2, y, temperature=1.0, p=0.9, generator=seeded())
+    PictureWriter([4, 4], 6, words=9, caption=6, period=2, width=8)
+    start = PlaceAutoencoder(latent_dim=4, components=20).fit_components(x)
+    code.begin_from(start)
+
+
+def still_lifes() -> None:
+    """Pictures of still lifes, and models that draw them from captions."""
+    seen = sample_still_lifes(2, generator=seeded())
+    SceneReader(2).eval().accuracy(seen.x, seen.scenes)
+    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
     model = TextToImage(9, 6, components=20, words_width=8, width=8, depth=1)
     model.loss(seen.x, y, generator=seeded())
     back: dict[str, Any] = {"guidance": 2.0, "steps": 2}
     model.edit(seen.x, y, strength=0.5, **back, generator=seeded())
     model.bridge(seen.x, y, y, **back)
     code = TokenAutoencoder([4, 4], 2, components=20)
-    code.loss(seen.x)
-    code.quantiser(torch.zeros(2, 2))
-    writer = PictureWriter([4, 4], 6, words=9, caption=6, width=8)
     tokens = code.tokens(seen.x)
-    writer.logits(tokens, y)
-    writer.loss(tokens, y)
-    writer.sample(2, y, temperature=1.0, p=0.9, generator=seeded())
     start = PlaceAutoencoder().fit_components(seen.x)
     picture_tokens.token_code(seen.x, start, steps=1, seed=0)
     picture_tokens.write_pictures(tokens, y, code, steps=1, seed=0)
@@ -506,5 +522,6 @@ def figures() -> None:
 
 ALL: list[Callable[[], object]] = [
     *(closed_forms, networks, codes, paths, energies, known_densities),
-    *(folders, labels, loop, texts, pictures, recipes, figures),
+    *(folders, labels, loop, texts, captions, pictures, still_lifes, recipes),
+    figures,
 ]
