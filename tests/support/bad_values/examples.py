@@ -436,8 +436,7 @@ def pictures() -> None:
     writer.loss(tokens, y)
     writer.sample(2, y, temperature=1.0, p=0.9, generator=seeded())
     PictureWriter([4, 4], 6, words=9, caption=6, period=2, width=8)
-    start = PlaceAutoencoder(latent_dim=4, components=20).fit_components(x)
-    code.begin_from(start)
+    code.begin_from(PlaceAutoencoder(latent_dim=4, components=20))
 
 
 def still_lifes() -> None:
