@@ -289,6 +289,27 @@ def check_resume(
     assert again.val_loss == history.val_loss
 
 
+@pytest.mark.usefixtures("rehearsed")
+@pytest.mark.parametrize(
+    ("x_val", "wanted"),
+    [(None, [1, 101, 201, 230]), (points(9), [1, 60, 120, 180, 230])],
+)
+def test_losses_are_read_at_the_first_step_and_where_they_must_be(
+    x_val: Tensor | None, wanted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one is to wait for it: a hundred at once, and all of them when due."""
+    write, read = _capture._write, []
+
+    def counted(state: TrainState, *rest: Any) -> None:
+        write(state, *rest)
+        read.append(state.history.steps)
+
+    monkeypatch.setattr(_capture, "_write", counted)
+    run = {"steps": 230, "x_val": x_val, "validate_every": 60, "progress": False}
+    fit(Line(), points(), batch_size=4, **run)
+    assert read == wanted
+
+
 class Breaking(Line):
     """A line whose loss is no number while a coordinate is 1, as a batch may say."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import pickle
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -302,3 +304,11 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
 
 def test_a_digest_has_32_digits() -> None:
     assert re.fullmatch("[0-9a-f]{32}", _files._digest({"a": torch.ones(1)}, {}))
+
+
+def test_the_digest_of_data_is_that_of_the_files_that_there_are() -> None:
+    """A run is continued only if its file names these 16 digits."""
+    plain = hashlib.blake2b(struct.pack("<4f", 0, 2, 1, 3), digest_size=8).hexdigest()
+    turned = torch.arange(4.0).view(2, 2).T  # its rows are 0, 2 and 1, 3
+    assert _files.digest(turned) == f"float32[2, 2] {plain}"
+    assert _files.digest(None) is None

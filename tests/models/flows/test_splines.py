@@ -74,6 +74,29 @@ def test_the_written_derivatives_are_those_of_autograd(linear_tails: bool) -> No
     assert torch.allclose(slope.log(), log_slope, rtol=0, atol=1e-12)
 
 
+@TAILS
+def test_the_second_derivatives_are_those_of_the_plain_form(linear_tails: bool) -> None:
+    """Against finite differences of the first, and against autograd."""
+    g = torch.Generator().manual_seed(17)
+    numbers = 9 + (-1 if linear_tails else 1)
+    theta = torch.randn(3, numbers, generator=g, dtype=torch.float64).requires_grad_()
+    x = torch.rand(3, generator=g, dtype=torch.float64).requires_grad_()
+
+    def bend(x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return RQSpline.apply(x, theta, 3, linear_tails)
+
+    assert torch.autograd.gradgradcheck(bend, (x, theta))
+    found = []
+    for form in (rqs_forward, RQSpline.apply):
+        z, log_slope = form(x, theta, 3, linear_tails)
+        (slope,) = torch.autograd.grad(z.sum(), x, create_graph=True)
+        (change,) = torch.autograd.grad(log_slope.sum(), x, create_graph=True)
+        bent = torch.autograd.grad(slope.square().sum() + change.sum(), (x, theta))
+        found.append((slope, change, *bent))
+    for plain, fast in zip(*found, strict=True):
+        assert torch.allclose(plain, fast, rtol=1e-8, atol=1e-9)
+
+
 def test_the_ends_of_the_interval_stay() -> None:
     g = torch.Generator().manual_seed(9)
     theta = torch.randn(50, 25, generator=g, dtype=torch.float64)
