@@ -93,7 +93,7 @@ class Bench:
     def result(self, call: Call) -> Any:
         """Return what the call gives unspoiled."""
         if id(call) not in self.usual:
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             try:
                 self.usual[id(call)] = invoke(call, *self.fresh(call))
             except Exception as error:
@@ -108,8 +108,7 @@ class Bench:
         itself, arguments = self.fresh(call)
         dice = [g for g in arguments.values() if isinstance(g, torch.Generator)]
         arguments[trial.parameter.name] = trial.value
-        torch.manual_seed(0)
-        dice.append(torch.default_generator)
+        dice.append(torch.default_generator.manual_seed(0))
         before = [g.get_state() for g in dice]
         try:
             with _limit(SECONDS):

@@ -6,7 +6,6 @@ import linecache
 import math
 import re
 import tomllib
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
@@ -61,7 +60,7 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
         return "clear", text
     if isinstance(error, OSError) and str(trial.value) in str(error):
         return "clear", text
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    file, _ = place(error)
     known = [trial.parameter.name]
     left_out = trial.value is None and trial.parameter.default is None
     at_bound = trial.kind not in KINDS
@@ -70,8 +69,8 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
     ):  # two do not fit: either is named
         known += [p.name for p in parameters(trial.target)]
     names = re.search(rf"\b({'|'.join(map(re.escape, known))})\b", str(error))
-    if not frame.filename.startswith(HOME):
-        return "unclear", f"{text} (raised in {Path(frame.filename).name})"
+    if not file.startswith(HOME):
+        return "unclear", f"{text} (raised in {Path(file).name})"
     if names and is_ours(error):
         return "clear", text
     if not isinstance(error, Exception):
@@ -81,10 +80,18 @@ def of_error(trial: Trial, error: BaseException) -> tuple[str, str]:
 
 def is_ours(error: BaseException) -> bool:
     """Whether the package itself raises an exception, on purpose."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    line = linecache.getline(frame.filename, frame.lineno or 0)
-    at_home = frame.filename.startswith(HOME)
-    return at_home and re.match(r"\s*(raise|stop)\b", line) is not None
+    file, number = place(error)
+    line = linecache.getline(file, number)
+    return file.startswith(HOME) and re.match(r"\s*(raise|stop)\b", line) is not None
+
+
+def place(error: BaseException) -> tuple[str, int]:
+    """Return the file and the line where an exception was raised."""
+    step = error.__traceback__
+    assert step is not None
+    while step.tb_next is not None:
+        step = step.tb_next
+    return step.tb_frame.f_code.co_filename, step.tb_lineno
 
 
 def of_result(trial: Trial, result: Any, usual: Any) -> tuple[str, str]:
