@@ -26,7 +26,7 @@ def main() -> None:
     args = example_parser(__doc__).parse_args()
     digits, unseen = load_digits("train", size=14), load_digits("test", size=14)
     n = 100 if args.fast else 300
-    reader = digit_reader(digits.x, digits.y, steps=100 if args.fast else 400)
+    reader = digit_reader(digits.x, digits.y, steps=20 if args.fast else 400)
     asked, turn = torch.arange(n) % 10, torch.arange(1000) // 10 % 2 == 0
     real, people = unseen.x[turn][:n], unseen.x[~turn][:n]
     floor = metrics.noise_floor(

@@ -36,7 +36,7 @@ def share(texts: list[str]) -> float:
 def main() -> None:
     """Write and draw, and print both boards."""
     args = example_parser(__doc__).parse_args()
-    n, m = (500, 40) if args.fast else (64_000, 300)
+    n, m, k = (500, 40, 300) if args.fast else (64_000, 300, 5000)
     short: Any
     short, seeded = {"steps": 3} if args.fast else {}, torch.Generator().manual_seed
     grammar, words = still_life(), language.still_life_words()
@@ -56,7 +56,7 @@ def main() -> None:
 
     shown = sample_still_lifes(200 if args.fast else 14_000, generator=seeded(21))
     test = sample_still_lifes(m, generator=seeded(23))
-    other = sample_still_lifes(5000, "all", generator=seeded(22))
+    other = sample_still_lifes(k, "all", generator=seeded(22))
     reader = recipes.scene_reader(other, **short)
     code, _ = recipes.picture_code(shown.x[:8000], **short)
     with torch.no_grad():

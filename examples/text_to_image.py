@@ -42,7 +42,8 @@ def main() -> None:
     n = 200 if args.fast else 14_000
     train = sample_still_lifes(n, generator=seeded(21))
     test = sample_still_lifes(40 if args.fast else 500, generator=seeded(23))
-    other = sample_still_lifes(5000, "all", generator=seeded(22))
+    m = 300 if args.fast else 5000
+    other = sample_still_lifes(m, "all", generator=seeded(22))
     reader = scene_reader(other, **short)
     own = reader.accuracy(test.x, test.scenes)
     print(f"rendered scenes read without error {own['scene']:.1%}")

@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from genbook.cli import example_parser
-from genbook.course import plotting
 from genbook.data.toy import TwoMoons
 from genbook.models.flows.flow import Flow
 from genbook.training import fit, isolated_rng, load, save
@@ -51,13 +50,14 @@ def train(seed: int, steps: int, out: Path) -> None:
 def main() -> None:
     """Train alone, train together, compare."""
     args = example_parser(__doc__).parse_args()
-    steps = 40 if args.fast else 200
+    steps = 10 if args.fast else 200
     train(args.seed, steps, args.out)
     if "RANK" in os.environ:  # torchrun started this: the comparison is not ours
         return
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     launch += ["--nproc-per-node", "2", __file__, *sys.argv[1:]]
     subprocess.run(launch, check=True, stderr=subprocess.DEVNULL)
+    from genbook.course import plotting  # the processes above need none of it
 
     runs = {n: json.loads((args.out / f"{n}.json").read_text()) for n in (1, 2)}
     both = [load(flow(0), args.out / f"{n}.safetensors").parameters() for n in (1, 2)]

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 import genbook.explorables
 from genbook.publishing.website import pages
+from genbook.publishing.website.policy import POLICY
 
 ROOT = Path(__file__).resolve().parents[3]
 SITE = Path(os.environ.get("GENBOOK_BUILD", ROOT / "_build")) / "html"
@@ -31,6 +33,7 @@ FLAGS = [
 ]
 
 
+@functools.cache  # pytest keeps what it made for a name only as long as it is the same
 def page_names() -> list[str]:
     """Return the site's pages, relative to it; not the root, which only leads on."""
     pages = (str(p.relative_to(SITE)) for p in SITE.rglob("*.html"))
@@ -38,9 +41,16 @@ def page_names() -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask each question of each page."""
+    """Ask each question of each page: of one after the other, a page in one process.
+
+    So the questions of a file about a page can share what a visit there has heard.
+    """
     if "page_name" in metafunc.fixturenames:
-        metafunc.parametrize("page_name", page_names() or ["(not built)"])
+        file = Path(metafunc.module.__file__).stem
+        group = pytest.mark.xdist_group
+        names = page_names() or ["(not built)"]
+        each = [pytest.param(n, marks=group(f"{file}: {n}")) for n in names]
+        metafunc.parametrize("page_name", each, scope="module")
 
 
 def page_of(explorable: str, folder: Path, title: str) -> Path:
@@ -102,6 +112,12 @@ def address(serve: Callable[..., str], site: Path) -> str:
     return serve(site)
 
 
+@pytest.fixture(scope="session")
+def strict(serve: Callable[..., str], site: Path) -> str:
+    """The address of the site under its policy."""
+    return serve(site, policy=POLICY)
+
+
 @pytest.fixture(scope="module")
 def browser(chromium: str):
     """A running Chromium.
@@ -117,59 +133,76 @@ def browser(chromium: str):
         chrome.close()
 
 
+def open_in(browser, url: str, *, wait: str = "load", script: str = "", **options):
+    """Open a page as a first visit, and remember what it hears.
+
+    Its ``trouble`` are errors, and requests elsewhere; its ``files`` the paths of what
+    its own host gave it. The script runs before any of the page's own.
+    """
+    width, height = options.pop("size", (1280, 900))
+    options = {"viewport": {"width": width, "height": height}, **options}
+    context = browser.new_context(**options)
+    context.add_init_script(script)
+    page = context.new_page()
+    own = url.split("/", 3)[2] if url.startswith("http") else ""
+    page.trouble, page.files = [], set()
+
+    def heard(message):
+        if message.type in ("error", "warning"):
+            page.trouble.append(f"console {message.type}: {message.text}")
+
+    def asked(request):
+        scheme, _, rest = request.url.partition("://")
+        if scheme in ("http", "https") and rest.split("/")[0] != own:
+            page.trouble.append(f"asks another host: {request.url}")
+
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # a page that leads on at once
+            page.trouble.append(f"not found: {request.url}")
+
+    def answered(response):
+        parts = urlsplit(response.url)
+        if response.ok and parts.netloc == own:
+            page.files.add(unquote(parts.path).lstrip("/"))
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: page.trouble.append(f"uncaught: {error}"))
+    page.on("request", asked)
+    page.on("requestfailed", failed)
+    page.on("response", answered)
+    page.goto(url, wait_until=wait)
+    return page
+
+
 @pytest.fixture
 def open_page(browser):
-    """Open pages that remember what went wrong: errors, and requests elsewhere."""
-    contexts = []
-
-    def open_(url: str, *, wait: str = "load", **options):
-        width, height = options.pop("size", (1280, 900))
-        options = {"viewport": {"width": width, "height": height}, **options}
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        own = url.split("/", 3)[2] if url.startswith("http") else ""
-        page.trouble = []
-
-        def heard(message):
-            if message.type in ("error", "warning"):
-                page.trouble.append(f"console {message.type}: {message.text}")
-
-        def asked(request):
-            scheme, _, rest = request.url.partition("://")
-            if scheme in ("http", "https") and rest.split("/")[0] != own:
-                page.trouble.append(f"asks another host: {request.url}")
-
-        page.on("console", heard)
-        page.on("pageerror", lambda error: page.trouble.append(f"uncaught: {error}"))
-        page.on("request", asked)
-
-        def failed(request):
-            if request.failure != "net::ERR_ABORTED":  # a page that leads on at once
-                page.trouble.append(f"not found: {request.url}")
-
-        page.on("requestfailed", failed)
-        page.goto(url, wait_until=wait)
-        return page
-
-    yield open_
-    for context in contexts:
+    """Open pages for one test: see :func:`open_in`."""
+    contexts = len(browser.contexts)
+    yield functools.partial(open_in, browser)
+    for context in browser.contexts[contexts:]:
         context.close()
 
 
 def read_through(page) -> None:
-    """Scroll to the end of a page as a reader does, and wait for what that asks for."""
+    """Scroll to the end of a page as a reader does, and wait for what that asks for.
+
+    Figures and explorables are asked for when they are near, long before they are seen.
+    """
     page.evaluate(
         """async () => {
           document.querySelectorAll("details").forEach((d) => { d.open = true; });
-          for (let y = 0; y < document.documentElement.scrollHeight; y += 600) {
+          for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
             scrollTo({ top: y, behavior: "instant" });
-            await new Promise((done) => setTimeout(done, 20));
             await new Promise(requestAnimationFrame); // a slow machine draws it too
           }
         }"""
     )
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function(
+        """() => document.fonts.status === "loaded"
+          && !document.querySelector(".gb-explorable:not(.gb-live)")
+          && [...document.images].filter((i) => i.getClientRects().length)
+            .every((i) => i.complete)"""
+    )
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +212,7 @@ def axe_source() -> str:
     return (Path(package.__file__).parent / "axe.min.js").read_text("utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def violations(axe_source: str) -> Callable[..., list[str]]:
     """Return what axe finds on a page, a line each; of one rule, or of all of WCAG."""
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

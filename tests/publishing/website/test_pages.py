@@ -1,79 +1,10 @@
-"""Every page in Chromium: quiet, readable, in light and dark, wide and narrow."""
+"""What a reader does on the pages, in Chromium: colours, keyboard, search, paper."""
 
 from __future__ import annotations
 
 import pytest
 
 pytestmark = pytest.mark.site
-
-OVERFLOW = """() => {
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return [];
-  const scrolls = (e) => { for (let p = e.parentElement; p; p = p.parentElement)
-      if (getComputedStyle(p).overflowX !== "visible") return true; return false; };
-  return [...document.querySelectorAll("body *")]
-    .filter((e) => e.getBoundingClientRect().right > width + 1 && !scrolls(e))
-    .map((e) => e.outerHTML.slice(0, 100)).concat("the page is too wide").slice(0, 5);
-}"""
-
-
-@pytest.mark.parametrize("scheme", ["http", "file"])
-def test_quiet(open_page, address, site, page_name, scheme):
-    base = address if scheme == "http" else site.as_uri() + "/"
-    page = open_page(base + page_name, wait="networkidle")
-    assert page.trouble == []
-
-
-def open_all(page):
-    """Open what is folded, and wait for the fonts."""
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.wait_for_function("document.fonts.status === 'loaded'")
-
-
-# Drawn formulas are hidden from screen readers, which read the MathML beside them. The
-# listings of a page are all alike, and so are the entries of a reference. So axe need
-# not visit thousands of these.
-SHORTEN = """
-  document.querySelectorAll(".katex-html").forEach((e) => e.remove());
-  const entries = [...document.querySelectorAll("main section > dl.py")];
-  entries.slice(12).forEach((e) => e.remove());
-  const listings = [...document.querySelectorAll("pre, .sig")];
-  listings.slice(8).forEach((e) => { e.textContent = e.textContent; });
-"""
-
-
-def test_accessible(open_page, address, page_name, violations):
-    page = open_page(address + page_name, color_scheme="light")
-    open_all(page)
-    page.evaluate(SHORTEN)
-    assert violations(page) == []
-    page.emulate_media(color_scheme="dark")
-    assert violations(page, "color-contrast") == []
-
-
-def test_narrow(open_page, address, page_name):
-    page = open_page(address + page_name, size=(360, 740))
-    open_all(page)
-    assert page.evaluate(OVERFLOW) == []
-    # A wide table may scroll in its box, but its caption must not.
-    cut = """() => [...document.querySelectorAll(".gb-table caption")].filter((c) =>
-      c.offsetWidth > c.closest(".gb-table").clientWidth).map((c) => c.innerText)"""
-    assert page.evaluate(cut) == []
-
-
-def test_figures_suit_the_page(open_page, address, page_name):
-    page = open_page(address + page_name, color_scheme="light")
-    shown = """() => [...document.querySelectorAll("main img")]
-      .filter((i) => i.getClientRects().length).map((i) => [i.currentSrc || i.src,
-        getComputedStyle(i).backgroundColor, getComputedStyle(i).filter])"""
-    light = page.evaluate(shown)
-    page.emulate_media(color_scheme="dark")
-    dark = page.evaluate(shown)
-    assert len(light) == len(dark)
-    for (a, _, _), (b, ground, filtered) in zip(light, dark, strict=True):
-        assert (ground, filtered) == ("rgba(0, 0, 0, 0)", "none")
-        if a.endswith(".svg") and a != b:
-            assert b == a.replace(".svg", "-dark.svg")
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
