@@ -38,3 +38,18 @@ def test_every_file_is_recorded() -> None:
     from bad_values import recorded
 
     assert sorted(FILES) == recorded.files(), recorded.__doc__
+
+
+def test_no_generator_outlives_an_example() -> None:
+    """Else a file would give something else where its examples ran before."""
+    import torch
+
+    from bad_values import examples
+
+    shared = [
+        name
+        for name, value in vars(examples).items()
+        for part in (value.values() if isinstance(value, dict) else [value])
+        if isinstance(part, torch.Generator)
+    ]
+    assert shared == []

@@ -97,12 +97,16 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def few() -> dict[str, Any]:
+    """Return the arguments of a short walk, its generator new: none is used twice."""
+    return {"steps": 2, "generator": seeded()}
+
+
 X = torch.rand(12, 2, generator=seeded()) - 0.5
 Y = torch.arange(12) % 2
 TIMES = torch.linspace(0.1, 0.9, 12)
 IMAGES = (torch.rand(12, 1, 4, 4, generator=seeded()) > 0.5).float()
 FOLDER = tempfile.TemporaryDirectory()  # the files of the calls, while they are used
-FEW: dict[str, Any] = {"steps": 2, "generator": seeded()}
 
 
 def closed_forms() -> None:
@@ -230,14 +234,14 @@ def paths() -> None:
         model.time_grid(3)
         z = model.encode(X, Y, steps=2, method="heun")
         model.decode(z, Y, steps=2, method="heun", guidance=1.5)
-        model.sample(4, Y[:4], **FEW, method="heun", guidance=1.5)
-        model.log_prob(X, Y, **FEW, method="rk4", divergence="hutchinson", probes=1)
+        model.sample(4, Y[:4], **few(), method="heun", guidance=1.5)
+        model.log_prob(X, Y, **few(), method="rk4", divergence="hutchinson", probes=1)
     noise = Diffusion((2,), **options)
     noise.score(X, TIMES, Y)
-    noise.elbo(X, Y, draws=1, **FEW)
+    noise.elbo(X, Y, draws=1, **few())
     noise.posterior_std(TIMES - 0.05, TIMES)
     noise.reverse_step(X, TIMES[5], TIMES[4], Y, eta=1.0, guidance=1.5)
-    noise.sample_ancestral(4, Y[:4], **FEW, eta=1.0, guidance=1.5)
+    noise.sample_ancestral(4, Y[:4], **few(), eta=1.0, guidance=1.5)
     Cosine(max_angle=1.5)
     LinearBeta(beta_min=0.1, beta_max=20.0, t_min=1e-3)
     for schedule in (Straight(), Cosine(), LinearBeta()):
