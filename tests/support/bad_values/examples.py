@@ -106,6 +106,7 @@ X = torch.rand(12, 2, generator=seeded()) - 0.5
 Y = torch.arange(12) % 2
 TIMES = torch.linspace(0.1, 0.9, 12)
 IMAGES = (torch.rand(12, 1, 4, 4, generator=seeded()) > 0.5).float()
+CAPTIONS = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])  # words of two
 FOLDER = tempfile.TemporaryDirectory()  # the files of the calls, while they are used
 
 
@@ -415,30 +416,28 @@ def texts() -> None:
 
 def captions() -> None:
     """A network that reads captions, and a flow of codes."""
-    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
     net = DiT((3, 4), WordEncoder(9, 6, width=8), width=16, depth=1)
     z, t = torch.randn(2, 3, 4, generator=seeded()), torch.tensor([0.5, 0.7])
-    net.looks(z, t, y)
+    net.looks(z, t, CAPTIONS)
     flow = CaptionedFlow(net, draws=1, steps=2)
-    flow.encode(z, y, steps=2, method="heun")
+    flow.encode(z, CAPTIONS, steps=2, method="heun")
     how: dict[str, Any] = {"divergence": "hutchinson", "probes": 1}
-    flow.log_prob(z, y, steps=2, method="rk4", **how, generator=seeded())
+    flow.log_prob(z, CAPTIONS, steps=2, method="rk4", **how, generator=seeded())
     flow.predict_x0_eps(z, z, t)
-    flow.velocity(z, t, y, guidance=1.0)
+    flow.velocity(z, t, CAPTIONS, guidance=1.0)
 
 
 def pictures() -> None:
     """Codes of pictures, and a model that writes them."""
     x = torch.rand(2, 3, 24, 48, generator=seeded())
-    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
     code = TokenAutoencoder([4, 4], 2, components=20)
     code.loss(x)
     code.quantiser(torch.zeros(2, 2))
     writer = PictureWriter([4, 4], 6, words=9, caption=6, width=8)
     tokens = code.tokens(x)
-    writer.logits(tokens, y)
-    writer.loss(tokens, y)
-    writer.sample(2, y, temperature=1.0, p=0.9, generator=seeded())
+    writer.logits(tokens, CAPTIONS)
+    writer.loss(tokens, CAPTIONS)
+    writer.sample(2, CAPTIONS, temperature=1.0, p=0.9, generator=seeded())
     PictureWriter([4, 4], 6, words=9, caption=6, period=2, width=8)
     code.begin_from(PlaceAutoencoder(latent_dim=4, components=20))
 
@@ -447,17 +446,16 @@ def still_lifes() -> None:
     """Pictures of still lifes, and models that draw them from captions."""
     seen = sample_still_lifes(2, generator=seeded())
     SceneReader(2).eval().accuracy(seen.x, seen.scenes)
-    y = torch.tensor([[1, 4, 2, 0, 0, 0], [1, 3, 2, 0, 0, 0]])
     model = TextToImage(9, 6, components=20, words_width=8, width=8, depth=1)
-    model.loss(seen.x, y, generator=seeded())
+    model.loss(seen.x, CAPTIONS, generator=seeded())
     back: dict[str, Any] = {"guidance": 2.0, "steps": 2}
-    model.edit(seen.x, y, strength=0.5, **back, generator=seeded())
-    model.bridge(seen.x, y, y, **back)
+    model.edit(seen.x, CAPTIONS, strength=0.5, **back, generator=seeded())
+    model.bridge(seen.x, CAPTIONS, CAPTIONS, **back)
     code = TokenAutoencoder([4, 4], 2, components=20)
     tokens = code.tokens(seen.x)
     start = PlaceAutoencoder().fit_components(seen.x)
     picture_tokens.token_code(seen.x, start, steps=1, seed=0)
-    picture_tokens.write_pictures(tokens, y, code, steps=1, seed=0)
+    picture_tokens.write_pictures(tokens, CAPTIONS, code, steps=1, seed=0)
     picture_tokens.token_use(tokens, 16, 2)
     words = CountedWords(["a cup", "a pear"], 2)
     words.shorter(1).log_prob(["a cup"])

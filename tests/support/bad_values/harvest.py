@@ -58,6 +58,14 @@ class Harvest:
     calls: dict[Target, list[Call]] = field(default_factory=dict)
     met: dict[CodeType, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, targets: Iterable[Target]) -> Harvest:
+        """Return a harvest of the calls of some targets, none seen yet."""
+        by_code: dict[CodeType, list[Target]] = {}
+        for t in targets:
+            by_code.setdefault(t.code, []).append(t)
+        return cls(by_code)
+
     def see(self, frame: FrameType, event: str, _: Any) -> None:
         """Keep a call; what :func:`sys.setprofile` calls."""
         found = self.by_code.get(frame.f_code) if event == "call" else None
@@ -129,10 +137,7 @@ def harvest(
         targets: What to look for.
         more: Functions that call what no docstring shows.
     """
-    by_code: dict[CodeType, list[Target]] = {}
-    for t in targets:
-        by_code.setdefault(t.code, []).append(t)
-    seen = Harvest(by_code)
+    seen = Harvest.of(targets)
     finder = doctest.DocTestFinder(exclude_empty=True)
     homes = dict.fromkeys(modules())
     homes |= {sys.modules[t.home]: None for t in targets}
@@ -148,7 +153,7 @@ def harvest(
                 )
         finally:
             sys.setprofile(None)
-    borrow(by_code, seen.calls)
+    borrow(seen.by_code, seen.calls)
     return seen.calls
 
 

@@ -283,10 +283,7 @@ def _observe(file: str, names: Sequence[str], folder: str) -> Seen:
     torch.set_num_threads(1)
     module = importlib.import_module(module_of(file))
     wanted = targets_of(file) + others_of(file)
-    by_code: dict[CodeType, list[Target]] = {}
-    for t in wanted:
-        by_code.setdefault(t.code, []).append(t)
-    harvest = Harvest(by_code)
+    harvest = Harvest.of(wanted)
     watch = Watch(functions(module), harvest)
     seen = Seen()
     home = Path(folder)
@@ -299,7 +296,7 @@ def _observe(file: str, names: Sequence[str], folder: str) -> Seen:
             run()
         if _kept(watch, harvest) != before:
             seen.sources.append(name)
-    borrow(by_code, harvest.calls)
+    borrow(harvest.by_code, harvest.calls)
     seen.own = {t.name for t in wanted if t.home == module.__name__}
     seen.results = {n: r for n, r in watch.results.items() if is_steady(file, n)}
     seen.outcomes = _bad_values({t: c for t, c in harvest.calls.items() if t in wanted})
@@ -488,10 +485,7 @@ def _find_sources(wanted: Sequence[str], folder: str) -> dict[str, list[str]]:
     torch.set_num_threads(1)
     watches, harvests = {}, {}
     for file in wanted:
-        by_code: dict[CodeType, list[Target]] = {}
-        for t in targets_of(file) + others_of(file):
-            by_code.setdefault(t.code, []).append(t)
-        harvests[file] = Harvest(by_code)
+        harvests[file] = Harvest.of(targets_of(file) + others_of(file))
         names = functions(importlib.import_module(module_of(file)))
         watches[file] = Watch(names, harvests[file])
         _enter(Path(folder) / file.replace("/", " "))
