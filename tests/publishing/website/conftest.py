@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
 import shutil
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psutil
 import pytest
 
 import genbook.explorables
@@ -20,6 +23,7 @@ from genbook.publishing.website.policy import POLICY
 
 ROOT = Path(__file__).resolve().parents[3]
 SITE = Path(os.environ.get("GENBOOK_BUILD", ROOT / "_build")) / "html"
+PATIENCE = 120.0  # seconds for a look at a page, which takes some ten
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -119,8 +123,8 @@ def strict(serve: Callable[..., str], site: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str):
-    """A running Chromium.
+def launch(chromium: str):
+    """Start a Chromium.
 
     It ends with the file that asked for it: as long as it runs, this thread has an
     event loop, and nothing else here can start one.
@@ -128,9 +132,69 @@ def browser(chromium: str):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chrome = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield chrome
-        chrome.close()
+        start = playwright.chromium.launch
+        yield functools.partial(start, executable_path=chromium, args=FLAGS)
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    """A running Chromium."""
+    chrome = launch()
+    yield chrome
+    chrome.close()
+
+
+@pytest.fixture(scope="module")
+def patiently(launch):
+    """Call a function with a browser; with a new one, if the first stops answering.
+
+    Now and then a headless Chromium on a busy machine draws nothing any more, and
+    whatever waits for it waits for ever. So it is ended after a while, which ends the
+    waiting too. What a page does each time it does the second time as well.
+    """
+    from playwright.sync_api import Error
+
+    running: list[Any] = []  # the browser, and after it its processes
+
+    def start() -> None:
+        before = psutil.Process().children(recursive=True)
+        chrome = launch()
+        after = psutil.Process().children(recursive=True)
+        running.extend([chrome, *(one for one in after if one not in before)])
+
+    def end() -> None:
+        for one in running[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+
+    def call(look: Callable[[Any], Any], seconds: float = PATIENCE) -> Any:
+        for last in (False, True):
+            if not running:
+                start()
+            try:
+                with _until(seconds, end):
+                    return look(running[0])
+            except Error as error:
+                end()
+                running.clear()
+                if last:
+                    raise
+                warnings.warn(f"looks again, after: {error}", stacklevel=2)
+
+    yield call
+    if running:
+        running[0].close()
+
+
+@contextlib.contextmanager
+def _until(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """Do something if what is inside is not done by then."""
+    watch = threading.Timer(seconds, do)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def open_in(browser, url: str, *, wait: str = "load", script: str = "", **options):
@@ -193,7 +257,10 @@ def read_through(page) -> None:
           document.querySelectorAll("details").forEach((d) => { d.open = true; });
           for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
             scrollTo({ top: y, behavior: "instant" });
-            await new Promise(requestAnimationFrame); // a slow machine draws it too
+            await Promise.race([ // a slow machine draws it too, if it draws at all
+              new Promise(requestAnimationFrame),
+              new Promise((done) => setTimeout(done, 1000)),
+            ]);
           }
         }"""
     )
@@ -201,7 +268,8 @@ def read_through(page) -> None:
         """() => document.fonts.status === "loaded"
           && !document.querySelector(".gb-explorable:not(.gb-live)")
           && [...document.images].filter((i) => i.getClientRects().length)
-            .every((i) => i.complete)"""
+            .every((i) => i.complete)""",
+        polling=50,  # milliseconds, and not when it draws
     )
 
 

@@ -67,58 +67,72 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def in_light(browser, strict, page_name):
+def in_light(patiently, strict, page_name):
     """The page under its policy, read through in light; then in the other colours."""
-    page = open_in(
-        browser,
-        strict + page_name,
-        wait="networkidle",
-        script=HEAR,
-        color_scheme="light",
-    )
-    visit = Visit(page.trouble, opened=page.files.copy())
-    read_through(page)
-    visit.whole = page.files.copy()
-    if page.locator(".gb-theme").count():
-        page.locator(".gb-theme").click()
-    read_through(page)  # the figures of the other colours
-    visit.found["refused"] = page.evaluate("window.refused")
-    page.context.close()
-    return visit
+
+    def look(browser):
+        page = open_in(
+            browser,
+            strict + page_name,
+            wait="networkidle",
+            script=HEAR,
+            color_scheme="light",
+        )
+        visit = Visit(page.trouble, opened=page.files.copy())
+        read_through(page)
+        visit.whole = page.files.copy()
+        if page.locator(".gb-theme").count():
+            page.locator(".gb-theme").click()
+        read_through(page)  # the figures of the other colours
+        visit.found["refused"] = page.evaluate("window.refused")
+        page.context.close()
+        return visit
+
+    return patiently(look)
 
 
 @pytest.fixture(scope="module")
-def in_dark(browser, address, page_name, violations):
+def in_dark(patiently, address, page_name, violations):
     """The page read through in dark; its figures in both colours; what axe finds."""
-    page = open_in(
-        browser, address + page_name, wait="networkidle", color_scheme="dark"
-    )
-    visit = Visit(page.trouble, opened=page.files.copy())
-    read_through(page)
-    visit.whole = page.files.copy()
-    visit.found["dark"] = page.evaluate(SHOWN)
-    page.emulate_media(color_scheme="light")
-    visit.found["light"] = page.evaluate(SHOWN)
-    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
-    page.evaluate(SHORTEN)
-    visit.found["violations"] = violations(page)
-    page.emulate_media(color_scheme="dark")
-    visit.found["contrast"] = violations(page, "color-contrast")
-    page.context.close()
-    return visit
+
+    def look(browser):
+        page = open_in(
+            browser, address + page_name, wait="networkidle", color_scheme="dark"
+        )
+        visit = Visit(page.trouble, opened=page.files.copy())
+        read_through(page)
+        visit.whole = page.files.copy()
+        visit.found["dark"] = page.evaluate(SHOWN)
+        page.emulate_media(color_scheme="light")
+        visit.found["light"] = page.evaluate(SHOWN)
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+        page.evaluate(SHORTEN)
+        visit.found["violations"] = violations(page)
+        page.emulate_media(color_scheme="dark")
+        visit.found["contrast"] = violations(page, "color-contrast")
+        page.context.close()
+        return visit
+
+    return patiently(look)
 
 
 @pytest.fixture(scope="module")
-def in_a_folder(browser, site, page_name):
+def in_a_folder(patiently, site, page_name):
     """The page from the disk; then, with all of it open, on a narrow screen."""
-    page = open_in(browser, f"{site.as_uri()}/{page_name}", wait="networkidle")
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.wait_for_function("document.fonts.status === 'loaded'")
-    visit = Visit(page.trouble)
-    visit.found = {"wide": page.evaluate(OVERFLOW), "cut": page.evaluate(CUT)}
-    page.context.close()
-    return visit
+
+    def look(browser):
+        page = open_in(browser, f"{site.as_uri()}/{page_name}", wait="networkidle")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.wait_for_function("document.fonts.status === 'loaded'", polling=50)
+        visit = Visit(page.trouble)
+        visit.found = {"wide": page.evaluate(OVERFLOW), "cut": page.evaluate(CUT)}
+        page.context.close()
+        return visit
+
+    return patiently(look)
 
 
 def test_nothing_is_refused(in_light, page_name):
