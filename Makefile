@@ -12,6 +12,8 @@ JOBS   ?= 2
 
 BIN    := $(VENV)/bin
 BUILD   = $(BIN)/jupyter-book build . -W -n --keep-going
+PRINT   = $(BIN)/python -m genbook.publishing.print.pdf \
+_build/latex/genbook.tex _build/genbook.pdf
 # PyTorch alone is asked for there, so that no other package can come from there.
 TORCH   = $(if $(TORCH_INDEX),$$install --no-deps --index-url $(TORCH_INDEX) torch;)
 TEX     = The PDF needs TeX: apt-get install --no-install-recommends \
@@ -43,7 +45,7 @@ pdf: ## _build/genbook.pdf; needs TeX, and says how to get it
 	$(if $(HAS_TEX),,$(error $(TEX)))
 	@$(MAKE) --no-print-directory $(VENV)/.book
 	$(BUILD) --builder latex
-	$(BIN)/python -m genbook.publishing.print.pdf _build/latex/genbook.tex _build/genbook.pdf
+	$(PRINT)
 
 site: ## what a host serves: the website, with PDF and EPUB beside it
 	@$(MAKE) --no-print-directory pdf epub
@@ -61,7 +63,10 @@ lint: $(VENV)/.test ## style, types, and the rules of the text
 	$(BIN)/python -m genbook.publishing.rules
 
 test: lint ## build everything and check all of it
-	@$(MAKE) --no-print-directory html epub $(if $(HAS_TEX),pdf)
+	$(BUILD)
+	$(if $(HAS_TEX),$(BUILD) --builder latex)
+	@$(if $(HAS_TEX),$(PRINT) & printing=$$!;) $(MAKE) --no-print-directory epub \
+	    $(if $(HAS_TEX),&& wait $$printing || { wait; exit 1; }) # TeX takes one core
 	GENBOOK_REQUIRE="$(BUILT),$(GENBOOK_REQUIRE)" OMP_NUM_THREADS=1 \
 	    $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 600
 

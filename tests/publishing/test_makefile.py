@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.metadata
 import os
 import re
@@ -74,13 +75,20 @@ def test_an_old_python_is_named_before_anything_is_installed(clone: Path) -> Non
 
 
 def fake_python(clone: Path) -> None:
-    """A Python whose environments write down what they are asked for."""
+    """A Python whose environments write down what they are asked for.
+
+    They do it, but for what is like ``FAILS``.
+    """
     note = '[ "$1" = -c ] || echo "python $@" >> log'
     maker = f"""{note}
 if [ "$2" = venv ]; then
     /bin/mkdir -p $3/bin
-    for name in python pip jupyter-book; do
-        printf '#!/bin/sh\\necho "'$name' $*" >> log\\n' > $3/bin/$name
+    for name in python pip jupyter-book ruff mypy; do
+        {{
+            echo '#!/bin/sh'
+            echo 'echo "'$name' $*" >> log'
+            echo 'case "$0 $*" in $FAILS) exit 1; esac'
+        }} > $3/bin/$name
         /bin/chmod +x $3/bin/$name
     done
 fi"""
@@ -151,6 +159,53 @@ def test_a_torch_that_cannot_be_had_stops_make(clone: Path) -> None:
     assert done.returncode != 0
     assert not (clone / ".venv" / ".book").exists()
     assert log(clone)[-1].endswith("torch"), "and nothing else was installed or built"
+
+
+def fake_tex(clone: Path) -> None:
+    for name in ("xelatex", "latexmk"):
+        tool(clone, name)
+    (clone / "tools" / "cp").unlink()
+    tool(clone, "cp")  # of an EPUB that nobody made
+
+
+def test_all_is_built_before_the_tests(clone: Path) -> None:
+    """And the PDF is compiled while the EPUB is made, which needs one core each."""
+    fake_python(clone)
+    fake_tex(clone)
+    done = make(clone, "test")
+    assert done.returncode == 0, done.stderr
+    build = "jupyter-book build . -W -n --keep-going"
+    html, latex, *both, tests = log(clone)[-5:]
+    assert html == build
+    assert latex == f"{build} --builder latex"
+    assert f"{build} --builder custom --custom-builder epub" in both
+    assert any(
+        line.startswith("python -m genbook.publishing.print.pdf") for line in both
+    )
+    assert tests.startswith("python -m pytest")
+
+
+@pytest.mark.parametrize("part", ["*-n --keep-going", "*latex", "*print.pdf*", "*epub"])
+def test_nothing_is_tested_of_what_is_not_built(clone: Path, part: str) -> None:
+    fake_python(clone)
+    fake_tex(clone)
+    done = make(clone, "test", f"FAILS={part}")
+    assert done.returncode != 0
+    lines = log(clone)
+    assert fnmatch.filter(lines, part)
+    assert not any("pytest" in line for line in lines)
+
+
+def test_without_tex_all_else_is_tested(clone: Path) -> None:
+    fake_python(clone)
+    fake_tex(clone)
+    (clone / "tools" / "latexmk").unlink()
+    assert make(clone, "test", "FAILS=*epub").returncode != 0
+    assert not any("pytest" in line for line in log(clone))
+    assert make(clone, "test").returncode == 0
+    lines = log(clone)
+    assert lines[-1].startswith("python -m pytest")
+    assert not any("latex" in line or "print.pdf" in line for line in lines)
 
 
 def test_every_target_of_the_readme_is_there() -> None:
