@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from genbook._looking import may_look, unseen
 from genbook._validate import check_corners, check_labels, check_tensor
@@ -241,6 +242,57 @@ def test_the_loop_is_that_of_plain_steps(name: str, rehearsed: list[int]) -> Non
     assert torch.allclose(weights(captured), weights(plain), atol=1e-5)
     for a, b in zip(captured.buffers(), plain.buffers(), strict=True):
         assert torch.allclose(a.double(), b.double(), atol=1e-4)
+
+
+class Waits(TorchFunctionMode):
+    """Writes down for what a GPU would wait: for a number of its own, or of a list."""
+
+    NAMES = (
+        *("__bool__", "__float__", "__index__", "__int__", "item", "tolist", "numpy"),
+        *("as_tensor", "from_numpy", "new_tensor", "tensor"),
+        *("linalg_cholesky", "masked_select", "nonzero"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = func.__name__
+        if name in ("__getitem__", "__setitem__"):
+            parts = args[1] if isinstance(args[1], tuple) else (args[1],)
+            if any(isinstance(p, list) or _is_mask(p) for p in parts):
+                self.found.append(name)
+        elif name in self.NAMES and not (
+            name == "as_tensor" and isinstance(args[0], Tensor)
+        ):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, Tensor) and part.dtype == torch.bool
+
+
+@pytest.mark.parametrize("name", MODELS | WAITS)
+def test_for_what_a_step_would_wait_is_seen_without_a_gpu(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waits()
+
+    def recorded(step: _capture.Step) -> Callable[[], None]:
+        with _capture._undone(step), unseen(), waits:
+            step.model.loss(step.x, step.y, generator=step.state.generator).backward()
+        return step
+
+    monkeypatch.setattr(_capture, "_recorded", recorded)
+    monkeypatch.setattr(FIT, "descend", _capture.descend_captured)
+    x, y = data((MODELS | WAITS)[name][1])
+    fit(made(name), x, y, **RUN | {"steps": 2, "progress": False})
+    looks = name in WAITS or name == "captioned-flow"  # which does not look on a GPU
+    assert bool(waits.found) == looks, waits.found
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])

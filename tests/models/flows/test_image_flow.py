@@ -93,8 +93,9 @@ def test_counts_have_limits() -> None:
 
 def test_pieces_take_turns_and_are_as_large_as_asked() -> None:
     model = ImageFlow(4, 8, transforms=7, channels=5, bins=3, classes=2)
-    turns = [(t.kept, t.cut) for t in model.transforms]
-    assert turns == [tuple(map(list, HALVES[i % 6])) for i in range(7)]
+    four = range(4)
+    turns = [(tuple(four[t.kept]), tuple(four[t.cut])) for t in model.transforms]
+    assert turns == [HALVES[i % 6] for i in range(7)]
     assert {(t.bins, t.context_features) for t in model.transforms} == {(3, 2)}
     assert {t.first.out_channels for t in model.transforms} == {5}
     assert (model.table.dim, model.table.levels) == (16, 8)

@@ -142,7 +142,7 @@ class Transformer(TractableModel):
         start = (t * begins).cummax(1).values  # where the text of each token began
         same = start[:, :, None] == start[:, None, :]  # (n, T, T)
         seen = (same & (t[:, None] >= t)).unsqueeze(1)
-        never = self.position_embedding.new_tensor(-torch.inf)
+        never = self.position_embedding.new_full((), -torch.inf)
         return t - start, torch.where(seen, 0.0, never)  # once for all blocks
 
     def token_log_probs(self, tokens: Tensor) -> Tensor:

@@ -196,8 +196,10 @@ class ImageCoupling(Transform):
         if side % 2:
             raise ValueError(f"side must be even, got {side}")
         turn = check_count(turn, "turn", 0, MAX_DIM)
-        kept, cut = HALVES[turn % len(HALVES)]
-        self.kept, self.cut = list(kept), list(cut)
+        # As slices: for the numbers of a list a GPU would wait.
+        self.kept, self.cut = (
+            slice(a, b + 1, b - a) for a, b in HALVES[turn % len(HALVES)]
+        )
         check_count(channels, "channels", 1, MAX_WIDTH)
         self.bins, self.bound = check_bins(bins, 2), check_positive(bound, "bound")
         features = check_count(context_features, "context_features", 0, MAX_WIDTH)
