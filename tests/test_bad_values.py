@@ -31,6 +31,7 @@ from torch import Tensor
 
 from bad_values import report, trials
 from bad_values.harvest import Call, borrow
+from bad_values.hidden import without_a_gpu
 from bad_values.reference import Target, parameters, targets
 from bad_values.trials import Outcome
 from bad_values.values import KINDS
@@ -48,7 +49,7 @@ Sweep = tuple[list[Outcome], list[Target]]
 @pytest.fixture(scope="module")
 def sweep() -> Sweep:
     """Everything public, and every bad value."""
-    return report.sweep()
+    return without_a_gpu(report.sweep)
 
 
 def worst(found: list[Outcome], lines: int = 40) -> str:
@@ -225,6 +226,14 @@ def test_the_seconds_of_a_call_are_the_calls_own(
         {target: [Call(target, None, {"heavy": Heavy(), "number": 3}, True)]}
     )
     assert not [o for o in found if o.word == "hang"], found
+
+
+def test_what_forks_runs_where_no_gpu_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert without_a_gpu(os.getpid) == os.getpid()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert without_a_gpu(os.getpid) != os.getpid()
+    assert without_a_gpu(os.getenv, "CUDA_VISIBLE_DEVICES") == ""
 
 
 def test_what_a_private_file_keeps_for_a_public_module_is_public() -> None:

@@ -25,9 +25,10 @@ pytestmark = pytest.mark.xdist_group("bad-values")
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_does_what_it_did(file: str) -> None:
     from bad_values import recorded  # here: whoever only collects imports no torch
+    from bad_values.hidden import without_a_gpu
 
     old = FILES[file]
-    seen = recorded.observe(file, tuple(old["from"]))
+    seen = without_a_gpu(recorded.observe, file, tuple(old["from"]))
     found = recorded.differences(old, recorded.written(file, seen))
     assert not found, "\n".join(found)
     late = recorded.late(file, seen)
