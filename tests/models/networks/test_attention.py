@@ -126,6 +126,20 @@ def test_a_past_and_a_mask_are_what_they_should_be(kind: Any) -> None:
         layer(x, None, "all")
     with pytest.raises(ValueError, match=r"^x must be \(n, T, 8\)"):
         layer(torch.zeros(3, 8))
+    for shape in ((3,), (2, 3), (3, 2), (2, 1, 3, 3), (1, 3, 3, 3), (1, 1, 1, 3, 3)):
+        wanted = r"^seen must be \(1 or 1, 2 or 1, 3, 3\), got \("
+        with pytest.raises(ValueError, match=wanted):
+            layer(x, None, torch.ones(shape, dtype=torch.bool))
+    for dtype in (torch.int64, torch.float64):
+        wanted = f"^seen must be torch.bool or torch.float32, got {dtype}"
+        with pytest.raises(TypeError, match=wanted):
+            layer(x, None, torch.zeros(1, 1, 3, 3, dtype=dtype))
+    for shape in ((3, 3), (1, 3), (2, 3, 3), (1, 1, 3, 3), (1, 2, 3, 1)):
+        assert layer(x, None, torch.ones(shape, dtype=torch.bool)).shape == x.shape
+    past = Past()
+    with pytest.raises(ValueError, match=r"^seen must be"):
+        layer(x, past, torch.ones(2, 3))
+    assert len(past) == 0
 
 
 def test_a_new_block_has_these_weights() -> None:

@@ -82,22 +82,23 @@ class Attention(nn.Module):
             x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
             past: The tokens before these, to which these are added.
             seen: Which tokens each looks at, booleans ``(n, 1, T, T)``, or what is
-                added to each score; all up to itself when ``None``.
+                added to each score; NaN gives NaN, and infinity what it should. All up
+                to itself when ``None``.
 
         Returns:
             A tensor of the shape of ``x``.
 
         Raises:
-            TypeError: If ``x`` is not of the layer's type.
+            TypeError: If an argument is of another type.
             ValueError: If it has another shape.
         """
         check_rows(x, self.out.weight, "n", "T")
+        if seen is not None:
+            _check_seen(seen, x, self.heads)
         q, k, v = (
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        if seen is not None:
-            check_kind(seen, "seen", Tensor)
         if past is not None:
             k, v = check_kind(past, "past", Past).extend(k, v)
             new, all_ = q.shape[2], k.shape[2]
@@ -143,10 +144,32 @@ class Block(nn.Module):
             x: A vector for each token, ``(n, T, width)``.
             past: The tokens before these, see :class:`Attention`.
             seen: Which tokens each looks at, see :class:`Attention`.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If it has another shape.
         """
         check_rows(x, self.attention.out.weight, "n", "T")
         x = x + self.attention(self.norm1(x), past, seen)
         return x + self.mlp(self.norm2(x))
+
+
+def _check_seen(seen: Tensor, x: Tensor, heads: int) -> None:
+    """Refuse a mask that cannot be laid over the scores of ``x``."""
+    check_kind(seen, "seen", Tensor)
+    if seen.dtype not in (torch.bool, torch.float32, x.dtype):
+        raise TypeError(f"seen must be torch.bool or {x.dtype}, got {seen.dtype}")
+    n, tokens = x.shape[:2]
+    wanted = (n, heads, tokens, tokens)
+    fits = all(
+        have in (1, want)
+        for have, want in zip(seen.shape[::-1], wanted[::-1], strict=False)
+    )
+    if not 2 <= seen.ndim <= 4 or not fits:
+        raise ValueError(
+            f"seen must be ({n} or 1, {heads} or 1, {tokens}, {tokens}), got "
+            f"{tuple(seen.shape)}"
+        )
 
 
 def _check_sizes(width: int, heads: int) -> tuple[int, int]:

@@ -135,7 +135,8 @@ class UNet(nn.Module):
 
         Args:
             x: Images, ``(n, *event_shape)``; NaN and infinity give NaN.
-            t: Times, ``(n,)``, or one for all, ``(1,)``; NaN and infinity give NaN.
+            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN and infinity
+                give NaN, and so may what is far outside.
             y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
 
         Raises:
@@ -202,7 +203,7 @@ class Block(nn.Module):
             ValueError: If it has another shape.
         """
         check_cells(x, self.conv1.weight)
-        check_rows(known, self.modulation.weight)
+        check_rows(known, self.modulation.weight, name="known")
         if len(known) not in (1, len(x)):
             raise ValueError(f"known must have {len(x)} rows or 1, got {len(known)}")
         scale, shift = self.modulation(known)[:, :, None, None].chunk(2, dim=1)
