@@ -249,6 +249,8 @@ def test_a_bridge_says_which_of_its_captions_is_none(
     model, x = picture_model(), torch.zeros(2, 3, 24, 48)
     with pytest.raises(error, match=f"^y_from {message}"):
         model.bridge(x, y, Y, steps=1)
+    with pytest.raises(TypeError, match=r"^steps must be an integer, got None"):
+        model.bridge(x, Y, Y, steps=None)  # type: ignore[arg-type]
     seen: list[Any] = []
     model.flow.encode = lambda *a, **k: seen.append(a)  # type: ignore[assignment,method-assign]
     with pytest.raises(error, match=f"^y_to {message}"):

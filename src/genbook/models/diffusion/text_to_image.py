@@ -284,11 +284,12 @@ class TextToImage(GenerativeModel):
             y_from: What they show, ``(n, length)``.
             y_to: What they shall show, ``(n, length)``.
             guidance: How much the second caption is exaggerated.
-            steps: The steps of the solver each way.
+            steps: The steps of the solver each way, at most 100,000.
 
         Returns:
             Pictures, ``(n, 3, 24, 48)``.
         """
+        steps = check_count(steps, "steps", 1, 100_000)
         wanted = len(self._check_x(x)), int(self.config["length"])
         for y, name in ((y_from, "y_from"), (y_to, "y_to")):
             if self.flow.net.words.check_captions(y, name).shape != wanted:

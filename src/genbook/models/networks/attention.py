@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genbook._validate import check_count, check_kind
+from genbook._validate import check_count, check_kind, check_tensor
 from genbook.models.networks._doors import check_rows
 
 #: No vector may be longer: a layer of such a width has a gigabyte.
@@ -36,7 +36,17 @@ class Past:
         return 0 if self.keys is None else self.keys.shape[2]
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of new tokens and return all."""
+        """Add those of new tokens and return all.
+
+        Args:
+            keys: Of the new tokens, ``(n, heads, T, m)``; NaN and infinity are kept.
+            values: Alike; NaN and infinity are kept.
+
+        Raises:
+            TypeError: If one is not a floating-point tensor, or they differ in type.
+            ValueError: If a shape is another, or unlike those before.
+        """
+        _check_past(keys, values, self.keys)
         if self.keys is not None and self.values is not None:
             keys = torch.cat([self.keys, keys], 2)
             values = torch.cat([self.values, values], 2)
@@ -81,9 +91,9 @@ class Attention(nn.Module):
         Args:
             x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
             past: The tokens before these, to which these are added.
-            seen: Which tokens each looks at, booleans ``(n, 1, T, T)``, or what is
-                added to each score; NaN gives NaN, and infinity what it should. All up
-                to itself when ``None``.
+            seen: Which tokens each looks at, booleans ``(n, 1, T, T)`` or what can be
+                broadcast to that, or what is added to each score: ``-inf`` for what is
+                not seen; NaN and infinity give NaN. All up to itself when ``None``.
 
         Returns:
             A tensor of the shape of ``x``.
@@ -143,7 +153,8 @@ class Block(nn.Module):
         Args:
             x: A vector for each token, ``(n, T, width)``.
             past: The tokens before these, see :class:`Attention`.
-            seen: Which tokens each looks at, see :class:`Attention`.
+            seen: Which tokens each looks at, see :class:`Attention`; it may broadcast,
+                and NaN and infinity give NaN.
 
         Raises:
             TypeError: If an argument is of another type.
@@ -152,6 +163,18 @@ class Block(nn.Module):
         check_rows(x, self.attention.out.weight, "n", "T")
         x = x + self.attention(self.norm1(x), past, seen)
         return x + self.mlp(self.norm2(x))
+
+
+def _check_past(keys: Tensor, values: Tensor, before: Tensor | None) -> None:
+    """Refuse keys and values that differ from one another, or from those before."""
+    kept = ["n", "heads", "T", "m"] if before is None else list(before.shape)
+    shape: list[int | str] = [*kept[:2], "T", kept[3]]
+    dtype = None if before is None else before.dtype
+    check_tensor(keys, "keys", shape, dtype=dtype, finite=False, allow_empty=True)
+    like = tuple(keys.shape)
+    check_tensor(
+        values, "values", like, dtype=keys.dtype, finite=False, allow_empty=True
+    )
 
 
 def _check_seen(seen: Tensor, x: Tensor, heads: int) -> None:

@@ -20,11 +20,7 @@ from torch.nn.functional import (
     silu,
 )
 
-from genbook._validate import (
-    check_count,
-    check_flag,
-    check_sizes,
-)
+from genbook._validate import check_count, check_flag, check_sizes
 from genbook.models.networks._doors import (
     check_cells,
     check_patch,
@@ -243,7 +239,10 @@ class SelfAttention(nn.Module):
         self.out = _silent(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the shape of ``x``, ``(n, channels, height, width)``.
+        """Return a tensor of the shape of ``x``.
+
+        Args:
+            x: Cells, ``(n, channels, height, width)``; NaN and infinity give NaN.
 
         Raises:
             TypeError: If ``x`` is not of the layer's type.
