@@ -134,9 +134,7 @@ def test_bad_arguments_are_named() -> None:
 def test_a_question_and_texts_are_called_by_their_names() -> None:
     words, vectors = WordIndex(DOCUMENTS), EmbeddingIndex(DOCUMENTS, 2)
     for ask in (words.search, words.scores, vectors.search):
-        with pytest.raises(
-            TypeError, match=r"^question must be a string, got None"
-        ):
+        with pytest.raises(TypeError, match=r"^question must be a string, got None"):
             ask(None)
     with pytest.raises(TypeError, match=r"^texts must be a sequence of str, got int"):
         vectors.embed([3])  # type: ignore[list-item]
