@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -296,3 +297,16 @@ def test_a_size_is_refused_by_its_own_name(
     with pytest.raises(error, match=message):
         TextToImage(9, 4, components=20, **change)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_edit_in_double_precision_is_that_in_single() -> None:
+    model, x = picture_model(), torch.rand(2, 3, 24, 48, generator=seeded(5))
+    nn.init.normal_(model.flow.net.output.weight, generator=seeded(7))
+    exact = copy.deepcopy(model).double()
+    noise = torch.randn(2, 3, 16, generator=seeded(8))
+    for one in (model, exact):
+        one._normal = lambda *_, one=one, **__: noise.to(one.dtype)  # type: ignore
+    found = model.edit(x, Y, strength=0.4, steps=2)
+    same = exact.edit(x.double(), Y, strength=0.4, steps=2)
+    assert same.dtype == torch.float64
+    assert torch.allclose(same.float(), found, atol=1e-4)

@@ -258,7 +258,7 @@ class TextToImage(GenerativeModel):
         guidance = check_guidance(guidance, self.flow._check_y(y, len(x)))
         z = self.code.encode(x)
         eps = self._normal(*z.shape, generator=generator)
-        times = torch.linspace(strength, 0, steps + 1, device=self.device)
+        times = torch.linspace(strength, 0, steps + 1, dtype=z.dtype, device=z.device)
         z = self.flow.add_noise(z, eps, times[:1].expand(len(z)))
         for now, then in pairwise(times):
             v = self.flow.velocity(z, now, y, guidance=guidance)
