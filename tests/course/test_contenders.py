@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from genbook.course.contenders import (
@@ -68,3 +69,9 @@ def test_the_long_board_has_every_network_thrice_and_obeys_the_tax_of_the_sea() 
                 continue
             error = ((1 - row["land"]) / row["land"] / 2_000) ** 0.5
             assert row["nats"] > -math.log(row["land"]) - 4 * error, name
+
+
+def test_the_board_names_the_count_that_it_cannot_take() -> None:
+    for bad, error in ((-1, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match=r"^held_out must be"):
+            board_data(0, 3, bad)

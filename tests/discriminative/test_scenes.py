@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from genbook._looking import unseen
 from genbook.data.still_life.pictures import sample_still_lifes
+from genbook.data.still_life.render import check_scenes
 from genbook.discriminative.scenes import SceneReader
 from genbook.training import fit, isolated_rng
 from seeding import seeded
@@ -67,3 +69,26 @@ def test_it_learns() -> None:
 def test_no_scenes_are_refused() -> None:
     with pytest.raises(ValueError, match="y must be the scenes"):
         reader().loss(DATA.x)
+
+
+def test_what_is_no_picture_and_no_scene_is_named() -> None:
+    one, x, y = reader(), DATA.x[:3], DATA.scenes[:3]
+    for change, error, message in (
+        ({"x": None}, TypeError, r"^x must be a torch.Tensor, got NoneType"),
+        ({"x": x[:2]}, ValueError, r"^y must be \(2, 11\), got \(3, 11\)"),
+        ({"x": x * torch.nan}, ValueError, r"^x must be finite"),
+        ({"y": y.tolist()}, TypeError, r"^y must be a torch.Tensor, got list"),
+        ({"y": y.float()}, TypeError, r"^y must hold integer values"),
+        ({"y": y[0]}, ValueError, r"^y must be \(n, 11\), got \(11,\)"),
+        ({"y": y[:0]}, ValueError, r"^y must be \(3, 11\), got \(0, 11\)"),
+        ({"y": y + 9}, ValueError, r"^y must hold kinds .* got numbers out of range"),
+    ):
+        for ask in (one.loss, one.accuracy):
+            with pytest.raises(error, match=message):
+                ask(**{"x": x, "y": y} | change)
+    with pytest.raises(ValueError, match=r"^x must hold at least one"):
+        one.loss(x[:0], y[:0])
+    with pytest.raises(TypeError, match=r"^generator must be"):
+        one.loss(x, y, generator=3)  # type: ignore[arg-type]
+    with unseen():  # shapes alone
+        assert check_scenes(y + 9).equal(y + 9)

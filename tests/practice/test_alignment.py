@@ -122,6 +122,22 @@ def test_what_has_no_reference_is_refused() -> None:
     model = PreferenceModel(copy.deepcopy(reader()))
     with pytest.raises(ValueError, match="y must be what the reference says"):
         model.loss(x)
+    x = torch.ones(3, 2, 24, dtype=torch.long)
+    model = PreferenceModel(reader())
+    for y, error, message in (
+        ([0.0], TypeError, r"^y must be a torch.Tensor, got list"),
+        (torch.zeros(2, 2), ValueError, r"^y must be \(3, 2\), got \(2, 2\)"),
+        (torch.full((3, 2), torch.nan), ValueError, r"^y must be finite"),
+        (torch.zeros(3, 2).double(), TypeError, r"^y must be torch.float32"),
+    ):
+        with pytest.raises(error, match=message):
+            model.loss(x, y)
+    for ask in (
+        lambda: model.loss(x.float(), torch.zeros(3, 2)),
+        lambda: reference_log_probs(reader(), x.float()),
+    ):
+        with pytest.raises(TypeError, match=r"^x must hold integer tokens"):
+            ask()
     with pytest.raises(ValueError, match=r"x must be \(n, 2, length\)"):
         reference_log_probs(reader(), x[:, 0])
 

@@ -97,6 +97,9 @@ def test_a_desk_answers_from_the_passage_or_looks_for_one() -> None:
     )
     assert looking.answer("What is it?") == "7"
     assert asked == ["What is it?"]
+    for passage in (3, ["a"]):
+        with pytest.raises(TypeError, match=r"^passage must be a string, got"):
+            desk.answer("a", passage)
     with pytest.raises(ValueError, match="passage must be given: this desk finds none"):
         desk.answer("What?")
 

@@ -118,3 +118,18 @@ def test_bad_arguments_are_named() -> None:
         replay(torch.zeros(3, 2).long(), torch.zeros(3, 4).long(), 0.5)
     with pytest.raises(ValueError, match="share must be at most 100, got 101"):
         replay(torch.zeros(3, 2).long(), torch.zeros(3, 2).long(), 101)
+
+
+def test_a_low_rank_layer_names_what_it_cannot_take() -> None:
+    layer = LowRankLinear(nn.Linear(3, 2), rank=1)
+    for x, error, message in (
+        (None, TypeError, r"^x must be a torch.Tensor, got NoneType"),
+        (torch.zeros(2, 3).long(), TypeError, r"^x must be floating point"),
+        (torch.zeros(2, 3).double(), TypeError, r"^x must be torch.float32"),
+        (torch.zeros(2, 4), ValueError, r"^x must be \(..., 3\), got \(2, 4\)"),
+        (torch.zeros(()), ValueError, r"^x must be \(..., 3\), got \(\)"),
+    ):
+        with pytest.raises(error, match=message):
+            layer(x)
+    for shape in ((3,), (0, 3), (2, 3), (2, 4, 3)):
+        assert layer(torch.full(shape, torch.nan)).shape == (*shape[:-1], 2)

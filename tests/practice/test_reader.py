@@ -103,3 +103,18 @@ def test_bad_rows_are_refused() -> None:
         model.complete(torch.zeros(1, 5, dtype=torch.long))
     with pytest.raises(ValueError, match="x must hold at least one observation"):
         model.loss(torch.zeros(0, 24, dtype=torch.long))
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (None, TypeError, r"^x must be a torch.Tensor, got NoneType"),
+        (torch.zeros(2, 24), TypeError, r"^x must hold integer tokens"),
+        (torch.zeros(24).long(), ValueError, r"^x must be \(n, 24\), got \(24,\)"),
+        (torch.zeros(2, 23).long(), ValueError, r"^x must be \(n, 24\), got \(2, 23"),
+        (torch.full((2, 24), 97), ValueError, r"^x must hold tokens 0 to 96"),
+    ],
+)
+def test_rows_of_answers_are_refused_by_name(x, error, message) -> None:
+    with pytest.raises(error, match=message):
+        reader().answer_log_probs(x)

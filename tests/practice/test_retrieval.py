@@ -129,3 +129,14 @@ def test_bad_arguments_are_named() -> None:
         EmbeddingIndex(DOCUMENTS, dim=6)
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         WordIndex(DOCUMENTS).search("lr", 0)
+
+
+def test_a_question_and_texts_are_called_by_their_names() -> None:
+    words, vectors = WordIndex(DOCUMENTS), EmbeddingIndex(DOCUMENTS, 2)
+    for ask in (words.search, words.scores, vectors.search):
+        with pytest.raises(TypeError, match=r"^question must be a string, got None"):
+            ask(None)
+    with pytest.raises(TypeError, match=r"^texts must be a sequence of str, got int"):
+        vectors.embed([3])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"^texts must hold at least one text"):
+        vectors.embed([])

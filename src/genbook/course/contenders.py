@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbook._validate import check_each, check_seed
+from genbook._validate import check_count, check_each, check_seed
 from genbook.course.recipes import World
 from genbook.course.recipes.adversarial import gan_world
 from genbook.course.recipes.autoregressive import made_world
@@ -149,6 +149,7 @@ def board_data(replicate: int = 0, n: int = 50_000, held_out: int = 2_000) -> Wo
         (True, False)
     """
     replicate = check_seed(replicate, "replicate")
+    held_out = check_count(held_out, "held_out")
     p_data = WorldMap()
     x, new = (
         p_data.sample(k, generator=torch.Generator().manual_seed(s))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
-from genbook._validate import check_count
+from genbook._validate import check_count, check_generator
 from genbook.data.still_life.render import (
     CLOTHS,
     HEIGHT,
@@ -104,10 +104,16 @@ class SceneReader(Model):
             x: Pictures, ``(n, 3, 24, 48)``.
             y: Their scenes, ``(n, 11)``.
             generator: Not used.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a picture NaN or infinite, or no scene.
         """
+        self._check_x(x, allow_empty=False)
+        check_generator(generator)
         if y is None:
             raise ValueError("y must be the scenes, (n, 11), got None")
-        y = y.long()
+        y = _check_scenes(y, len(x))
         things = y[:, : 3 * PLACES].unflatten(1, (PLACES, 3))
         wanted = [
             things[..., 0] + 1,
@@ -151,8 +157,13 @@ class SceneReader(Model):
             The shares for ``"kind"`` (of a place, which may be empty), ``"colour"`` and
             ``"size"`` (of a place that is not), ``"cloth"``, ``"light"``, and
             ``"scene"``, all of them at once.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If a shape is another, a picture NaN or infinite, or no scene.
         """
-        y = check_scenes(y, "y")
+        self._check_x(x)
+        y = _check_scenes(y, len(x))
         same = (self.read(x) == y).double()
         there = (y[:, 0:9:3] >= 0).double()
         shares = {"kind": same[:, 0:9:3].mean()}
@@ -161,6 +172,14 @@ class SceneReader(Model):
         shares |= {"cloth": same[:, 9].mean(), "light": same[:, 10].mean()}
         shares["scene"] = same.prod(1).mean()
         return {k: v.item() for k, v in shares.items()}
+
+
+def _check_scenes(y: Tensor, n: int) -> Tensor:
+    """Return the scenes of ``n`` pictures, or refuse what is none."""
+    y = check_scenes(y, "y")
+    if len(y) != n:
+        raise ValueError(f"y must be ({n}, {y.shape[1]}), got {tuple(y.shape)}")
+    return y
 
 
 def _convolution(a: int, b: int, stride: int) -> list[nn.Module]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from genbook._numbers import MOST
 from genbook._validate import (
     check_count,
     check_generator,
@@ -109,9 +110,9 @@ class Model(nn.Module, ABC):
         y = check_labels(y, "y", self.classes, n)
         return one_hot(y, self.classes).to(self.dtype)
 
-    def _asked(self, n: int, y: Tensor | None) -> int:
+    def _asked(self, n: int, y: Tensor | None, most: int = MOST) -> int:
         """Check what is asked of ``sample`` before anything is drawn; return ``n``."""
-        n = check_count(n, "n")
+        n = check_count(n, "n", 0, most)
         self._label_features(y, n)
         return n
 

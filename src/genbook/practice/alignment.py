@@ -129,6 +129,7 @@ class PreferenceModel(Model):
         if y is None:
             raise ValueError("y must be what the reference says, (n, 2), got None")
         said = _log_probs(self.policy, x)
+        check_tensor(y, "y", tuple(said.shape), dtype=said.dtype)
         return dpo_loss(said, y, self.beta).mean() - self.likelihood * said[:, 0].mean()
 
 

@@ -262,6 +262,7 @@ class ReadingDesk:
             if self.retrieve is None:
                 raise ValueError("passage must be given: this desk finds none")
             passage = self.retrieve(question)
+        check_text(passage, "passage")
         with torch.inference_mode():
             (answer,) = read(self.model, self.tokens, [passage], guarded=self.guarded)
         return None if answer == UNKNOWN else answer

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from genbook._numbers import check_count, check_kind, check_positive, check_seed
-from genbook._validate import check_integers
+from genbook._validate import check_integers, check_tensor
 
 __all__ = ["LowRankLinear", "add_lora", "merge_lora", "replay", "trained_share"]
 
@@ -72,7 +72,20 @@ class LowRankLinear(nn.Module):
         return self.base.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the layer with its difference gives, ``(..., n)``."""
+        """Return what the layer with its difference gives, ``(..., n)``.
+
+        Args:
+            x: Vectors, ``(..., m)``, of any number of dimensions; NaN and infinity come
+                out again.
+
+        Raises:
+            TypeError: If ``x`` is not of the layer's type.
+            ValueError: If its vectors have another length.
+        """
+        dtype, m = self.base.weight.dtype, self.base.weight.shape[1]
+        check_tensor(x, "x", dtype=dtype, finite=False, allow_empty=True)
+        if x.shape[-1:] != (m,):
+            raise ValueError(f"x must be (..., {m}), got {tuple(x.shape)}")
         weight = self.base.weight + self.scale * self.B @ self.A
         return linear(x, weight, self.base.bias)
 

@@ -87,7 +87,12 @@ class Reader(Transformer):
 
         Args:
             x: Rows of :func:`pack`, ``(n, context_length)``.
+
+        Raises:
+            TypeError: If ``x`` is not a tensor of whole numbers.
+            ValueError: If its shape is another, or a token out of range.
         """
+        x = self._check_tokens(x, "x")
         nats = self._answer_nats(x)
         return -(nats * (x[:, -ANSWER_TOKENS:] != PAD)).sum(1)
 

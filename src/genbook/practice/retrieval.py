@@ -161,7 +161,7 @@ class WordIndex:
             count: How many at most, up to 65,536.
         """
         count = check_count(count, "count", 1, MOST_FOUND)
-        words = dict.fromkeys(words_of(question))
+        words = dict.fromkeys(words_of(check_text(question, "question")))
         if not words:
             return []
         found = self._database.execute(
@@ -221,7 +221,7 @@ class EmbeddingIndex:
         Args:
             texts: The texts.
         """
-        bags = [_features(text) for text in _texts(texts)]
+        bags = [_features(text) for text in _texts(texts, "texts")]
         return _of_length_one(self._matrix(bags) @ self._directions)
 
     def search(self, question: str, count: int = 20) -> list[int]:
@@ -293,8 +293,8 @@ def fuse(rankings: Iterable[Sequence[int]], *, k: float = 10.0) -> list[int]:
     return sorted(total, key=lambda number: -total[number])
 
 
-def _texts(documents: Sequence[str]) -> Sequence[str]:
+def _texts(documents: Sequence[str], name: str = "documents") -> Sequence[str]:
     """Return texts, at least one."""
-    if not check_each(documents, "documents", str):
-        raise ValueError("documents must hold at least one text, got none")
+    if not check_each(documents, name, str):
+        raise ValueError(f"{name} must hold at least one text, got none")
     return documents

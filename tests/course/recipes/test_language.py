@@ -87,3 +87,9 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_row_of_captions_names_its_length() -> None:
+    for bad, error in ((2, ValueError), (64.5, TypeError)):
+        with pytest.raises(error, match=r"^length must be"):
+            language.caption_rows(2, seed=0, length=bad)

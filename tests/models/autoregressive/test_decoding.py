@@ -240,3 +240,46 @@ def test_heat_divides_and_counts_have_limits() -> None:
         heat(logits[0], 1.0)
     with pytest.raises(TypeError, match=r"^model must be a Transformer, got Linear"):
         generate(torch.nn.Linear(2, 2), 1, torch.zeros(1, 1).long())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [lambda x: heat(x, 0.5), lambda x: top_k(x, 2), lambda x: top_p(x, 0.7)],
+)
+def test_logits_are_numbers_or_say_what_may_not_come(choose: Any) -> None:
+    logits = P.log()
+    for bad in (math.nan, math.inf):
+        spoilt = logits.clone()
+        spoilt[1, 2] = bad
+        with pytest.raises(
+            ValueError, match=r"^logits must be numbers or -inf, got 1 NaN or inf of 8"
+        ):
+            choose(spoilt)
+    closed = logits.clone()
+    closed[0] = -math.inf
+    with pytest.raises(ValueError, match=r"^logits must have .* got 1 of 2 rows of -"):
+        choose(closed)
+    closed[0, 3] = -5.0  # what is left comes
+    mass = choose(closed).softmax(1)
+    assert mass[0].tolist() == [0, 0, 0, 1]
+    assert torch.equal(mass[1:], choose(logits[1:]).softmax(1))
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_prompt_is_refused_before_anything_is_drawn(cached: bool) -> None:
+    model, g = transformer(), seeded(1)
+    before = g.get_state()
+    for prompt, got in (
+        (torch.zeros(1, 0), r"\(1, 0\)"),
+        (torch.zeros(2, 0), r"\(2, 0\)"),
+        (torch.zeros(3, 2), r"\(3, 2\)"),
+        (torch.zeros(0, 2), r"\(0, 2\)"),
+    ):
+        wanted = rf"^prompt must be \(2 or 1, 1 to 9\), got {got}"
+        with pytest.raises(ValueError, match=wanted):
+            generate(model, 2, prompt.long(), cached=cached, generator=g)
+    assert torch.equal(g.get_state(), before)
+    for options in ({}, {"k": 2}, {"p": 0.5}):
+        none = generate(model, 0, torch.zeros(1, 2).long(), cached=cached, **options)
+        assert none.shape == (0, 9)
+        assert none.dtype == torch.int64

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -203,3 +206,107 @@ def test_numbers_of_draws_steps_and_strength_have_ends() -> None:
             flow().loss(torch.zeros(2, 3, 4), bad)
     with pytest.raises(ValueError, match=r"^x must hold at least one"):
         flow().loss(torch.zeros(0, 3, 4), Y[:0])
+
+
+def bad_captions() -> list[tuple[Any, type[Exception], str]]:
+    """Return what is not two captions of the picture model."""
+    return [
+        (Y + 6, ValueError, "must hold tokens 0 to 8, got 6 to 10"),
+        (Y - 1, ValueError, "must hold tokens 0 to 8, got -1 to 3"),
+        (Y.float(), TypeError, "must"),
+        (Y[:1], ValueError, "must be"),
+        (Y[:, :3], ValueError, "must be"),
+    ]
+
+
+@pytest.mark.parametrize(("y", "error", "message"), bad_captions())
+def test_captions_are_refused_before_anything_is_drawn(
+    y: Any, error: type[Exception], message: str
+) -> None:
+    model, flows, g = picture_model(), flow(), seeded(1)
+    x, codes = torch.zeros(2, 3, 24, 48), torch.zeros(2, 3, 4)
+    way: dict[str, Any] = {"steps": 1, "generator": g}
+    before = g.get_state()
+    for call in (
+        lambda: model.sample(2, y, **way),
+        lambda: model.loss(x, y, generator=g),
+        lambda: model.edit(x, y, strength=0.5, **way),
+        lambda: flows.sample(2, y, **way),
+        lambda: flows.loss(codes, y, generator=g),
+        lambda: flows.log_prob(codes, y, divergence="hutchinson", **way),
+        lambda: flows.encode(codes, y, steps=1),
+        lambda: flows.decode(codes.flatten(1), y, steps=1),
+        lambda: flows.velocity(codes, torch.tensor(0.5), y),
+    ):
+        with pytest.raises(error, match=f"^y {message}"):
+            call()
+        assert torch.equal(g.get_state(), before)
+
+
+@pytest.mark.parametrize(("y", "error", "message"), bad_captions())
+def test_a_bridge_says_which_of_its_captions_is_none(
+    y: Any, error: type[Exception], message: str
+) -> None:
+    model, x = picture_model(), torch.zeros(2, 3, 24, 48)
+    with pytest.raises(error, match=f"^y_from {message}"):
+        model.bridge(x, y, Y, steps=1)
+    with pytest.raises(TypeError, match=r"^steps must be an integer, got None"):
+        model.bridge(x, Y, Y, steps=None)  # type: ignore[arg-type]
+    seen: list[Any] = []
+    model.flow.encode = lambda *a, **k: seen.append(a)  # type: ignore[assignment,method-assign]
+    with pytest.raises(error, match=f"^y_to {message}"):
+        model.bridge(x, Y, y, steps=1)
+    assert not seen
+
+
+def test_an_edit_weighs_guidance_before_it_draws() -> None:
+    model, x, g = picture_model(), torch.zeros(2, 3, 24, 48), seeded(1)
+    before = g.get_state()
+    for change, message in (
+        ({"guidance": -1.0}, "^guidance must be zero or positive"),
+        ({"guidance": 2_000.0}, "^guidance must be at most 1000"),
+        ({"y": None}, "^guidance must be 1 where there is no condition y"),
+        ({"x": x[:1]}, r"^y must be \(1, 4\)"),
+    ):
+        asked = {"x": x, "y": Y, "strength": 0.5, "steps": 1, "generator": g} | change
+        with pytest.raises(ValueError, match=message):
+            model.edit(**asked)
+        assert torch.equal(g.get_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"code_width": 0}, ValueError, "^code_width must be at least 1, got 0"),
+        ({"code_width": 65_537}, ValueError, "^code_width must be at most 65,536"),
+        ({"code_width": 8.0}, TypeError, "^code_width must be an integer"),
+        ({"words_width": 0}, ValueError, "^words_width must be at least 1, got 0"),
+        ({"words_width": 6}, ValueError, "^words_width must be a multiple of 4, got 6"),
+        ({"words_width": "8"}, TypeError, "^words_width must be an integer"),
+        ({"words_width": 16_388}, ValueError, "^words_width must be at most 16,384"),
+        ({"words_blocks": -1}, ValueError, "^words_blocks must be at least 0"),
+        ({"words_blocks": 101}, ValueError, "^words_blocks must be at most 100"),
+        ({"width": 6}, ValueError, "^width must be a multiple of 4, got 6"),
+        ({"width": None}, TypeError, "^width must be an integer"),
+    ],
+)
+def test_a_size_is_refused_by_its_own_name(
+    change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(error, match=message):
+        TextToImage(9, 4, components=20, **change)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_edit_in_double_precision_is_that_in_single() -> None:
+    model, x = picture_model(), torch.rand(2, 3, 24, 48, generator=seeded(5))
+    nn.init.normal_(model.flow.net.output.weight, generator=seeded(7))
+    exact = copy.deepcopy(model).double()
+    noise = torch.randn(2, 3, 16, generator=seeded(8))
+    for one in (model, exact):
+        one._normal = lambda *_, one=one, **__: noise.to(one.dtype)  # type: ignore
+    found = model.edit(x, Y, strength=0.4, steps=2)
+    same = exact.edit(x.double(), Y, strength=0.4, steps=2)
+    assert same.dtype == torch.float64
+    assert torch.allclose(same.float(), found, atol=1e-4)

@@ -126,6 +126,20 @@ def test_a_past_and_a_mask_are_what_they_should_be(kind: Any) -> None:
         layer(x, None, "all")
     with pytest.raises(ValueError, match=r"^x must be \(n, T, 8\)"):
         layer(torch.zeros(3, 8))
+    for shape in ((3,), (2, 3), (3, 2), (2, 1, 3, 3), (1, 3, 3, 3), (1, 1, 1, 3, 3)):
+        wanted = r"^seen must be \(1 or 1, 2 or 1, 3, 3\), got \("
+        with pytest.raises(ValueError, match=wanted):
+            layer(x, None, torch.ones(shape, dtype=torch.bool))
+    for dtype in (torch.int64, torch.float64):
+        wanted = f"^seen must be torch.bool or torch.float32, got {dtype}"
+        with pytest.raises(TypeError, match=wanted):
+            layer(x, None, torch.zeros(1, 1, 3, 3, dtype=dtype))
+    for shape in ((3, 3), (1, 3), (2, 3, 3), (1, 1, 3, 3), (1, 2, 3, 1)):
+        assert layer(x, None, torch.ones(shape, dtype=torch.bool)).shape == x.shape
+    past = Past()
+    with pytest.raises(ValueError, match=r"^seen must be"):
+        layer(x, past, torch.ones(2, 3))
+    assert len(past) == 0
 
 
 def test_a_new_block_has_these_weights() -> None:
@@ -144,3 +158,29 @@ def test_a_new_block_has_these_weights() -> None:
             "*": (8,),
         },
     )
+
+
+def test_a_past_refuses_what_is_unlike_what_it_holds() -> None:
+    past, good = Past(), torch.zeros(2, 3, 4, 5)
+    for _ in range(2):  # an empty past, and then one that holds four
+        for keys, values, error, message in (
+            (None, good, TypeError, "^keys must be a torch.Tensor, got NoneType"),
+            (good[0], good, ValueError, "^keys must be"),
+            (good.long(), good, TypeError, "^keys must be floating point"),
+            (good, good.tolist(), TypeError, "^values must be a torch.Tensor"),
+            (good, good[:1], ValueError, r"^values must be \(2, 3, 4, 5\), got \(1, "),
+            (good, good.double(), TypeError, "^values must be torch.float32"),
+        ):
+            held = len(past)
+            with pytest.raises(error, match=message):
+                past.extend(keys, values)
+            assert len(past) == held
+        past.extend(good, good)
+    for other in (good[:1], good[:, :1], good[..., :1]):
+        with pytest.raises(ValueError, match=r"^keys must be \(2, 3, T, 5\), got"):
+            past.extend(other, other)
+    with pytest.raises(TypeError, match=r"^keys must be torch.float32"):
+        past.extend(good.double(), good.double())
+    keys, values = past.extend(good[:, :, :1] * torch.nan, good[:, :, :1])
+    assert keys.shape == values.shape == (2, 3, 9, 5)
+    assert keys[:, :, -1].isnan().all()

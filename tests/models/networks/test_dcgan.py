@@ -213,7 +213,7 @@ def test_a_game_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> Non
         (
             lambda G, D: GAN(SHAPE, 5, networks=(G, D)),
             ValueError,
-            r"networks\[1\] must take \(n, 48\): x must be \(n, 51\)",
+            r"networks\[1\] must take \(n, 48\): seen must be \(n, 51\)",
         ),
         (
             lambda G, D: GAN(SHAPE, 5, networks=cast(Any, (G,))),
@@ -230,8 +230,10 @@ def test_a_game_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> Non
             ValueError,
             "lipschitz must be 0 with networks given, got 1",
         ),
-        (lambda G, D: G(torch.zeros(2, 4)), ValueError, r"x must be \(n, 5\)"),
-        (lambda G, D: D(torch.zeros(2, 48)), ValueError, r"x must be \(n, 51\)"),
+        (lambda G, D: G(torch.zeros(2, 4)), ValueError, r"^z must be \(n, 5\)"),
+        (lambda G, D: G([0.0] * 5), TypeError, "^z must be a torch.Tensor, got list"),
+        (lambda G, D: D(torch.zeros(2, 48)), ValueError, r"^seen must be \(n, 51\)"),
+        (lambda G, D: D(None), TypeError, "^seen must be a torch.Tensor, got NoneType"),
         (lambda G, D: type(G)((1, 7, 8), 5), ValueError, r"patch must divide .* got 2"),
         (lambda G, D: type(G)(SHAPE, 5, pace=1e-4), ValueError, "pace must be at le"),
         (lambda G, D: type(D)((6, 8)), ValueError, r"event_shape must be \(channels,"),

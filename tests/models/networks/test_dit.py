@@ -239,15 +239,40 @@ def test_bad_questions_are_named() -> None:
         for change, error, message in (
             ({"x": x[:, :2]}, ValueError, r"^x must be \(n, 3, 4\)"),
             ({"x": x.double()}, TypeError, "^x must be torch.float32"),
-            ({"y": Y.float()}, TypeError, "^y must "),
+            ({"t": None}, TypeError, "^t must be a torch.Tensor, got NoneType"),
+            ({"t": 0.5}, TypeError, "^t must be a torch.Tensor, got float"),
+            ({"t": t.double()}, TypeError, "^t must be torch.float32"),
+            ({"t": t[0]}, ValueError, r"^t must be \(n,\), got \(\)"),
+            ({"y": None}, TypeError, "^y must be a torch.Tensor, got NoneType"),
+            ({"y": Y.tolist()}, TypeError, "^y must be a torch.Tensor, got list"),
+            ({"y": Y.float()}, TypeError, "^y must hold integer tokens"),
+            ({"y": Y[0]}, ValueError, r"^y must be \(n, 1 to 6\), got \(6,\)"),
+            ({"y": Y.repeat(1, 2)}, ValueError, r"^y must be \(n, 1 to 6\)"),
+            ({"y": Y[:, :0]}, ValueError, r"^y must be \(n, 1 to 6\)"),
+            ({"y": Y + 3}, ValueError, "^y must hold tokens 0 to 8, got 3 to 9"),
+            ({"y": Y - (Y == 0).long()}, ValueError, "^y must hold tokens .* -1 to 6"),
         ):
             with pytest.raises(error, match=message):
                 ask(**good | change)
+    for change, message in (
+        ({"t": t[:2]}, r"^t must be \(3,\) or \(1,\), got \(2,\)"),
+        ({"y": Y[:2]}, "^y must hold captions whose number divides 3, got 2"),
+        ({"y": Y[:0]}, "^y must hold captions whose number divides 3, got 0"),
+        ({"x": x[:0], "t": t[:2]}, r"^t must be \(0,\) or \(1,\), got \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            net(**good | change)
     assert net(x * torch.nan, t, Y).isnan().all()
+    assert net(x, t * torch.nan, Y).isnan().all()
+    for beyond in (-1.0, -torch.inf):
+        assert torch.equal(net(x, t * 0 + beyond, Y), net(x, t * 0, Y))
+    for beyond in (2.0, 1e30, torch.inf):
+        assert torch.equal(net(x, t * 0 + beyond, Y), net(x, t * 0 + 1, Y))
     with pytest.raises(ValueError, match=r"^x must be finite"):
         net.looks(x * torch.nan, t, Y)
     for change, error, message in (
-        ({"t": t.double()}, TypeError, "^t must be torch.float32"),
+        ({"t": t * torch.nan}, ValueError, "^t must be finite"),
+        ({"x": x[:0]}, ValueError, "^x must hold at least one"),
         ({"y": Y[:2]}, ValueError, "^y must be 3 captions and t 3 times or 1, got 2 a"),
         ({"t": t[:2]}, ValueError, "^y must be 3 captions .* 1, got 3 and 2"),
     ):

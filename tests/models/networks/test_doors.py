@@ -46,6 +46,10 @@ def test_none_is_a_batch_and_nan_goes_through(rows: int) -> None:
             "x must be (n, tokens, 3), got (2, 3)",
         ),
         (
+            lambda: check_rows(NAN, torch.ones(3, 4), name="z"),
+            "z must be (n, 4), got (2, 3)",
+        ),
+        (
             lambda: check_cells(NAN[..., None, None], torch.ones(3, 4, 1, 1)),
             "x must be (n, 4, height, width), got (2, 3, 1, 1)",
         ),

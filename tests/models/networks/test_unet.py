@@ -219,6 +219,8 @@ def test_bad_questions_are_refused(
 def test_parts_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="known must have 3 rows or 1, got 2"):
         Block(4, known=5)(torch.zeros(3, 4, 2, 2), torch.zeros(2, 5))
+    with pytest.raises(ValueError, match=r"^known must be \(n, 5\), got \(1, 6\)"):
+        Block(4, known=5)(torch.zeros(3, 4, 2, 2), torch.zeros(1, 6))
     with pytest.raises(ValueError, match=r"x must be \(n, 4, height, width\)"):
         SelfAttention(4)(torch.zeros(3, 8, 2, 2))
     with pytest.raises(ValueError, match="channels must be a multiple of 4"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -138,3 +140,24 @@ def test_captions_become_whole_numbers_of_64_bits() -> None:
     assert made.check_captions(y).dtype == torch.int64
     assert made(y)[0].shape == (1, 3, 8)
     assert made(y[:0])[0].shape == (0, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("x", "heads", "error", "message"),
+    [
+        (None, 4, TypeError, "^x must be a torch.Tensor, got NoneType"),
+        (torch.zeros(5, 8), 4, ValueError, r"^x must be \(n, T, width\), got \(5, 8\)"),
+        (torch.zeros(2, 5, 8).long(), 4, TypeError, "^x must be floating point"),
+        (torch.zeros(2, 5, 8), 0, ValueError, "^heads must be at least 1, got 0"),
+        (torch.zeros(2, 5, 8), -1, ValueError, "^heads must be at least 1, got -1"),
+        (torch.zeros(2, 5, 8), 3, ValueError, "^heads must divide width 8, got 3"),
+        (torch.zeros(2, 5, 8), 2.0, TypeError, "^heads must be an integer"),
+    ],
+)
+def test_what_cannot_be_cut_into_heads_is_refused(
+    x: Any, heads: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        split_heads(x, heads)
+    for n in (0, 2):
+        assert split_heads(torch.full((n, 5, 8), torch.nan), 4).shape == (n, 4, 5, 2)

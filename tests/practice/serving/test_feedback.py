@@ -56,6 +56,8 @@ def test_it_forgets_what_is_old_and_knows_no_hour() -> None:
         store.add(Feedback("desk", "q", "a", "good"), date(2026, 1, day))
     [days] = store._db.execute("select group_concat(day) from feedback").fetchone()
     assert days == "2026-01-01,2026-01-02,2026-01-03"
+    with pytest.raises(TypeError, match=r"^today must be a date or None, got str"):
+        store.forget(1, "2026-01-03")
     assert store.forget(1, date(2026, 1, 3)) == 1
     assert len(store) == 2
 

@@ -59,6 +59,7 @@ def desk_rows(
         >>> desk_rows([q], BytePairs()).shape
         torch.Size([4, 72])
     """
+    versions = check_count(versions, "versions", 1, 1_000)
     return pack(counterfactuals(questions, versions, seed=seed), tokens)
 
 

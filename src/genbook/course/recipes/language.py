@@ -75,6 +75,7 @@ def caption_rows(
         64
     """
     generator = torch.Generator().manual_seed(check_seed(seed))
+    check_count(length, "length", 3)
     texts = still_life().captions(n, generator=generator).texts
     words = still_life_words() if tokeniser is None else tokeniser
     check_kind(words, "tokeniser", Tokeniser)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genbook._looking import may_look
 from genbook._validate import check_generator, check_integers
 from genbook.data.still_life._shapes import HALF, SHAPES
 
@@ -61,6 +62,8 @@ def check_scenes(scenes: Tensor, name: str = "scenes") -> Tensor:
     check_integers(scenes, name)
     if scenes.ndim != 2 or scenes.shape[1] != SCENE:
         raise ValueError(f"{name} must be (n, {SCENE}), got {tuple(scenes.shape)}")
+    if not may_look():
+        return scenes.long()
     most = torch.tensor([*VALUES * PLACES, CLOTHS, LIGHTS_], device=scenes.device)
     least = torch.tensor([-1] * (3 * PLACES) + [0, 0], device=scenes.device)
     bad = (scenes < least) | (scenes >= most)

@@ -18,6 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from genbook._looking import may_look
 from genbook._validate import (
     check_count,
     check_flag,
@@ -52,13 +53,14 @@ def heat(logits: Tensor, temperature: float) -> Tensor:
     """Divide logits by a temperature: below 1 the likely becomes likelier.
 
     Args:
-        logits: The logits of each row, ``(n, vocab_size)``.
+        logits: The logits of each row, ``(n, vocab_size)``; ``-inf`` for what may not
+            come.
         temperature: Positive.
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        ValueError: If ``logits`` have another shape, or the temperature is not
-            positive.
+        ValueError: If ``logits`` have another shape, NaN, infinity or a row of ``-inf``
+            alone, or the temperature is not positive.
 
     Example:
         >>> heat(torch.tensor([[0.0, 1.0]]), 0.5)
@@ -72,12 +74,14 @@ def top_k(logits: Tensor, k: int) -> Tensor:
     """Keep the ``k`` likeliest tokens of each row, and those as likely as the last.
 
     Args:
-        logits: The logits of each row, ``(n, vocab_size)``.
+        logits: The logits of each row, ``(n, vocab_size)``; ``-inf`` for what may not
+            come.
         k: How many, at least one.
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        ValueError: If ``logits`` have another shape, or ``k`` is below one.
+        ValueError: If ``logits`` have another shape, NaN, infinity or a row of ``-inf``
+            alone, or ``k`` is below one.
 
     Example:
         >>> top_k(torch.tensor([[0.0, 1.0, 2.0]]), 2)
@@ -93,12 +97,14 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     """Keep the fewest likeliest tokens of each row that hold a share of its mass.
 
     Args:
-        logits: The logits of each row, ``(n, vocab_size)``.
+        logits: The logits of each row, ``(n, vocab_size)``; ``-inf`` for what may not
+            come.
         p: The share, above 0 and at most 1.
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        ValueError: If ``logits`` have another shape, or ``p`` is out of range.
+        ValueError: If ``logits`` have another shape, NaN, infinity or a row of ``-inf``
+            alone, or ``p`` is out of range.
 
     Example:
         >>> top_p(torch.tensor([[0.6, 0.3, 0.1]]).log(), 0.7).exp()
@@ -133,7 +139,7 @@ def generate(
     Args:
         model: A :class:`~genbook.models.autoregressive.transformer.Transformer`.
         n: How many.
-        prompt: Tokens, ``(1, T)`` for all, or ``(n, T)``.
+        prompt: Tokens, ``(1, T)`` for all, or ``(n, T)``; at least one.
         temperature: See :func:`heat` and equation :eq:`eq-ar-temperature`.
         k: See :func:`top_k`; all tokens when ``None``.
         p: See :func:`top_p`, which comes after the others.
@@ -160,12 +166,17 @@ def generate(
     k = k if k is None else check_count(k, "k", 1)
     p = check_positive(p, "p", maximum=1.0)
     cached = check_flag(cached, "cached")
-    x = model._check_tokens(prompt, "prompt", full=False).expand(n, -1)
+    x = model._check_tokens(prompt, "prompt", full=False)
     length, end = model.context_length, model.separator
+    if not x.shape[1] or len(x) not in (1, n):
+        raise ValueError(
+            f"prompt must be ({n} or 1, 1 to {length}), got {tuple(x.shape)}"
+        )
+    x = x.expand(n, -1)
     u = model._uniform(n, length, 1, generator=check_generator(generator))
     past = [Past() for _ in model.blocks] if cached else None
     new, over = x, torch.zeros(n, dtype=torch.bool, device=x.device)
-    while x.shape[1] < length and not (n and over.all()):
+    while x.shape[1] < length and not over.all():
         last = model.logits(new if cached else x, past)[:, -1]
         out = last / temperature  # (12.3)
         out = out if k is None else top_k(out, k)
@@ -182,3 +193,16 @@ def generate(
 def _check(logits: Tensor) -> None:
     """Check logits: numbers, or minus infinity for what may not come."""
     check_tensor(logits, "logits", ("n", "vocab_size"), finite=False)
+    if not may_look() or logits.amax(1).isfinite().all():  # NaN is an amax, too
+        return
+    bad, rows = int((~(logits < torch.inf)).sum()), len(logits)
+    if bad:
+        raise ValueError(
+            f"logits must be numbers or -inf, got {bad} NaN or inf of "
+            f"{logits.numel()} values"
+        )
+    closed = int((logits == -torch.inf).all(1).sum())
+    raise ValueError(
+        f"logits must have a number in each row, got {closed} of {rows} rows of -inf "
+        f"alone"
+    )

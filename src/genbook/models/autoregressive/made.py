@@ -258,8 +258,7 @@ class MADE(TractableModel):
             A tensor ``(n, dim)``.
         """
         temperature = check_temperature(temperature)
-        shape = (check_count(n, "n"), *self.event_shape)
-        self._label_features(y, n)  # refused here even if no order is drawn
+        shape = (self._asked(n, y), *self.event_shape)
         u = self._uniform(*shape, generator=generator)
         which = self._uniform(n, generator=generator) * len(self.nets)
         x = self.low.expand(shape).clone()

@@ -182,14 +182,13 @@ class PixelCNN(TractableModel):
         temperature = check_temperature(temperature)
         _, height, width = self.event_shape
         h = self._label_features(y, check_count(n, "n"))  # (n, classes)
+        upper = self.position_bias.new_zeros(n, 1, 0, width)
         if prefix is not None:
             check_unit_interval(self._check_rows(prefix, "prefix", n), "prefix")
+            upper = self.quantise(prefix)
         u = self._uniform(n, 1, height, width, generator=generator)
-        x = torch.zeros_like(u)
-        start = 0
-        if prefix is not None:
-            start = prefix.shape[2]
-            x[:, :, :start] = self.quantise(prefix)
+        x, start = torch.zeros_like(u), upper.shape[2]
+        x[:, :, :start] = upper
         bias = self._bias(h, height).expand(n, -1, -1, -1)
         memory = Memory(self.blocks, x, h)
         for r in range(height):

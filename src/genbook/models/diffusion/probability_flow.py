@@ -209,12 +209,12 @@ class ProbabilityFlowModel(TractableModel, LatentVariableModel):
             ValueError: If a count is too small or too large, a condition does not fit,
                 ``method`` is unknown, or ``guidance`` is not 1 without a condition.
         """
-        features = prod(self.event_shape)
-        check_guidance(guidance, self._check_y(y, check_count(n, "n")))
-        self.time_grid(steps)
+        y = self._check_y(y, check_count(n, "n"))
+        follow = self._follow(y, check_guidance(guidance, y))
+        times = self.time_grid(steps).flip(0)  # noise first
         check_choice(method, "method", tuple(EVALUATIONS))
-        z = self._normal(n, features, generator=generator)
-        return self.decode(z, y, steps=steps, method=method, guidance=guidance)
+        x = self._normal(n, *self.event_shape, generator=generator)
+        return odeint(follow, x, times, method)
 
     def log_prob(
         self,

@@ -8,15 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genbook._validate import check_count, check_generator, check_number, check_share
+from genbook._validate import check_count, check_generator, check_share
 from genbook.models.base import GenerativeModel
 from genbook.models.diffusion import conditions
+from genbook.models.diffusion._doors import check_guidance
 from genbook.models.diffusion.flow_matching import FlowMatching
 from genbook.models.networks.dit import DiT
-from genbook.models.networks.words import WordEncoder
+from genbook.models.networks.words import MOST_WIDTH, WordEncoder
 from genbook.models.representation.places import PlaceAutoencoder
 
 _MOST_DRAWS = 1_000
+_HEADS = 4  # of each attention
 
 
 class CaptionedFlow(FlowMatching):
@@ -85,13 +87,14 @@ class CaptionedFlow(FlowMatching):
 
         Raises:
             TypeError: If an argument has the wrong type.
-            ValueError: If a shape is another, or there are no captions.
+            ValueError: If a shape is another, a token out of range, or there are no
+                captions.
         """
         self._check_x(x, allow_empty=False)
+        y = self._check_y(y, len(x))
         if y is None:
             raise ValueError("y must be captions, (n, length), got None")
         null = self.net.null_condition
-        y = conditions.check_condition(y, null, len(x))
         out = self._uniform(len(x), generator=generator) < self.label_dropout
         y = conditions.drop(y, out, null)
         x = x.repeat(self.draws, 1, 1)  # (draws n, tokens, features)
@@ -99,6 +102,10 @@ class CaptionedFlow(FlowMatching):
         eps = self._normal(*x.shape, generator=generator)
         output = self._predict(self.add_noise(x, eps, t), t, y)
         return (output - self.target(x, eps, t)).square().mean()
+
+    def _check_y(self, y: Tensor | None, n: int) -> Tensor | None:
+        y = super()._check_y(y, n)
+        return y if y is None else self.net.words.check_captions(y)
 
 
 class TextToImage(GenerativeModel):
@@ -113,9 +120,9 @@ class TextToImage(GenerativeModel):
         latent_dim: The numbers of the code of a place.
         components: The principal components that the autoencoder begins with.
         code_width: The width of the autoencoder's layers.
-        words_width: The length of a word's vector.
+        words_width: The length of a word's vector, a multiple of 4.
         words_blocks: How many blocks of attention the captions pass.
-        width: The length of a token's vector in the flow's network.
+        width: The length of a token's vector in the flow's network, a multiple of 4.
         depth: How many blocks that has.
         cross: Whether its tokens look at the words, see
             :class:`~genbook.models.networks.dit.DiT`.
@@ -149,6 +156,11 @@ class TextToImage(GenerativeModel):
         draws: int = 4,
     ) -> None:
         super().__init__()
+        check_count(code_width, "code_width", 1, 65_536)
+        check_count(words_blocks, "words_blocks", 0, 100)
+        for size, name in ((words_width, "words_width"), (width, "width")):
+            if check_count(size, name, 1, MOST_WIDTH) % _HEADS:
+                raise ValueError(f"{name} must be a multiple of {_HEADS}, got {size}")
         self.config: dict[str, Any] = {
             "vocabulary": vocabulary,
             "length": length,
@@ -168,10 +180,10 @@ class TextToImage(GenerativeModel):
             components=components,
             width=code_width,
         )
-        words = WordEncoder(vocabulary, length, width=words_width, blocks=words_blocks)
-        network = DiT(
-            self.code.latent_shape, words, width=width, depth=depth, cross=cross
-        )
+        sizes = {"width": words_width, "blocks": words_blocks, "heads": _HEADS}
+        words = WordEncoder(vocabulary, length, **sizes)
+        sizes = {"width": width, "depth": depth, "heads": _HEADS}
+        network = DiT(self.code.latent_shape, words, cross=cross, **sizes)
         self.flow = CaptionedFlow(network, draws=draws)
 
     def loss(
@@ -207,7 +219,8 @@ class TextToImage(GenerativeModel):
         Args:
             n: How many.
             y: Captions, ``(n, length)``; none asks for any picture.
-            guidance: How much the caption is exaggerated; 1 for not at all.
+            guidance: How much the caption is exaggerated; 1 for not at all, and where
+                there is none.
             steps: The steps of the solver; those of the flow when ``None``.
             generator: The source of noise; the global one when ``None``.
         """
@@ -240,11 +253,12 @@ class TextToImage(GenerativeModel):
         """
         strength = check_share(strength, "strength")
         check_generator(generator)
-        guidance = check_number(guidance, "guidance")
         steps = check_count(steps, "steps", 1, 100_000)
+        self._check_x(x)
+        guidance = check_guidance(guidance, self.flow._check_y(y, len(x)))
         z = self.code.encode(x)
         eps = self._normal(*z.shape, generator=generator)
-        times = torch.linspace(strength, 0, steps + 1, device=self.device)
+        times = torch.linspace(strength, 0, steps + 1, dtype=z.dtype, device=z.device)
         z = self.flow.add_noise(z, eps, times[:1].expand(len(z)))
         for now, then in pairwise(times):
             v = self.flow.velocity(z, now, y, guidance=guidance)
@@ -270,11 +284,16 @@ class TextToImage(GenerativeModel):
             y_from: What they show, ``(n, length)``.
             y_to: What they shall show, ``(n, length)``.
             guidance: How much the second caption is exaggerated.
-            steps: The steps of the solver each way.
+            steps: The steps of the solver each way, at most 100,000.
 
         Returns:
             Pictures, ``(n, 3, 24, 48)``.
         """
+        steps = check_count(steps, "steps", 1, 100_000)
+        wanted = len(self._check_x(x)), int(self.config["length"])
+        for y, name in ((y_from, "y_from"), (y_to, "y_to")):
+            if self.flow.net.words.check_captions(y, name).shape != wanted:
+                raise ValueError(f"{name} must be {wanted}, got {tuple(y.shape)}")
         noise = self.flow.encode(self.code.encode(x), y_from, steps=steps)
         z = self.flow.decode(noise, y_to, steps=steps, guidance=guidance)
         return self.code.decode(z)

@@ -293,8 +293,7 @@ class Flow(TractableModel, LatentVariableModel):
             y: Labels, ``(n,)``, for a conditional model.
             generator: The source of randomness; the global one when ``None``.
         """
-        n = check_count(n, "n", 0, _checks.MAX_NUMBERS // self.widest)
-        self._label_features(y, n)
+        n = self._asked(n, y, _checks.MAX_NUMBERS // self.widest)
         draw = self._uniform if self.uniform else self._normal
         z = draw(n, *self.event_shape, generator=generator)
         return self.decode(2 * z - 1 if self.uniform else z, y)

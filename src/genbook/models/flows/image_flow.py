@@ -171,6 +171,5 @@ class ImageFlow(TractableModel, LatentVariableModel):
             y: Labels, ``(n,)``, for a conditional model.
             generator: The source of randomness; the global one when ``None``.
         """
-        n = check_count(n, "n", 0, _checks.MAX_NUMBERS // self.event_shape[0])
-        self._label_features(y, n)
+        n = self._asked(n, y, _checks.MAX_NUMBERS // self.event_shape[0])
         return self.decode(self._normal(n, *self.event_shape, generator=generator), y)

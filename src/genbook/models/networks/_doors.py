@@ -19,16 +19,17 @@ def check_vectors(v: Tensor, name: str, dim: int, dtype: torch.dtype) -> None:
     check_tensor(v, name, ("n", dim), dtype=dtype, finite=False, allow_empty=True)
 
 
-def check_rows(x: Tensor, weight: Tensor, *batch: str) -> None:
+def check_rows(x: Tensor, weight: Tensor, *batch: str, name: str = "x") -> None:
     """Refuse what is not rows that a weight can be applied to; NaN goes through.
 
     Args:
         x: Vectors, ``(n, inputs)``, or of more dimensions.
         weight: A matrix, ``(outputs, inputs)``.
         *batch: What the dimensions before the last are called; ``n`` if not given.
+        name: The argument's name, for the message.
     """
     shape: tuple[int | str, ...] = (*(batch or ("n",)), weight.shape[1])
-    check_tensor(x, "x", shape, dtype=weight.dtype, finite=False, allow_empty=True)
+    check_tensor(x, name, shape, dtype=weight.dtype, finite=False, allow_empty=True)
 
 
 def check_cells(x: Tensor, weight: Tensor) -> None:

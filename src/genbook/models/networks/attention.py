@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from genbook._validate import check_count, check_kind
+from genbook._validate import check_count, check_kind, check_tensor
 from genbook.models.networks._doors import check_rows
 
 #: No vector may be longer: a layer of such a width has a gigabyte.
@@ -36,7 +36,17 @@ class Past:
         return 0 if self.keys is None else self.keys.shape[2]
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of new tokens and return all."""
+        """Add those of new tokens and return all.
+
+        Args:
+            keys: Of the new tokens, ``(n, heads, T, m)``; NaN and infinity are kept.
+            values: Alike; NaN and infinity are kept.
+
+        Raises:
+            TypeError: If one is not a floating-point tensor, or they differ in type.
+            ValueError: If a shape is another, or unlike those before.
+        """
+        _check_past(keys, values, self.keys)
         if self.keys is not None and self.values is not None:
             keys = torch.cat([self.keys, keys], 2)
             values = torch.cat([self.values, values], 2)
@@ -81,23 +91,24 @@ class Attention(nn.Module):
         Args:
             x: A vector for each token, ``(n, T, width)``; NaN and infinity give NaN.
             past: The tokens before these, to which these are added.
-            seen: Which tokens each looks at, booleans ``(n, 1, T, T)``, or what is
-                added to each score; all up to itself when ``None``.
+            seen: Which tokens each looks at, booleans ``(n, 1, T, T)`` or what can be
+                broadcast to that, or what is added to each score: ``-inf`` for what is
+                not seen; NaN and infinity give NaN. All up to itself when ``None``.
 
         Returns:
             A tensor of the shape of ``x``.
 
         Raises:
-            TypeError: If ``x`` is not of the layer's type.
+            TypeError: If an argument is of another type.
             ValueError: If it has another shape.
         """
         check_rows(x, self.out.weight, "n", "T")
+        if seen is not None:
+            _check_seen(seen, x, self.heads)
         q, k, v = (
             t.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (n, heads, T, m)
             for t in self.qkv(x).chunk(3, dim=2)  # (n, T, width) each
         )
-        if seen is not None:
-            check_kind(seen, "seen", Tensor)
         if past is not None:
             k, v = check_kind(past, "past", Past).extend(k, v)
             new, all_ = q.shape[2], k.shape[2]
@@ -142,11 +153,46 @@ class Block(nn.Module):
         Args:
             x: A vector for each token, ``(n, T, width)``.
             past: The tokens before these, see :class:`Attention`.
-            seen: Which tokens each looks at, see :class:`Attention`.
+            seen: Which tokens each looks at, see :class:`Attention`; it may broadcast,
+                and NaN and infinity give NaN.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If it has another shape.
         """
         check_rows(x, self.attention.out.weight, "n", "T")
         x = x + self.attention(self.norm1(x), past, seen)
         return x + self.mlp(self.norm2(x))
+
+
+def _check_past(keys: Tensor, values: Tensor, before: Tensor | None) -> None:
+    """Refuse keys and values that differ from one another, or from those before."""
+    kept = ["n", "heads", "T", "m"] if before is None else list(before.shape)
+    shape: list[int | str] = [*kept[:2], "T", kept[3]]
+    dtype = None if before is None else before.dtype
+    check_tensor(keys, "keys", shape, dtype=dtype, finite=False, allow_empty=True)
+    like = tuple(keys.shape)
+    check_tensor(
+        values, "values", like, dtype=keys.dtype, finite=False, allow_empty=True
+    )
+
+
+def _check_seen(seen: Tensor, x: Tensor, heads: int) -> None:
+    """Refuse a mask that cannot be laid over the scores of ``x``."""
+    check_kind(seen, "seen", Tensor)
+    if seen.dtype not in (torch.bool, torch.float32, x.dtype):
+        raise TypeError(f"seen must be torch.bool or {x.dtype}, got {seen.dtype}")
+    n, tokens = x.shape[:2]
+    wanted = (n, heads, tokens, tokens)
+    fits = all(
+        have in (1, want)
+        for have, want in zip(seen.shape[::-1], wanted[::-1], strict=False)
+    )
+    if not 2 <= seen.ndim <= 4 or not fits:
+        raise ValueError(
+            f"seen must be ({n} or 1, {heads} or 1, {tokens}, {tokens}), got "
+            f"{tuple(seen.shape)}"
+        )
 
 
 def _check_sizes(width: int, heads: int) -> tuple[int, int]:

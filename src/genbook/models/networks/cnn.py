@@ -121,7 +121,7 @@ class TimeConditionedCNN(nn.Module):
         Args:
             x: Images, ``(n, *event_shape)``; NaN and infinity give NaN.
             t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN and infinity
-                give NaN.
+                give NaN, and so may what is far outside.
             y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
 
         Raises:

@@ -99,7 +99,7 @@ class ConvolutionalGenerator(nn.Module):
             TypeError: If ``z`` is of another type.
             ValueError: If it has another shape.
         """
-        check_rows(z, self.first.weight)
+        check_rows(z, self.first.weight, name="z")
         if not len(z):
             return z.new_empty(0, *self.event_shape)
         h = self.pace * self.first(z)
@@ -173,7 +173,7 @@ class ConvolutionalDiscriminator(nn.Module):
             ValueError: If it has another shape.
         """
         pixels = prod(self.event_shape)
-        check_vectors(seen, "x", pixels + self.classes, self.score.weight.dtype)
+        check_vectors(seen, "seen", pixels + self.classes, self.score.weight.dtype)
         if not len(seen):
             return seen.new_empty(0, 1)  # PyTorch cannot cut what is not there
         x, label = seen.split([pixels, self.classes], 1)

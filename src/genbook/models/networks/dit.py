@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -115,17 +116,22 @@ class DiT(nn.Module):
 
         Args:
             x: Codes, ``(n, tokens, features)``; NaN and infinity give NaN.
-            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``.
+            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; what lies beyond,
+                infinity too, counts as the nearer end, and NaN gives NaN.
             y: Captions, ``(n, length)``, or ``(m, length)`` where ``m`` divides ``n``:
                 the rows of ``x`` then belong to them in turn.
 
         Raises:
             TypeError: If an argument is of another type.
-            ValueError: If a shape is another.
+            ValueError: If a shape is another, or a token out of range.
         """
-        shape: list[int | str] = ["n", *self.event_shape]
-        dtype = self.output.weight.dtype
-        check_tensor(x, "x", shape, dtype=dtype, finite=False, allow_empty=True)
+        self._check(x, t, y)
+        if len(t) not in (1, len(x)):
+            raise ValueError(f"t must be ({len(x)},) or (1,), got ({len(t)},)")
+        if len(x) and (not len(y) or len(x) % len(y)):
+            raise ValueError(
+                f"y must hold captions whose number divides {len(x)}, got {len(y)}"
+            )
         if not len(x):
             return x.clone()
         return self._answer(x, t, y)
@@ -145,14 +151,12 @@ class DiT(nn.Module):
 
         Raises:
             TypeError: If an argument is of another type.
-            ValueError: If a shape is another, or the network looks at no words.
+            ValueError: If a shape is another, a value NaN or infinite, a token out of
+                range, or the network looks at no words.
         """
         if not self.cross:
             raise ValueError("looks wants a network with cross=True, got one without")
-        shape: list[int | str] = ["n", *self.event_shape]
-        check_tensor(x, "x", shape, dtype=self.output.weight.dtype)
-        check_tensor(t, "t", dtype=x.dtype)
-        check_integers(y, "y")
+        self._check(x, t, y, finite=True)
         if len(y) != len(x) or len(t) not in (1, len(x)):
             raise ValueError(
                 f"y must be {len(x)} captions and t {len(x)} times or 1, got {len(y)} "
@@ -162,6 +166,17 @@ class DiT(nn.Module):
         self._answer(x, t, y, seen)
         return torch.stack(seen).mean(0)
 
+    def _check(self, x: Tensor, t: Tensor, y: Tensor, *, finite: bool = False) -> None:
+        """Refuse other types and shapes, and NaN and infinity where asked to."""
+        rules: dict[str, Any] = {"finite": finite, "allow_empty": not finite}
+        shape: list[int | str] = ["n", *self.event_shape]
+        check_tensor(x, "x", shape, dtype=self.output.weight.dtype, **rules)
+        check_tensor(t, "t", ("n",), dtype=x.dtype, **rules)
+        check_integers(y, "y", "tokens")
+        most = self.words.config["length"]
+        if y.ndim != 2 or not 1 <= y.shape[1] <= most:
+            raise ValueError(f"y must be (n, 1 to {most}), got {tuple(y.shape)}")
+
     def _answer(
         self, x: Tensor, t: Tensor, y: Tensor, seen: list[Tensor] | None = None
     ) -> Tensor:
@@ -169,6 +184,7 @@ class DiT(nn.Module):
         if not y.stride(0):  # one caption for all: it is read once
             y = y[:1]
         if not y.is_cuda:  # a GPU would have to be asked how long they are
+            self.words.check_captions(y)  # what is cut off as well
             y = y[:, : max(int((y > 0).any(0).sum()), 1)]
         words, there = self.words(y)  # (m, T, known), (m, T)
         share = there / there.sum(1, keepdim=True)

@@ -87,7 +87,7 @@ class TimeConditionedMLP(nn.Module):
         Args:
             x: Points, ``(n, *event_shape)``; NaN and infinity give NaN.
             t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN, infinity
-                and negative ones give NaN.
+                and negative ones give NaN, and so may what is far above.
             y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
 
         Raises:

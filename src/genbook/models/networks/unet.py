@@ -20,11 +20,7 @@ from torch.nn.functional import (
     silu,
 )
 
-from genbook._validate import (
-    check_count,
-    check_flag,
-    check_sizes,
-)
+from genbook._validate import check_count, check_flag, check_sizes
 from genbook.models.networks._doors import (
     check_cells,
     check_patch,
@@ -135,7 +131,8 @@ class UNet(nn.Module):
 
         Args:
             x: Images, ``(n, *event_shape)``; NaN and infinity give NaN.
-            t: Times, ``(n,)``, or one for all, ``(1,)``; NaN and infinity give NaN.
+            t: Times from 0 to 1, ``(n,)``, or one for all, ``(1,)``; NaN and infinity
+                give NaN, and so may what is far outside.
             y: Labels, ``(n,)``, or as many as times; ``classes`` stands for none.
 
         Raises:
@@ -202,7 +199,7 @@ class Block(nn.Module):
             ValueError: If it has another shape.
         """
         check_cells(x, self.conv1.weight)
-        check_rows(known, self.modulation.weight)
+        check_rows(known, self.modulation.weight, name="known")
         if len(known) not in (1, len(x)):
             raise ValueError(f"known must have {len(x)} rows or 1, got {len(known)}")
         scale, shift = self.modulation(known)[:, :, None, None].chunk(2, dim=1)
@@ -242,7 +239,10 @@ class SelfAttention(nn.Module):
         self.out = _silent(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of the shape of ``x``, ``(n, channels, height, width)``.
+        """Return a tensor of the shape of ``x``.
+
+        Args:
+            x: Cells, ``(n, channels, height, width)``; NaN and infinity give NaN.
 
         Raises:
             TypeError: If ``x`` is not of the layer's type.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from genbook._validate import check_count, check_integers
+from genbook._validate import check_count, check_integers, check_tensor
 from genbook.models.networks._doors import check_vocabulary
 
 #: No layer may be wider.
@@ -134,11 +134,19 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     """Return vectors cut into heads, ``(n, heads, T, width / heads)``.
 
     Args:
-        x: Vectors, ``(n, T, width)``.
-        heads: How many.
+        x: Vectors, ``(n, T, width)``; NaN and infinity come out again.
+        heads: How many; they divide the width.
+
+    Raises:
+        TypeError: If ``x`` is not a floating-point tensor, or ``heads`` no integer.
+        ValueError: If the shape is another, or ``heads`` does not divide the width.
 
     Example:
         >>> split_heads(torch.zeros(2, 5, 8), 4).shape
         torch.Size([2, 4, 5, 2])
     """
+    check_tensor(x, "x", ("n", "T", "width"), finite=False, allow_empty=True)
+    heads = check_count(heads, "heads", 1, MOST_WIDTH)
+    if x.shape[2] % heads:
+        raise ValueError(f"heads must divide width {x.shape[2]}, got {heads}")
     return x.unflatten(2, (heads, -1)).transpose(1, 2)

@@ -191,7 +191,7 @@ class FeedbackStore:
             ValueError: If ``days`` is out of range.
         """
         days = check_count(days, "days", 0, 100_000)
-        last = (_day(today) - timedelta(days)).isoformat()
+        last = (_day(today, "today") - timedelta(days)).isoformat()
         with self._lock, self._db, closing(self._db.cursor()) as cursor:
             cursor.execute("delete from feedback where day < ?", (last,))
             return cursor.rowcount
@@ -201,9 +201,9 @@ class FeedbackStore:
         self._db.close()
 
 
-def _day(day: date | None) -> date:
+def _day(day: date | None, name: str = "day") -> date:
     if day is None:
         return datetime.now(UTC).date()
     if not isinstance(day, date):
-        raise TypeError(f"day must be a date or None, got {type(day).__name__}")
+        raise TypeError(f"{name} must be a date or None, got {type(day).__name__}")
     return day
