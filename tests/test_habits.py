@@ -67,6 +67,8 @@ def test_every_change_is_tested_and_main_is_published() -> None:
         for word in (".ci/run", "make site", "gh-pages")
     )
     assert tested < built < pushed, "what has not passed is not published"
+    [job] = publish["jobs"].values()
+    assert job["env"]["GENBOOK_NOTEBOOKS"] == "all", "nor notebooks that have not run"
     assert any(step.get("run") == ".ci/run" for step in steps(WORKFLOWS[-1]))
 
 

@@ -1,8 +1,14 @@
-"""The notebooks that the website offers: clean, whole, and they run."""
+"""The notebooks that the website offers: clean, whole, and they run.
+
+Their code is the chapters', which ran while the book was built, so that to run them is
+to compute everything a second time. ``GENBOOK_NOTEBOOKS=third``, as ``.ci/run`` has it,
+runs a third of them, which the commit chooses; without it, and with ``all``, all run.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -34,6 +40,25 @@ ONE_THREAD = {
 }
 
 each = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+def to_run(share: str, commit: str) -> list[str]:
+    """Return the chapters whose notebooks run: all of them where no commit is known."""
+    every = {"all": 1, "third": 3}[share] if commit else 1
+    return CHAPTERS[int(commit or "0", 16) % every :: every]
+
+
+def head() -> str:
+    """Return the commit in hexadecimal digits, or nothing where there is none."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+RUN = to_run(os.environ.get("GENBOOK_NOTEBOOKS", "all"), head())
 
 
 @pytest.fixture
@@ -140,8 +165,18 @@ def test_it_keeps_the_words_of_the_chapter(chapter: str, notebook) -> None:
     assert len(re.findall(r"^#+ ", text, re.MULTILINE)) > 3
 
 
+def test_three_commits_run_all_of_them() -> None:
+    thirds = [to_run("third", digits) for digits in ("f0", "f1", "f2")]
+    assert sorted(itertools.chain(*thirds)) == sorted(CHAPTERS)
+    assert min(map(len, thirds)) >= len(CHAPTERS) // 3
+    assert to_run("third", "") == to_run("all", "f1") == CHAPTERS
+    with pytest.raises(KeyError):
+        to_run("tenth", "f1")
+    assert re.fullmatch("([0-9a-f]{40})?", head())
+
+
 @pytest.mark.slow
-@each
+@pytest.mark.parametrize("chapter", RUN)
 def test_it_runs_anywhere_and_gives_the_numbers_of_the_book(
     chapter: str, notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
